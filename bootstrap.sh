@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Installs what building and testing needs and this machine lacks, from Debian's packages.
+# Usage: ./bootstrap.sh      (as root, or with sudo; does nothing when all is there)
+set -euo pipefail
+
+packages=(
+  build-essential cmake ninja-build ccache
+  libdnnl-dev libeigen3-dev libfmt-dev zlib1g-dev libopencv-core-dev libopencv-imgproc-dev
+  libcli11-dev nlohmann-json3-dev catch2 libbenchmark-dev
+  gnuplot-nox        # draws the figures of the reports
+  curl ca-certificates  # for data/fetch.sh
+)
+
+die() { echo "bootstrap: $*" >&2; exit 1; }
+
+command -v dpkg-query >/dev/null || die "needs a Debian-like system; install by hand: ${packages[*]}"
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" -eq 0 ]; then
+  as_root=()
+elif command -v sudo >/dev/null; then
+  as_root=(sudo)
+else
+  die "missing packages, and neither root nor sudo to install them: ${missing[*]}"
+fi
+
+echo "bootstrap: installing ${missing[*]}" >&2
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! { "${as_root[@]}" apt-get update &&
+       "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } \
+     >"$log" 2>&1; then
+  tail -n 15 "$log" >&2
+  die "apt-get failed (its last lines are above)"
+fi

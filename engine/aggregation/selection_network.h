@@ -1,0 +1,17 @@
+// Sorting networks for a number of values known at run time, cut down to what is asked of them.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/aggregation/order_statistics.h"
+
+namespace cograd {
+
+/// The comparators after which wires first .. last hold the values that `sum` adds up: x[first] and
+/// x[last] in their place where they have a weight of their own, those between in any order. Found
+/// by following the sorting network of k values backwards from what is read at its end. Kept for
+/// the life of the program: the reference stays valid. Thread-safe.
+const std::vector<Comparator>& selection_network(std::int64_t k, const OrderedSum& sum);
+
+}  // namespace cograd

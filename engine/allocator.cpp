@@ -1,0 +1,103 @@
+#include "engine/allocator.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+
+#include "engine/error.h"
+
+namespace cograd {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kLarge = std::size_t{1} << 20;
+
+std::size_t rounded(std::size_t bytes) {
+  const std::size_t step =
+      bytes <= kLarge ? kAlignment : std::bit_floor(bytes) / 16;
+  return std::max(kAlignment, (bytes + step - 1) / step * step);
+}
+
+} // namespace
+
+void *CachingAllocator::allocate(std::size_t bytes) {
+  const std::size_t wanted = rounded(bytes);
+  const std::lock_guard lock(mutex_);
+  void *memory = nullptr;
+  std::size_t size = wanted;
+  if (auto it = cached_.lower_bound(wanted);
+      it != cached_.end() && it->first <= wanted + wanted / 8) {
+    size = it->first;
+    memory = it->second;
+    cached_.erase(it);
+  } else {
+    memory = system_allocate(wanted);
+    if (memory == nullptr) { // what is cached may be what is missing
+      release_cached_locked();
+      memory = system_allocate(wanted);
+    }
+    require<DeviceError>(
+        memory != nullptr,
+        "[allocator] no memory for {} bytes: {} bytes are in use", bytes,
+        stats_.in_use);
+    stats_.reserved += size;
+    ++stats_.allocations;
+  }
+  handed_out_.emplace(memory, size);
+  stats_.in_use += size;
+  stats_.peak = std::max(stats_.peak, stats_.in_use);
+  return memory;
+}
+
+void CachingAllocator::deallocate(void *memory) noexcept {
+  if (memory == nullptr)
+    return;
+  const std::lock_guard lock(mutex_);
+  const auto it = handed_out_.find(memory);
+  if (it == handed_out_.end())
+    return;
+  const std::size_t size = it->second;
+  handed_out_.erase(it);
+  stats_.in_use -= size;
+  cached_.emplace(size, memory);
+}
+
+MemoryStats CachingAllocator::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+void CachingAllocator::reset_peak() {
+  const std::lock_guard lock(mutex_);
+  stats_.peak = stats_.in_use;
+}
+
+void CachingAllocator::release_cached() {
+  const std::lock_guard lock(mutex_);
+  release_cached_locked();
+}
+
+void CachingAllocator::release_cached_locked() noexcept {
+  for (const auto &[size, memory] : cached_) {
+    stats_.reserved -= size;
+    system_free(memory);
+  }
+  cached_.clear();
+}
+
+CpuAllocator::~CpuAllocator() { release_cached(); }
+
+CpuAllocator &CpuAllocator::instance() {
+  // Never destroyed: tensors held by other statics may outlive any order of
+  // destruction.
+  static auto *allocator = new CpuAllocator;
+  return *allocator;
+}
+
+void *CpuAllocator::system_allocate(std::size_t bytes) {
+  return std::aligned_alloc(kAlignment, bytes);
+}
+
+void CpuAllocator::system_free(void *memory) noexcept { std::free(memory); }
+
+} // namespace cograd

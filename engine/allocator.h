@@ -1,0 +1,77 @@
+// Memory for tensors.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+
+namespace cograd {
+
+/// Bytes are counted as handed out (after rounding), not as asked for.
+struct MemoryStats {
+  std::size_t in_use = 0;      ///< handed out now
+  std::size_t peak = 0;        ///< largest in_use since the last reset_peak()
+  std::size_t reserved = 0;    ///< held from the system: in use or cached
+  std::size_t allocations = 0; ///< calls that had to go to the system
+};
+
+/// Source of memory. Thread-safe.
+class Allocator {
+public:
+  virtual ~Allocator() = default;
+
+  /// At least `bytes` bytes, aligned to 64. Throws DeviceError when there is no
+  /// more.
+  virtual void *allocate(std::size_t bytes) = 0;
+  /// Gives back what allocate() returned; never throws.
+  virtual void deallocate(void *memory) noexcept = 0;
+
+  virtual MemoryStats stats() const = 0;
+  virtual void reset_peak() = 0;
+  /// Returns cached memory to the system.
+  virtual void release_cached() = 0;
+};
+
+/// Keeps freed blocks for reuse: a training step asks for the same sizes again
+/// and again, and the system's pages are expensive to touch first. Sizes are
+/// rounded up (to 64 bytes, above 1 MiB to a sixteenth of their power of two),
+/// and a request takes the smallest cached block that wastes at most an eighth
+/// of its own size. Derived classes say where the memory comes from.
+class CachingAllocator : public Allocator {
+public:
+  ~CachingAllocator() override = default;
+
+  void *allocate(std::size_t bytes) final;
+  void deallocate(void *memory) noexcept final;
+  MemoryStats stats() const final;
+  void reset_peak() final;
+  void release_cached() final;
+
+protected:
+  /// nullptr when the system has no more.
+  virtual void *system_allocate(std::size_t bytes) = 0;
+  virtual void system_free(void *memory) noexcept = 0;
+
+private:
+  void release_cached_locked() noexcept;
+
+  mutable std::mutex mutex_;
+  std::multimap<std::size_t, void *> cached_; // free blocks by size
+  std::unordered_map<void *, std::size_t> handed_out_;
+  MemoryStats stats_;
+};
+
+/// CachingAllocator over host memory.
+class CpuAllocator final : public CachingAllocator {
+public:
+  ~CpuAllocator() override;
+  /// The allocator that all CPU backends share.
+  static CpuAllocator &instance();
+
+protected:
+  void *system_allocate(std::size_t bytes) override;
+  void system_free(void *memory) noexcept override;
+};
+
+} // namespace cograd

@@ -1,0 +1,154 @@
+// Autograd: a define-by-run tape whose backward pass aggregates the gradients
+// of parameters.
+//
+// A Variable is a value with a link to the Node that made it. A Node holds its
+// inputs and the closure of its backward, which holds what the op saved; both
+// are released as soon as the backward has run. Gradients of activations flow
+// from Node to Node as usual: an example's gradient never leaves its group.
+// Only where a gradient meets a Parameter does the op produce K group
+// gradients, and the Backward pass hands them to the Aggregator at once.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/backend.h"
+#include "engine/groups.h"
+#include "engine/tensor.h"
+
+namespace cograd {
+
+class Aggregator;
+class Backward;
+class Node;
+
+/// A trainable tensor. Modules own parameters; ops name them; optimizers update
+/// them.
+struct Parameter {
+  std::string name;
+  Tensor value;
+  /// The aggregated gradient of the last backward pass; undefined before, or if
+  /// none reached it.
+  Tensor gradient;
+  /// Of the last backward pass, if it was asked to measure and K > 1.
+  GroupNorms norms;
+
+  /// || mean_k g_k ||^2 / mean_k || g_k ||^2, in [0, 1]; 0 when all gradients
+  /// are zero.
+  double coherence() const {
+    return norms.mean_squared > 0.0 ? norms.squared_mean / norms.mean_squared
+                                    : 0.0;
+  }
+};
+
+class Variable {
+public:
+  Variable() = default;
+  /// A constant (images, say) whose outermost axis is a batch: one group, or
+  /// split into `groups`. Throws ShapeError when the groups are of another
+  /// number of rows.
+  explicit Variable(Tensor value);
+  Variable(Tensor value, Groups groups);
+  /// A leaf whose gradient is kept: see gradient().
+  static Variable leaf(Tensor value);
+  static Variable leaf(Tensor value, Groups groups);
+
+  const Tensor &value() const { return value_; }
+  const Shape &shape() const { return value_.shape(); }
+  const Groups &groups() const { return groups_; }
+  Backend &backend() const { return value_.backend(); }
+  /// True if a backward pass can come through here.
+  bool requires_gradient() const { return node_ != nullptr; }
+  const std::shared_ptr<Node> &node() const { return node_; }
+  /// Of a leaf, after backward(): d loss / d value (row-major).
+  const Tensor &gradient() const;
+
+  /// True when the value's memory is nobody else's: an op given this Variable
+  /// as an rvalue may write its result over it. What a Node has saved for its
+  /// backward counts as somebody's.
+  bool donatable() const { return value_.defined() && value_.unique(); }
+
+private:
+  friend Variable
+  record(std::string_view op, Tensor value, std::vector<Variable> inputs,
+         std::vector<Parameter *> parameters,
+         std::function<void(const Tensor &, Backward &)> backward);
+  Tensor value_;
+  Groups groups_;
+  std::shared_ptr<Node> node_;
+};
+
+/// While one is alive on this thread, ops record nothing (evaluation).
+class NoGradient {
+public:
+  NoGradient();
+  ~NoGradient();
+  NoGradient(const NoGradient &) = delete;
+  NoGradient &operator=(const NoGradient &) = delete;
+
+private:
+  bool before_;
+};
+
+/// Used by ops: the result of op `op` over `inputs` and `parameters`.
+/// `backward` gets the gradient of the result and passes gradients on through
+/// the Backward; it holds the saved tensors. Nothing is recorded when neither
+/// an input nor a parameter needs a gradient. The groups of the result are
+/// those of the inputs, which must agree (ValueError).
+Variable
+record(std::string_view op, Tensor value, std::vector<Variable> inputs,
+       std::vector<Parameter *> parameters,
+       std::function<void(const Tensor &dy, Backward &backward)> backward);
+
+struct BackwardOptions {
+  /// Measure Parameter::norms (costs a little bandwidth, no further pass).
+  bool measure_coherence = false;
+};
+
+/// One backward pass, over one batch or over the micro-batches of one batch.
+///
+/// For a batch as a whole: backward(loss, aggregator). Scratch is then K x the
+/// largest parameter: a parameter's K gradients are reduced as soon as the last
+/// of its uses in the graph has contributed. For micro-batches, run() each
+/// one's loss and finish() once: the K gradients of every parameter are kept
+/// until then.
+class Backward {
+public:
+  explicit Backward(Aggregator &aggregator, BackwardOptions options = {});
+  ~Backward();
+  Backward(const Backward &) = delete;
+  Backward &operator=(const Backward &) = delete;
+
+  /// Micro-batch: adds the group gradients of `loss` ([K], see cross_entropy).
+  void run(const Variable &loss);
+  /// Aggregates what the micro-batches have left, into Parameter::gradient.
+  void finish();
+
+  // --- for the backward closures of ops, about the node that is running
+  // --------------------------
+  /// Whether input `i` wants its gradient.
+  bool needs_input(std::size_t i) const;
+  /// Passes on the gradient of input `i`; gradients of several uses add up.
+  void input_gradient(std::size_t i, Tensor dx);
+  /// Has `write_group_gradients` write or add the [K, shape of parameter]
+  /// gradients of `parameter`.
+  void parameter_gradient(
+      Parameter &parameter,
+      const std::function<void(Tensor &dw, Write)> &write_group_gradients);
+
+private:
+  friend void backward(const Variable &, Aggregator &, BackwardOptions);
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Runs the backward pass of `loss` and leaves each parameter's aggregated
+/// gradient in Parameter::gradient. The graph is consumed. Throws ValueError if
+/// the loss depends on nothing.
+void backward(const Variable &loss, Aggregator &aggregator,
+              BackwardOptions options = {});
+
+} // namespace cograd

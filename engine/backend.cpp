@@ -1,0 +1,32 @@
+#include "engine/backend.h"
+
+#include "engine/error.h"
+
+namespace cograd {
+
+#ifndef COGRAD_HAS_ONEDNN
+Backend &onednn_backend() {
+  throw DeviceError(
+      "[backend] onednn was not compiled in: build with COGRAD_WITH_ONEDNN=ON");
+}
+#endif
+
+Backend &cpu_backend() {
+#ifdef COGRAD_HAS_ONEDNN
+  return onednn_backend();
+#else
+  return reference_backend();
+#endif
+}
+
+Backend &backend_for(std::string_view device_name) {
+  if (device_name == "auto" || device_name == "cpu")
+    return cpu_backend();
+  require<ValueError>(
+      device_name == "cuda",
+      "[backend] unknown device '{}': expected auto, cpu or cuda", device_name);
+  throw DeviceError(
+      "[backend] this build has no CUDA backend: use --device cpu");
+}
+
+} // namespace cograd

@@ -1,0 +1,106 @@
+// What makes one gradient of K, and one update of a gradient.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "engine/reference/dispatch.h"
+#include "engine/reference/reference_backend.h"
+
+namespace cograd {
+namespace {
+
+using reference::dispatch;
+
+/// Reduces the K values of one coordinate, which it may reorder.
+double reduced(const Reduction& reduction, std::vector<double>& values) {
+  const std::size_t k = values.size();
+  const auto mean = [&](std::size_t begin, std::size_t end) {
+    double sum = 0.0;
+    for (std::size_t i = begin; i < end; ++i) sum += values[i];
+    return sum / static_cast<double>(end - begin);
+  };
+  for (double v : values) {
+    if (std::isnan(v)) return std::numeric_limits<double>::quiet_NaN();
+  }
+  if (reduction.kind == Reduction::Kind::mean) return mean(0, k);
+  std::sort(values.begin(), values.end());
+  switch (reduction.kind) {
+    case Reduction::Kind::median:
+      return k % 2 == 1 ? values[k / 2] : (values[k / 2 - 1] + values[k / 2]) / 2;
+    case Reduction::Kind::trimmed_mean: {
+      const auto trim = static_cast<std::size_t>(reduction.trim);
+      return mean(trim, k - trim);
+    }
+    case Reduction::Kind::winsorized_mean: {
+      // Nearest rank, halves to even, as numpy.percentile does with method='nearest'.
+      const auto rank = [&](double percent) {
+        return static_cast<std::size_t>(
+            std::nearbyint(static_cast<double>(k - 1) * percent / 100.0));
+      };
+      const double low = values[rank(reduction.percent)];
+      const double high = values[rank(100.0 - reduction.percent)];
+      for (double& v : values) v = std::clamp(v, low, high);
+      return mean(0, k);
+    }
+    case Reduction::Kind::mean:
+      break;
+  }
+  return 0.0;
+}
+
+}  // namespace
+
+void ReferenceBackend::reduce(const Reduction& reduction, const Tensor& stack, Tensor& out,
+                              GroupNorms* norms) {
+  const std::int64_t k = stack.size(0), n = out.numel();
+  dispatch("reduce", stack.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    GroupNorms sums;
+    std::vector<double> values(static_cast<std::size_t>(k));
+    for (std::int64_t i = 0; i < n; ++i) {
+      double sum = 0.0, squares = 0.0;
+      for (std::int64_t g = 0; g < k; ++g) {
+        const double v = stack.data<T>()[g * n + i];
+        values[static_cast<std::size_t>(g)] = v;
+        sum += v;
+        squares += v * v;
+      }
+      const auto count = static_cast<double>(k);
+      sums.squared_mean += (sum / count) * (sum / count);
+      sums.mean_squared += squares / count;
+      out.data<T>()[i] = static_cast<T>(reduced(reduction, values));
+    }
+    if (norms != nullptr) *norms = sums;
+  });
+}
+
+void ReferenceBackend::decayed_gradient(const Tensor& g, const Tensor& p, double weight_decay,
+                                        Tensor& out) {
+  dispatch("decayed_gradient", g.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    for (std::int64_t i = 0; i < g.numel(); ++i) {
+      out.data<T>()[i] = g.data<T>()[i] + static_cast<T>(weight_decay) * p.data<T>()[i];
+    }
+  });
+}
+
+void ReferenceBackend::sgd_update(Tensor& p, const Tensor& g, Tensor& velocity,
+                                  const SgdCoefficients& coefficients) {
+  dispatch("sgd_update", p.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const auto lr = static_cast<T>(coefficients.learning_rate);
+    const auto momentum = static_cast<T>(coefficients.momentum);
+    const auto decay = static_cast<T>(coefficients.weight_decay);
+    for (std::int64_t i = 0; i < p.numel(); ++i) {
+      T d = g.data<T>()[i] + decay * p.data<T>()[i];
+      if (velocity.defined()) {
+        T& v = velocity.data<T>()[i];
+        v = momentum * v + d;
+        d = coefficients.nesterov ? d + momentum * v : v;
+      }
+      p.data<T>()[i] -= lr * d;
+    }
+  });
+}
+
+}  // namespace cograd

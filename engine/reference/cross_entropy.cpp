@@ -1,0 +1,68 @@
+// Softmax cross-entropy of logits [N, C]; p = softmax(logits), t = (1 - e) one-hot + e / C.
+#include <algorithm>
+#include <cmath>
+
+#include "engine/reference/dispatch.h"
+#include "engine/reference/reference_backend.h"
+
+namespace cograd {
+
+using reference::dispatch;
+
+// loss[g] = - 1/B_g sum over n in g, c of t log p,  log p = z - max z - log sum exp(z - max z)
+CrossEntropyResult ReferenceBackend::cross_entropy(const Tensor& logits, const Tensor& labels,
+                                                   double smoothing, const Groups& groups) {
+  const std::int64_t classes = logits.size(1);
+  CrossEntropyResult result{Tensor::zeros({groups.count()}, logits.dtype(), *this),
+                            Tensor::empty(logits.shape(), logits.dtype(), *this)};
+  dispatch("cross_entropy", logits.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    for (std::int64_t g = 0; g < groups.count(); ++g) {
+      const RowRange r = groups.range(g);
+      double loss = 0.0;
+      for (std::int64_t n = r.begin; n < r.end; ++n) {
+        const T* z = logits.data<T>() + n * classes;
+        T* p = result.probabilities.data<T>() + n * classes;
+        const double top = *std::max_element(z, z + classes);  // keeps exp() from overflowing
+        double sum = 0.0, mean_z = 0.0;
+        for (std::int64_t c = 0; c < classes; ++c) {
+          sum += std::exp(z[c] - top);
+          mean_z += z[c] / static_cast<double>(classes);
+        }
+        for (std::int64_t c = 0; c < classes; ++c) {
+          p[c] = static_cast<T>(std::exp(z[c] - top) / sum);
+        }
+        // sum over c of t z is (1 - e) z[label] + e mean(z), and the targets sum to 1.
+        const double z_label = z[labels.data<std::int64_t>()[n]];
+        loss += top + std::log(sum) - (1.0 - smoothing) * z_label - smoothing * mean_z;
+      }
+      result.loss.data<T>()[g] = static_cast<T>(loss / static_cast<double>(groups.size(g)));
+    }
+  });
+  return result;
+}
+
+Tensor ReferenceBackend::cross_entropy_backward(const Tensor& probabilities, const Tensor& labels,
+                                                double smoothing, const Groups& groups,
+                                                const Tensor& dloss) {
+  const std::int64_t classes = probabilities.size(1);
+  Tensor dlogits = Tensor::empty(probabilities.shape(), probabilities.dtype(), *this);
+  dispatch("cross_entropy", probabilities.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    for (std::int64_t g = 0; g < groups.count(); ++g) {
+      const RowRange r = groups.range(g);
+      const double scale = dloss.data<T>()[g] / static_cast<double>(groups.size(g));
+      for (std::int64_t n = r.begin; n < r.end; ++n) {
+        for (std::int64_t c = 0; c < classes; ++c) {
+          const double hot = labels.data<std::int64_t>()[n] == c ? 1.0 - smoothing : 0.0;
+          const double target = hot + smoothing / static_cast<double>(classes);
+          dlogits.data<T>()[n * classes + c] =
+              static_cast<T>((probabilities.data<T>()[n * classes + c] - target) * scale);
+        }
+      }
+    }
+  });
+  return dlogits;
+}
+
+}  // namespace cograd

@@ -1,0 +1,181 @@
+// Pooling over the windows of x [N, C, H, W], plane by plane.
+#include <algorithm>
+
+#include "engine/reference/dispatch.h"
+#include "engine/reference/reference_backend.h"
+
+namespace cograd {
+namespace {
+
+using reference::dispatch;
+
+/// Output size along one axis. In ceil mode the last window must still start inside the image or
+/// its leading padding.
+std::int64_t extent(std::int64_t size, std::size_t a, const PoolGeometry& g) {
+  const std::int64_t span = size + 2 * g.padding[a] - g.kernel[a];
+  if (!g.ceil_mode) return span / g.stride[a] + 1;
+  const std::int64_t out = (span + g.stride[a] - 1) / g.stride[a] + 1;
+  return (out - 1) * g.stride[a] >= size + g.padding[a] ? out - 1 : out;
+}
+
+Shape output_shape(const Shape& x, const PoolGeometry& g) {
+  return {x[0], x[1], extent(x[2], 0, g), extent(x[3], 1, g)};
+}
+
+/// Part of an axis that a window covers inside the image, and how much of image and padding it
+/// spans: windows in ceil mode may hang over even the padding.
+struct Window {
+  std::int64_t begin, end, span;
+};
+
+Window window(std::int64_t out, std::int64_t size, std::size_t a, const PoolGeometry& g) {
+  const std::int64_t begin = out * g.stride[a] - g.padding[a];
+  const std::int64_t end = std::min(begin + g.kernel[a], size + g.padding[a]);
+  return {std::max<std::int64_t>(begin, 0), std::min(end, size), end - begin};
+}
+
+/// Cell `i` of `out` over an axis of `size` elements.
+Window adaptive_window(std::int64_t i, std::int64_t out, std::int64_t size) {
+  const std::int64_t begin = i * size / out;
+  const std::int64_t end = ((i + 1) * size + out - 1) / out;
+  return {begin, end, end - begin};
+}
+
+/// For each output element calls visit(output index, first input index of its plane, rows,
+/// columns), where `cell(i, j)` gives the windows of output pixel (i, j).
+template <class Cell, class Visit>
+void for_each_output(const Shape& x, const Shape& y, Cell&& cell, Visit&& visit) {
+  std::int64_t out = 0;
+  for (std::int64_t plane = 0; plane < x[0] * x[1]; ++plane) {
+    for (std::int64_t i = 0; i < y[2]; ++i) {
+      for (std::int64_t j = 0; j < y[3]; ++j, ++out) {
+        const auto [rows, columns] = cell(i, j);
+        visit(out, plane * x[2] * x[3], rows, columns);
+      }
+    }
+  }
+}
+
+auto pool_cells(const Shape& x, const PoolGeometry& g) {
+  return [x, g](std::int64_t i, std::int64_t j) {
+    return std::pair(window(i, x[2], 0, g), window(j, x[3], 1, g));
+  };
+}
+
+auto adaptive_cells(const Shape& x, const Shape& y) {
+  return [x, y](std::int64_t i, std::int64_t j) {
+    return std::pair(adaptive_window(i, y[2], x[2]), adaptive_window(j, y[3], x[3]));
+  };
+}
+
+/// y = sum over the window / divisor(rows, columns)
+template <class Cell, class Divisor>
+Tensor average(const Tensor& x, Tensor y, Cell&& cell, Divisor&& divisor) {
+  dispatch("avg_pool", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    for_each_output(x.shape(), y.shape(), cell,
+                    [&](std::int64_t out, std::int64_t plane, Window rows, Window columns) {
+                      double sum = 0.0;
+                      for (std::int64_t u = rows.begin; u < rows.end; ++u) {
+                        for (std::int64_t v = columns.begin; v < columns.end; ++v) {
+                          sum += x.data<T>()[plane + u * x.size(3) + v];
+                        }
+                      }
+                      y.data<T>()[out] = static_cast<T>(sum / divisor(rows, columns));
+                    });
+  });
+  return y;
+}
+
+/// dx = sum over the windows that hold the pixel of dy / divisor
+template <class Cell, class Divisor>
+Tensor average_backward(const Tensor& dy, Tensor dx, Cell&& cell, Divisor&& divisor) {
+  dispatch("avg_pool", dy.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    for_each_output(dx.shape(), dy.shape(), cell,
+                    [&](std::int64_t out, std::int64_t plane, Window rows, Window columns) {
+                      const T share = static_cast<T>(dy.data<T>()[out] / divisor(rows, columns));
+                      for (std::int64_t u = rows.begin; u < rows.end; ++u) {
+                        for (std::int64_t v = columns.begin; v < columns.end; ++v) {
+                          dx.data<T>()[plane + u * dx.size(3) + v] += share;
+                        }
+                      }
+                    });
+  });
+  return dx;
+}
+
+auto divisor_of(const PoolGeometry& g) {
+  return [include = g.count_include_pad](Window rows, Window columns) {
+    return static_cast<double>(include ? rows.span * columns.span
+                                       : (rows.end - rows.begin) * (columns.end - columns.begin));
+  };
+}
+
+double area(Window rows, Window columns) { return static_cast<double>(rows.span * columns.span); }
+
+}  // namespace
+
+/// `saved` holds, per output element, the index of its maximum in the image plane (i64).
+MaxPoolResult ReferenceBackend::max_pool(const Tensor& x, const PoolGeometry& geometry) {
+  const Shape shape = output_shape(x.shape(), geometry);
+  MaxPoolResult result{Tensor::empty(shape, x.dtype(), *this),
+                       Tensor::empty(shape, Dtype::i64, *this)};
+  dispatch("max_pool", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    for_each_output(x.shape(), shape, pool_cells(x.shape(), geometry),
+                    [&](std::int64_t out, std::int64_t plane, Window rows, Window columns) {
+                      std::int64_t best = rows.begin * x.size(3) + columns.begin;
+                      for (std::int64_t u = rows.begin; u < rows.end; ++u) {
+                        for (std::int64_t v = columns.begin; v < columns.end; ++v) {
+                          const std::int64_t here = u * x.size(3) + v;
+                          const T value = x.data<T>()[plane + here];
+                          // Strictly greater: the first of equal maxima stays. A NaN wins, to stay
+                          // visible.
+                          if (value > x.data<T>()[plane + best] || value != value) best = here;
+                        }
+                      }
+                      result.y.data<T>()[out] = x.data<T>()[plane + best];
+                      result.saved.data<std::int64_t>()[out] = best;
+                    });
+  });
+  return result;
+}
+
+Tensor ReferenceBackend::max_pool_backward(const Tensor& dy, const Tensor& saved,
+                                           const Shape& x_shape, const PoolGeometry&) {
+  Tensor dx = Tensor::zeros(x_shape, dy.dtype(), *this);
+  const std::int64_t out_pixels = dy.size(2) * dy.size(3);
+  dispatch("max_pool", dy.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    for (std::int64_t out = 0; out < dy.numel(); ++out) {
+      const std::int64_t plane = out / out_pixels * x_shape[2] * x_shape[3];
+      dx.data<T>()[plane + saved.data<std::int64_t>()[out]] += dy.data<T>()[out];
+    }
+  });
+  return dx;
+}
+
+Tensor ReferenceBackend::avg_pool(const Tensor& x, const PoolGeometry& geometry) {
+  return average(x, Tensor::empty(output_shape(x.shape(), geometry), x.dtype(), *this),
+                 pool_cells(x.shape(), geometry), divisor_of(geometry));
+}
+
+Tensor ReferenceBackend::avg_pool_backward(const Tensor& dy, const Shape& x_shape,
+                                           const PoolGeometry& geometry) {
+  return average_backward(dy, Tensor::zeros(x_shape, dy.dtype(), *this),
+                          pool_cells(x_shape, geometry), divisor_of(geometry));
+}
+
+Tensor ReferenceBackend::adaptive_avg_pool(const Tensor& x, Pair output) {
+  Tensor y = Tensor::empty({x.size(0), x.size(1), output[0], output[1]}, x.dtype(), *this);
+  const auto cells = adaptive_cells(x.shape(), y.shape());
+  return average(x, std::move(y), cells, area);
+}
+
+Tensor ReferenceBackend::adaptive_avg_pool_backward(const Tensor& dy, const Shape& x_shape) {
+  return average_backward(dy, Tensor::zeros(x_shape, dy.dtype(), *this),
+                          adaptive_cells(x_shape, dy.shape()), area);
+}
+
+}  // namespace cograd

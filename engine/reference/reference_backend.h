@@ -1,0 +1,81 @@
+// The reference backend: plain loops over Eigen maps, written to be read. It is the oracle of the
+// tests, the fallback where oneDNN is not compiled in, and what the guide walks through.
+#pragma once
+
+#include "engine/backend.h"
+
+namespace cograd {
+
+/// One thread, f32 and f64, row-major tensors. Kernels are documented in engine/backend.h.
+class ReferenceBackend : public Backend {
+ public:
+  std::string_view name() const override { return "reference"; }
+  Device device() const override { return {}; }
+
+  Allocator& allocator() override { return CpuAllocator::instance(); }
+  Allocator& staging_allocator() override { return CpuAllocator::instance(); }
+  void copy_bytes(void* to, const void* from, std::size_t bytes, CopyDirection direction,
+                  Stream stream) override;
+  std::unique_ptr<Event> record(Stream stream) override;
+  void wait(Stream, Event&) override {}
+  void synchronize() override {}
+
+  void fill(Tensor& x, double value) override;
+  Tensor cast(const Tensor& x, Dtype dtype) override;
+  Tensor to_row_major(const Tensor& x) override;
+  Tensor add(const Tensor& a, const Tensor& b, Tensor* reuse) override;
+  void add_into(Tensor& sum, const Tensor& x) override;
+  Tensor relu(const Tensor& x, bool in_place) override;
+  Tensor relu_backward(const Tensor& y, const Tensor& dy, bool in_place) override;
+  Tensor dropout(const Tensor& x, double rate, std::uint64_t seed, std::uint64_t stream) override;
+  Tensor concat(std::span<const Tensor> parts) override;
+  std::vector<Tensor> split(const Tensor& x, std::span<const std::int64_t> channels) override;
+
+  Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) override;
+  Tensor linear_data_gradient(const Tensor& dy, const Tensor& w) override;
+  void linear_weight_gradient(const Tensor& x, const Tensor& dy, const Groups& groups, Tensor& dw,
+                              Write write) override;
+  void bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) override;
+
+  Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
+                const ConvGeometry& geometry) override;
+  Tensor conv2d_data_gradient(const Tensor& dy, const Tensor& w, const Shape& x_shape,
+                              const ConvGeometry& geometry) override;
+  void conv2d_weight_gradient(const Tensor& x, const Tensor& dy, const ConvGeometry& geometry,
+                              const Groups& groups, Tensor& dw, Write write) override;
+
+  BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                             const Groups& groups, double eps, RunningStatistics& running) override;
+  Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                              const Tensor& mean, const Tensor& variance, double eps) override;
+  Tensor batch_norm_data_gradient(const Tensor& x, const Tensor& dy, const Tensor& gamma,
+                                  const Tensor& mean, const Tensor& inverse_std,
+                                  const Groups& groups) override;
+  void batch_norm_parameter_gradient(const Tensor& x, const Tensor& dy, const Tensor& mean,
+                                     const Tensor& inverse_std, const Groups& groups,
+                                     Tensor& dgamma, Write gamma_write, Tensor& dbeta,
+                                     Write beta_write) override;
+
+  MaxPoolResult max_pool(const Tensor& x, const PoolGeometry& geometry) override;
+  Tensor max_pool_backward(const Tensor& dy, const Tensor& saved, const Shape& x_shape,
+                           const PoolGeometry& geometry) override;
+  Tensor avg_pool(const Tensor& x, const PoolGeometry& geometry) override;
+  Tensor avg_pool_backward(const Tensor& dy, const Shape& x_shape,
+                           const PoolGeometry& geometry) override;
+  Tensor adaptive_avg_pool(const Tensor& x, Pair output) override;
+  Tensor adaptive_avg_pool_backward(const Tensor& dy, const Shape& x_shape) override;
+
+  CrossEntropyResult cross_entropy(const Tensor& logits, const Tensor& labels, double smoothing,
+                                   const Groups& groups) override;
+  Tensor cross_entropy_backward(const Tensor& probabilities, const Tensor& labels, double smoothing,
+                                const Groups& groups, const Tensor& dloss) override;
+
+  void reduce(const Reduction& reduction, const Tensor& stack, Tensor& out,
+              GroupNorms* norms) override;
+  void decayed_gradient(const Tensor& g, const Tensor& p, double weight_decay,
+                        Tensor& out) override;
+  void sgd_update(Tensor& p, const Tensor& g, Tensor& velocity,
+                  const SgdCoefficients& coefficients) override;
+};
+
+}  // namespace cograd
