@@ -5,9 +5,10 @@ set -euo pipefail
 
 packages=(
   build-essential cmake ninja-build ccache
-  libdnnl-dev libeigen3-dev libfmt-dev zlib1g-dev libopencv-core-dev libopencv-imgproc-dev
+  libdnnl-dev libeigen3-dev libfmt-dev
+  libopencv-core-dev libopencv-imgproc-dev libjpeg-dev zlib1g-dev
   libcli11-dev nlohmann-json3-dev catch2 libbenchmark-dev
-  gnuplot-nox        # draws the figures of the reports
+  gnuplot-nox           # draws the figures of the reports
   curl ca-certificates  # for data/fetch.sh
 )
 
@@ -16,7 +17,8 @@ die() { echo "bootstrap: $*" >&2; exit 1; }
 command -v dpkg-query >/dev/null || die "needs a Debian-like system; install by hand: ${packages[*]}"
 missing=()
 for package in "${packages[@]}"; do
-  dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+  status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) || status=
+  [ "$status" = installed ] || missing+=("$package")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
@@ -31,9 +33,8 @@ fi
 echo "bootstrap: installing ${missing[*]}" >&2
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-if ! { "${as_root[@]}" apt-get update &&
-       "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } \
-     >"$log" 2>&1; then
-  tail -n 15 "$log" >&2
-  die "apt-get failed (its last lines are above)"
-fi
+apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get "$@" >>"$log" 2>&1; }
+for step in "update" "install -y --no-install-recommends ${missing[*]}"; do
+  # shellcheck disable=SC2086  # words on purpose
+  apt $step || { tail -n 15 "$log" >&2; die "'apt-get $step' failed (its last lines are above)"; }
+done

@@ -1,8 +1,10 @@
 // Module: named parameters and buffers, and a forward pass.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -10,60 +12,54 @@
 
 namespace cograd {
 
-/// A tensor that is part of a module's state but not trained (running
-/// statistics).
-struct NamedBuffer {
+/// A parameter or buffer under its full dotted name, "layer1.0.conv1.weight".
+struct NamedTensor {
   std::string name;
-  Tensor *tensor;
+  Tensor* tensor;
 };
 
-/// Base of layers and models. Names of members nest with dots, as in PyTorch:
-/// "layer1.0.conv1.weight". Modules are neither copied nor moved: ops and
-/// optimizers hold pointers to their parameters.
+/// Base of layers and models. Names of members nest with dots, as in PyTorch. Modules are neither
+/// copied nor moved: ops and optimizers hold pointers to their parameters.
 class Module {
-public:
+ public:
   Module() = default;
   virtual ~Module() = default;
-  Module(const Module &) = delete;
-  Module &operator=(const Module &) = delete;
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
 
-  /// x is taken by value so that a caller who is done with it can std::move it
-  /// in, which lets element-wise layers work in place.
+  /// x is taken by value so that a caller who is done with it can std::move it in, which lets
+  /// element-wise layers work in place.
   virtual Variable forward(Variable x) = 0;
   Variable operator()(Variable x) { return forward(std::move(x)); }
 
-  /// Training mode (dropout drops, batch norm uses the batch's statistics) or
-  /// evaluation.
+  /// Training mode (dropout drops, batch norm uses the batch's statistics) or evaluation.
   void train(bool on = true);
   void eval() { train(false); }
   bool training() const { return training_; }
 
-  /// Depth first, in the order of registration; Parameter::name is the full
-  /// dotted name after this call on the outermost module.
-  std::vector<Parameter *> parameters();
-  std::vector<NamedBuffer> buffers();
-  /// Parameters and buffers in PyTorch's state_dict order: per module its
+  /// All parameters, depth first in the order of registration. Sets each Parameter::name to its
+  /// full name below this module.
+  std::vector<Parameter*> parameters();
+  /// All parameters and buffers in PyTorch's state_dict order: of each module first its
   /// parameters, then its buffers, then its children.
-  std::vector<NamedBuffer> state();
-  /// Moves all parameters and floating-point buffers to a backend and element
-  /// type.
-  void to(Backend &backend, Dtype dtype = Dtype::f32);
+  std::vector<NamedTensor> state();
+  /// Moves parameters and buffers to a backend, and the floating-point ones to `dtype`.
+  void to(Backend& backend, Dtype dtype = Dtype::f32);
 
-protected:
-  /// Registration; to be called in the constructor. The returned references
-  /// stay valid.
-  Parameter &register_parameter(std::string name, Tensor value);
-  Tensor &register_buffer(std::string name, Tensor value);
+ protected:
+  /// To be called in constructors. The returned references stay valid.
+  Parameter& register_parameter(std::string name, Tensor value);
+  Tensor& register_buffer(std::string name, Tensor value);
   template <class M>
-  std::shared_ptr<M> register_module(std::string name,
-                                     std::shared_ptr<M> module) {
+  std::shared_ptr<M> register_module(std::string name, std::shared_ptr<M> module) {
     children_.emplace_back(std::move(name), module);
     return module;
   }
 
-private:
-  struct Visit; // one walk over the tree serves every listing
-  void visit(const std::string &prefix, const Visit &visit);
+ private:
+  /// Calls visit(module, "prefix.") on this module and all below it, parents first.
+  void walk(const std::string& prefix,
+            const std::function<void(Module&, const std::string&)>& visit);
 
   std::vector<std::pair<std::string, std::unique_ptr<Parameter>>> parameters_;
   std::vector<std::pair<std::string, std::unique_ptr<Tensor>>> buffers_;
@@ -71,4 +67,4 @@ private:
   bool training_ = true;
 };
 
-} // namespace cograd
+}  // namespace cograd

@@ -12,7 +12,7 @@ namespace cograd {
 struct SgdOptions {
   double learning_rate = 0.1;
   double momentum = 0.0;
-  double weight_decay = 0.0; ///< on all parameters, before anything else
+  double weight_decay = 0.0;  ///< on all parameters, before anything else
   bool nesterov = false;
   /// Momentum with a rolling aggregator is refused unless forced: the authors
   /// found it unstable.
@@ -24,10 +24,9 @@ struct SgdOptions {
 /// window() of them; until the window is full step() changes nothing. The
 /// gradients in Parameter::gradient are read, never modified.
 class Sgd {
-public:
+ public:
   /// Throws ValueError for coefficients out of range or refused combinations.
-  Sgd(std::vector<Parameter *> parameters, const Aggregator &aggregator,
-      SgdOptions options);
+  Sgd(std::vector<Parameter*> parameters, const Aggregator& aggregator, SgdOptions options);
 
   /// Updates every parameter that has a gradient.
   void step();
@@ -41,17 +40,17 @@ public:
   /// next to be overwritten. Undefined where there is none.
   struct State {
     Tensor velocity;
-    Tensor window; ///< [window, shape of parameter]
+    Tensor window;  ///< [window, shape of parameter]
   };
-  const std::vector<State> &state() const { return state_; }
+  const std::vector<State>& state() const { return state_; }
   void restore(std::vector<State> state, std::int64_t steps);
 
-private:
-  std::vector<Parameter *> parameters_;
-  const Aggregator *aggregator_;
+ private:
+  std::vector<Parameter*> parameters_;
+  const Aggregator* aggregator_;
   SgdOptions options_;
   std::vector<State> state_;
   std::int64_t steps_ = 0;
 };
 
-} // namespace cograd
+}  // namespace cograd

@@ -33,8 +33,7 @@ struct Net {
 
 struct Batch {
   Tensor x, labels;
-  Batch(std::int64_t n, std::int64_t width, Random& random)
-      : x(normal({n, width}, random)) {
+  Batch(std::int64_t n, std::int64_t width, Random& random) : x(normal({n, width}, random)) {
     std::vector<std::int64_t> l;
     for (std::int64_t i = 0; i < n; ++i) l.push_back(static_cast<std::int64_t>(random.below(3)));
     labels = Tensor::from(l, {n}, reference_backend());
@@ -147,7 +146,7 @@ TEST_CASE("scratch of the median is K x the largest layer, not K x the model", "
   const std::size_t plain = peak(mean, 1);
   const std::size_t median = peak(m3, kGroups);
   CAPTURE(plain, median, layer);
-  CHECK(median >= plain + kGroups * layer);  // K gradients of one layer are held at once,
+  CHECK(median >= plain + kGroups * layer);        // K gradients of one layer are held at once,
   CHECK(median <= plain + (kGroups + 1) * layer);  // and never those of a second one
 }
 
@@ -197,9 +196,7 @@ TEST_CASE("backward refuses what it cannot do", "[autograd]") {
   const Batch batch(6, 6, random);
   Mean mean;
   MedianOfMeans m3(3);
-  const auto loss = [&](std::int64_t k) {
-    return net.loss(batch.x, batch.labels, Groups(6, k));
-  };
+  const auto loss = [&](std::int64_t k) { return net.loss(batch.x, batch.labels, Groups(6, k)); };
   CHECK_THROWS_WITH(backward(loss(1), m3), contains("m3 needs a batch of 6 in 3 groups"));
   const Variable once = loss(1);
   backward(once, mean);

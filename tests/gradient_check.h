@@ -124,8 +124,8 @@ struct GradientCheck {
     return loss(leaves).value().to_vector<double>();
   }
 
-  std::vector<double> differences(
-      Tensor t, const std::function<double(std::vector<double>)>& reduce) const {
+  std::vector<double> differences(Tensor t,
+                                  const std::function<double(std::vector<double>)>& reduce) const {
     std::vector<double> result;
     double* x = t.data<double>();  // a CPU backend: the elements are at hand
     for (std::int64_t i = 0; i < t.numel(); ++i) {

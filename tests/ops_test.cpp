@@ -39,8 +39,9 @@ TEST_CASE("linear: finite differences", "[ops]") {
       Parameter b = parameter("bias", {4}, random);
       std::vector<Parameter*> parameters{&w};
       if (with_bias) parameters.push_back(&b);
-      check_op({normal({5, 7}, random)}, parameters, groups,
-               [&](const auto& x) { return linear(x[0], w, with_bias ? &b : nullptr); }, random);
+      check_op(
+          {normal({5, 7}, random)}, parameters, groups,
+          [&](const auto& x) { return linear(x[0], w, with_bias ? &b : nullptr); }, random);
     }
   }
 }
@@ -66,8 +67,9 @@ TEST_CASE("conv2d: finite differences", "[ops]") {
       Random random(12, static_cast<std::uint64_t>(groups));
       Parameter w = parameter("weight", c.w, random);
       Parameter b = parameter("bias", {c.w[0]}, random);
-      check_op({normal(c.x, random)}, {&w, &b}, groups,
-               [&](const auto& x) { return conv2d(x[0], w, &b, c.geometry); }, random);
+      check_op(
+          {normal(c.x, random)}, {&w, &b}, groups,
+          [&](const auto& x) { return conv2d(x[0], w, &b, c.geometry); }, random);
     }
   }
 }
@@ -83,18 +85,16 @@ TEST_CASE("batch_norm: finite differences through the statistics", "[ops]") {
       Parameter gamma = parameter("weight", {3}, random);
       Parameter beta = parameter("bias", {3}, random);
       RunningStatistics none;
-      check_op({normal({7, 3, 3, 2}, random, reference_backend(), Dtype::f64, 2.0, 0.7)},
-               {&gamma, &beta}, groups,
-               [&](const auto& x) {
-                 return batch_norm(x[0], gamma, beta, none, 1e-3, statistics);
-               },
-               random);
+      check_op(
+          {normal({7, 3, 3, 2}, random, reference_backend(), Dtype::f64, 2.0, 0.7)},
+          {&gamma, &beta}, groups,
+          [&](const auto& x) { return batch_norm(x[0], gamma, beta, none, 1e-3, statistics); },
+          random);
     }
   }
 }
 
-TEST_CASE("batch_norm with whole-batch statistics: groups split the parameter gradients",
-          "[ops]") {
+TEST_CASE("batch_norm with whole-batch statistics: groups split the parameter gradients", "[ops]") {
   Random random(14);
   const Tensor x = normal({6, 2, 3, 3}, random);
   const Tensor weight = normal({6, 2, 3, 3}, random);
@@ -126,11 +126,10 @@ TEST_CASE("batch_norm_inference: finite differences", "[ops]") {
     RunningStatistics running;
     running.mean = normal({3}, random);
     running.variance = Tensor::from(std::vector<double>{0.4, 1.5, 2.5}, {3}, reference_backend());
-    check_op({normal({4, 3, 2, 3}, random)}, {&gamma, &beta}, groups,
-             [&](const auto& x) {
-               return batch_norm_inference(x[0], gamma, beta, running, 1e-5);
-             },
-             random);
+    check_op(
+        {normal({4, 3, 2, 3}, random)}, {&gamma, &beta}, groups,
+        [&](const auto& x) { return batch_norm_inference(x[0], gamma, beta, running, 1e-5); },
+        random);
   }
 }
 
@@ -140,41 +139,49 @@ TEST_CASE("pooling: finite differences", "[ops]") {
       {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}},
       {.kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 0}, .ceil_mode = true},
       {.kernel = {3, 3}, .stride = {1, 1}, .padding = {1, 1}, .count_include_pad = false},
-      {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}, .ceil_mode = true,
+      {.kernel = {3, 3},
+       .stride = {2, 2},
+       .padding = {1, 1},
+       .ceil_mode = true,
        .count_include_pad = false},
   };
   for (std::size_t i = 0; i < geometries.size(); ++i) {
     CAPTURE(i);
     Random random(16, i);
-    check_op({spaced({2, 2, 6, 5}, random)}, {}, 1,
-             [&](const auto& x) { return max_pool2d(x[0], geometries[i]); }, random);
-    check_op({normal({2, 2, 6, 5}, random)}, {}, 2,
-             [&](const auto& x) { return avg_pool2d(x[0], geometries[i]); }, random);
+    check_op(
+        {spaced({2, 2, 6, 5}, random)}, {}, 1,
+        [&](const auto& x) { return max_pool2d(x[0], geometries[i]); }, random);
+    check_op(
+        {normal({2, 2, 6, 5}, random)}, {}, 2,
+        [&](const auto& x) { return avg_pool2d(x[0], geometries[i]); }, random);
   }
   for (const Pair output : {Pair{1, 1}, Pair{3, 2}, Pair{7, 7}, Pair{4, 9}}) {
     CAPTURE(output[0], output[1]);
     Random random(17);
-    check_op({normal({2, 3, 5, 4}, random)}, {}, 2,
-             [&](const auto& x) { return adaptive_avg_pool2d(x[0], output); }, random);
+    check_op(
+        {normal({2, 3, 5, 4}, random)}, {}, 2,
+        [&](const auto& x) { return adaptive_avg_pool2d(x[0], output); }, random);
   }
 }
 
 TEST_CASE("element-wise ops and reshapes: finite differences", "[ops]") {
   Random random(18);
-  check_op({spaced({3, 2, 3, 4}, random)}, {}, 3,
-           [](const auto& x) { return relu(x[0]); }, random);
-  check_op({normal({3, 2, 4}, random), normal({3, 2, 4}, random)}, {}, 1,
-           [](const auto& x) { return add(x[0], x[1]); }, random);
-  check_op({spaced({3, 2, 4}, random), Tensor::full({3, 2, 4}, 0.01, Dtype::f64,
-                                                    reference_backend())},
-           {}, 1, [](const auto& x) { return add_relu(x[0], x[1]); }, random);
-  check_op({normal({4, 6}, random)}, {}, 2,
-           [](const auto& x) { return dropout(x[0], 0.4, 5, 6); }, random);
-  check_op({normal({2, 1, 3, 2}, random), normal({2, 4, 3, 2}, random),
-            normal({2, 2, 3, 2}, random)},
-           {}, 2, [](const auto& x) { return concat(x); }, random);
-  check_op({normal({3, 2, 2, 3}, random)}, {}, 1,
-           [](const auto& x) { return flatten(x[0]); }, random);
+  check_op(
+      {spaced({3, 2, 3, 4}, random)}, {}, 3, [](const auto& x) { return relu(x[0]); }, random);
+  check_op(
+      {normal({3, 2, 4}, random), normal({3, 2, 4}, random)}, {}, 1,
+      [](const auto& x) { return add(x[0], x[1]); }, random);
+  check_op(
+      {spaced({3, 2, 4}, random), Tensor::full({3, 2, 4}, 0.01, Dtype::f64, reference_backend())},
+      {}, 1, [](const auto& x) { return add_relu(x[0], x[1]); }, random);
+  check_op(
+      {normal({4, 6}, random)}, {}, 2, [](const auto& x) { return dropout(x[0], 0.4, 5, 6); },
+      random);
+  check_op(
+      {normal({2, 1, 3, 2}, random), normal({2, 4, 3, 2}, random), normal({2, 2, 3, 2}, random)},
+      {}, 2, [](const auto& x) { return concat(x); }, random);
+  check_op(
+      {normal({3, 2, 2, 3}, random)}, {}, 1, [](const auto& x) { return flatten(x[0]); }, random);
 }
 
 TEST_CASE("cross_entropy: finite differences with and without smoothing", "[ops]") {
@@ -232,8 +239,8 @@ TEST_CASE("ops refuse wrong shapes, dtypes and geometries by name", "[ops]") {
   CHECK_THROWS_AS(concat({}), ValueError);
   const Variable single(image.value().to(Dtype::f32));
   CHECK_THROWS_AS(conv2d(single, kernel, nullptr, {}), DtypeError);
-  const Tensor labels = Tensor::from(std::vector<std::int64_t>{0, 1, 2, 3, 6}, {5},
-                                     reference_backend());
+  const Tensor labels =
+      Tensor::from(std::vector<std::int64_t>{0, 1, 2, 3, 6}, {5}, reference_backend());
   CHECK_THROWS_WITH(cross_entropy(matrix, labels), contains("label 6 of row 4"));
   CHECK_THROWS_AS(cross_entropy(matrix, labels.rows(0, 4)), ShapeError);
 }

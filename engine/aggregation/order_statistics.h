@@ -2,8 +2,8 @@
 // and vectorized loops.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
-#include <limits>
 #include <utility>
 
 #include "engine/host_device.h"
@@ -46,9 +46,9 @@ COGRAD_HOST_DEVICE constexpr void compare_exchange(T& low, T& high) {
 }
 
 /// Calls visit(low, high) for every comparator of Batcher's odd-even merge sort, which sorts any
-/// number of values in O(n log^2 n) comparators: runs of `run` values, already sorted, are merged in
-/// pairs, first over the distance of a whole run, then over half of it, and so on. Batcher, "Sorting
-/// networks and their applications", AFIPS 1968.
+/// number of values in O(n log^2 n) comparators: runs of `run` values, already sorted, are merged
+/// in pairs, first over the distance of a whole run, then over half of it, and so on. Batcher,
+/// "Sorting networks and their applications", AFIPS 1968.
 template <class Visit>
 COGRAD_HOST_DEVICE constexpr void for_each_comparator(std::int64_t n, Visit&& visit) {
   for (std::int64_t run = 1; run < n; run *= 2) {
@@ -103,11 +103,14 @@ COGRAD_HOST_DEVICE constexpr void sort(T (&x)[K]) {
   sort(x, std::make_integer_sequence<int, SortingNetwork<K>::kSize>{});
 }
 
+template <int K, class T, int... I>
+COGRAD_HOST_DEVICE constexpr bool any_nan(const T (&x)[K], std::integer_sequence<int, I...>) {
+  return ((x[I] != x[I]) | ...);
+}
+
 template <int K, class T>
 COGRAD_HOST_DEVICE constexpr bool any_nan(const T (&x)[K]) {
-  bool nan = false;
-  for (int k = 0; k < K; ++k) nan |= x[k] != x[k];
-  return nan;
+  return any_nan(x, std::make_integer_sequence<int, K>{});
 }
 
 /// Mean of what is left without the Trim smallest and the Trim largest of K values; NaN if any of
@@ -126,7 +129,7 @@ COGRAD_HOST_DEVICE constexpr T trimmed_mean(T (&x)[K]) {
     for (int k = Trim; k < K - Trim; ++k) sum += x[k];
     mean = static_cast<T>(sum * (1.0 / kLeft));
   }
-  return nan ? std::numeric_limits<T>::quiet_NaN() : mean;
+  return nan ? static_cast<T>(NAN) : mean;
 }
 
 /// Median of K values, for even K the mean of the middle two; NaN if any of the K is.

@@ -1,4 +1,4 @@
-// Sorting networks for a number of values known at run time, cut down to what is asked of them.
+// Selection networks for a number of values known at run time.
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,10 @@
 namespace cograd {
 
 /// The comparators after which wires first .. last hold the values that `sum` adds up: x[first] and
-/// x[last] in their place where they have a weight of their own, those between in any order. Found
-/// by following the sorting network of k values backwards from what is read at its end. Kept for
-/// the life of the program: the reference stays valid. Thread-safe.
+/// x[last] in their place where they have a weight of their own, those between in any order. A
+/// tournament of Batcher merges that keeps only as many of the smallest and largest as count,
+/// pruned of every comparator that cannot change the sum. Kept for the life of the program: the
+/// reference stays valid. Thread-safe.
 const std::vector<Comparator>& selection_network(std::int64_t k, const OrderedSum& sum);
 
 }  // namespace cograd

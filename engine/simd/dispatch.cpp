@@ -1,0 +1,180 @@
+// Chooses the loops for the machine at run time, and spreads them over threads.
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <vector>
+
+#include "engine/aggregation/selection_network.h"
+#include "engine/error.h"
+#include "engine/simd/kernels.h"
+#include "engine/simd/simd.h"
+
+namespace cograd::simd {
+namespace {
+
+struct InstructionSet {
+  std::string_view name;
+  const Kernels* kernels;
+  bool supported;
+};
+
+/// Best first.
+const std::vector<InstructionSet>& instruction_sets() {
+  static const std::vector<InstructionSet> sets {
+#if defined(__x86_64__)
+    {"avx512", &simd_avx512::kKernels,
+     __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")},
+        {"avx2", &simd_avx2::kKernels,
+         __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")},
+#endif
+        {"baseline", &simd_baseline::kKernels, true},
+  };
+  return sets;
+}
+
+const InstructionSet& find_instruction_set(std::string_view name) {
+  for (const InstructionSet& set : instruction_sets()) {
+    if (set.name != name) continue;
+    require<ValueError>(set.supported, "[simd] this processor has no {}: expected a lower one",
+                        name);
+    return set;
+  }
+  throw ValueError(
+      fmt::format("[simd] unknown instruction set '{}': expected avx512, avx2 or baseline", name));
+}
+
+const InstructionSet& best_instruction_set() {
+  const char* forced = std::getenv("COGRAD_SIMD");
+  if (forced != nullptr && *forced != '\0') return find_instruction_set(forced);
+  return *std::find_if(instruction_sets().begin(), instruction_sets().end(),
+                       [](const InstructionSet& set) { return set.supported; });
+}
+
+std::atomic<const InstructionSet*>& chosen() {
+  static std::atomic<const InstructionSet*> set{&best_instruction_set()};
+  return set;
+}
+
+const Kernels& kernels() { return *chosen().load(std::memory_order_relaxed)->kernels; }
+
+// Elements that a thread takes at a time; work that fits into one piece stays on the calling
+// thread, since waking the others would cost more.
+constexpr std::int64_t kBlock = 32768;
+
+/// body(begin, size) over blocks of [0, n).
+template <class Body>
+void for_each_block(std::int64_t n, const Body& body) {
+#pragma omp parallel for schedule(static) if (n > kBlock)
+  for (std::int64_t begin = 0; begin < n; begin += kBlock) {
+    body(begin, std::min(kBlock, n - begin));
+  }
+}
+
+OrderedSum ordered_sum(const Reduction& reduction, std::int64_t k) {
+  require<ValueError>(k >= 1, "[reduce] nothing to reduce: expected at least 1 group, not {}", k);
+  switch (reduction.kind) {
+    case Reduction::Kind::mean:
+      return mean_of(k);
+    case Reduction::Kind::median:
+      return median_of(k);
+    case Reduction::Kind::trimmed_mean:
+      require<ValueError>(reduction.trim >= 0 && 2 * reduction.trim < k,
+                          "[reduce] cannot trim {} values on either side of {}: expected twice the "
+                          "trim below the number of groups",
+                          reduction.trim, k);
+      return trimmed_mean_of(k, reduction.trim);
+    case Reduction::Kind::winsorized_mean:
+      require<ValueError>(reduction.percent >= 0 && reduction.percent < 50,
+                          "[reduce] cannot winsorize at {} percent: expected 0 <= percent < 50",
+                          reduction.percent);
+      return winsorized_mean_of(k, reduction.percent);
+  }
+  throw ValueError("[reduce] unknown kind of reduction");
+}
+
+struct alignas(64) CacheLine {
+  float values[16];
+};
+
+}  // namespace
+
+std::string_view instruction_set() { return chosen().load()->name; }
+
+void set_instruction_set(std::string_view name) { chosen() = &find_instruction_set(name); }
+
+void add(const float* a, const float* b, float* out, std::int64_t n) {
+  const auto kernel = kernels().add;
+  for_each_block(n,
+                 [=](std::int64_t i, std::int64_t size) { kernel(a + i, b + i, out + i, size); });
+}
+
+void add_into(float* sum, const float* x, std::int64_t n) { add(sum, x, sum, n); }
+
+void relu(const float* x, float* y, std::int64_t n) {
+  const auto kernel = kernels().relu;
+  for_each_block(n, [=](std::int64_t i, std::int64_t size) { kernel(x + i, y + i, size); });
+}
+
+void relu_backward(const float* y, const float* dy, float* dx, std::int64_t n) {
+  const auto kernel = kernels().relu_backward;
+  for_each_block(n,
+                 [=](std::int64_t i, std::int64_t size) { kernel(y + i, dy + i, dx + i, size); });
+}
+
+void decayed_gradient(const float* g, const float* p, double weight_decay, float* out,
+                      std::int64_t n) {
+  const auto kernel = kernels().decayed_gradient;
+  const auto decay = static_cast<float>(weight_decay);
+  for_each_block(
+      n, [=](std::int64_t i, std::int64_t size) { kernel(g + i, p + i, decay, out + i, size); });
+}
+
+void sgd_update(float* p, const float* g, float* v, std::int64_t n,
+                const SgdCoefficients& coefficients) {
+  const auto rate = static_cast<float>(coefficients.learning_rate);
+  const auto decay = static_cast<float>(coefficients.weight_decay);
+  const auto momentum = static_cast<float>(coefficients.momentum);
+  if (v == nullptr) {
+    const auto kernel = kernels().sgd;
+    for_each_block(
+        n, [=](std::int64_t i, std::int64_t size) { kernel(p + i, g + i, rate, decay, size); });
+    return;
+  }
+  const auto kernel = coefficients.nesterov ? kernels().sgd_nesterov : kernels().sgd_momentum;
+  for_each_block(n, [=](std::int64_t i, std::int64_t size) {
+    kernel(p + i, g + i, v + i, rate, decay, momentum, size);
+  });
+}
+
+void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std::int64_t n,
+            float* out, GroupNorms* norms) {
+  const OrderedSum sum = ordered_sum(reduction, k);
+  const std::vector<Comparator>& network = selection_network(k, sum);
+  const ReductionPlan plan{k, sum, network.data(), static_cast<std::int64_t>(network.size())};
+  const auto kernel = kernels().reduce;
+
+  const std::int64_t block = std::max(kTile, 2 * kBlock / k / kTile * kTile);
+  const std::int64_t blocks = (n + block - 1) / block;
+  std::vector<NormSums> partial(norms == nullptr ? 0 : static_cast<std::size_t>(blocks));
+#pragma omp parallel if (blocks > 1)
+  {
+    std::vector<CacheLine> scratch(static_cast<std::size_t>(k * kTile) * sizeof(float) /
+                                   sizeof(CacheLine));
+#pragma omp for schedule(static)
+    for (std::int64_t b = 0; b < blocks; ++b) {
+      const std::int64_t begin = b * block;
+      kernel(plan, stack + begin, n, std::min(block, n - begin), out + begin, scratch[0].values,
+             norms == nullptr ? nullptr : &partial[static_cast<std::size_t>(b)]);
+    }
+  }
+  if (norms == nullptr) return;
+  *norms = {};
+  const auto count = static_cast<double>(k);
+  for (const NormSums& sums : partial) {
+    norms->squared_mean += sums.squared_sum / (count * count);
+    norms->mean_squared += sums.sum_squared / count;
+  }
+}
+
+}  // namespace cograd::simd

@@ -1,0 +1,245 @@
+// The vector loops. Compiled once per instruction set, each time with another name for
+// COGRAD_SIMD_NAMESPACE; plain loops, so that the compiler vectorizes them for any machine.
+#include "engine/simd/kernels.h"
+
+#include <cstring>
+
+namespace cograd::simd::COGRAD_SIMD_NAMESPACE {
+namespace {
+
+// --- elements ------------------------------------------------------------------------------------
+
+void add(const float* a, const float* b, float* out, std::int64_t n) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < n; ++i) out[i] = a[i] + b[i];
+}
+
+void relu(const float* x, float* y, std::int64_t n) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < n; ++i) y[i] = x[i] < 0.0f ? 0.0f : x[i];  // keeps NaN
+}
+
+void relu_backward(const float* y, const float* dy, float* dx, std::int64_t n) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < n; ++i) dx[i] = y[i] > 0.0f ? dy[i] : 0.0f;
+}
+
+void decayed_gradient(const float* g, const float* p, float weight_decay, float* out,
+                      std::int64_t n) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < n; ++i) out[i] = g[i] + weight_decay * p[i];
+}
+
+void sgd(float* p, const float* g, float learning_rate, float weight_decay, std::int64_t n) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < n; ++i) p[i] -= learning_rate * (g[i] + weight_decay * p[i]);
+}
+
+template <bool kNesterov>
+void sgd_momentum(float* p, const float* g, float* v, float learning_rate, float weight_decay,
+                  float momentum, std::int64_t n) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float d = g[i] + weight_decay * p[i];
+    v[i] = momentum * v[i] + d;
+    p[i] -= learning_rate * (kNesterov ? d + momentum * v[i] : v[i]);
+  }
+}
+
+// --- reductions, one tile of coordinates at a time -----------------------------------------------
+
+constexpr int kUnrolled = 32;
+
+/// Sums over the coordinates of a range, per lane, so that the order of the additions is the same
+/// for every vector width.
+struct LaneSums {
+  double squared_sum[kTile];
+  double sum_squared[kTile];
+};
+
+/// A few values: all of them in registers, the network unrolled.
+template <bool kNorms, int Trim, int... Row>
+void trimmed_tile(const float* __restrict x, std::int64_t stride, float* __restrict out,
+                  LaneSums& __restrict lanes, std::integer_sequence<int, Row...>) {
+  for (std::int64_t i = 0; i < kTile; ++i) {
+    float values[] = {x[Row * stride + i]...};
+    if constexpr (kNorms) {
+      double sum = 0;
+      double square = 0;
+      ((sum += values[Row], square += static_cast<double>(values[Row]) * values[Row]), ...);
+      lanes.squared_sum[i] += sum * sum;
+      lanes.sum_squared[i] += square;
+    }
+    out[i] = trimmed_mean<Trim>(values);
+  }
+}
+
+using TrimmedTile = void (*)(const float* x, std::int64_t stride, float* out, LaneSums& lanes);
+
+template <bool kNorms, int K, int Trim>
+void trimmed_tile(const float* x, std::int64_t stride, float* out, LaneSums& lanes) {
+  trimmed_tile<kNorms, Trim>(x, stride, out, lanes, std::make_integer_sequence<int, K>{});
+}
+
+/// The unrolled loop for a reduction, if it has one: medians of up to 16, trimmed means of up to 9.
+template <bool kNorms, int K = 3, int Trim = 1>
+TrimmedTile find_trimmed_tile(const ReductionPlan& plan) {
+  const OrderedSum& sum = plan.sum;
+  if (plan.k == K && sum.first == Trim && sum.last == K - 1 - Trim && sum.below + sum.above == 0) {
+    return trimmed_tile<kNorms, K, Trim>;
+  }
+  if constexpr (2 * Trim + 2 < K) {
+    return find_trimmed_tile<kNorms, K, Trim + 1>(plan);
+  } else if constexpr (K < kUnrolled) {
+    return find_trimmed_tile < kNorms, K + 1, K < 9 ? 1 : K / 2 > (plan);
+  } else {
+    return nullptr;
+  }
+}
+
+template <int... Row>
+void add_rows(const float* __restrict x, std::int64_t stride, double* __restrict sum,
+              double* __restrict square, std::integer_sequence<int, Row...>) {
+  for (std::int64_t i = 0; i < kTile; ++i) {
+    double total = sum[i];
+    double total_square = square[i];
+    ((total += x[Row * stride + i],
+      total_square += static_cast<double>(x[Row * stride + i]) * x[Row * stride + i]),
+     ...);
+    sum[i] = total;
+    square[i] = total_square;
+  }
+}
+
+/// The sum over the rows, and the norms.
+void sum_tile(std::int64_t count, const float* x, std::int64_t stride, double* __restrict sum,
+              LaneSums& __restrict lanes) {
+  constexpr int kRows = 8;  // at a time, so that sums rest in registers for a while
+  double square[kTile] = {};
+  for (std::int64_t i = 0; i < kTile; ++i) sum[i] = 0.0;
+  std::int64_t k = 0;
+  for (; k + kRows <= count; k += kRows) {
+    add_rows(x + k * stride, stride, sum, square, std::make_integer_sequence<int, kRows>{});
+  }
+  for (; k < count; ++k) {
+    add_rows(x + k * stride, stride, sum, square, std::make_integer_sequence<int, 1>{});
+  }
+  for (std::int64_t i = 0; i < kTile; ++i) {
+    lanes.squared_sum[i] += sum[i] * sum[i];
+    lanes.sum_squared[i] += square[i];
+  }
+}
+
+void load_tile(std::int64_t count, const float* x, std::int64_t stride, float* rows) {
+  for (std::int64_t k = 0; k < count; ++k) {
+    std::memcpy(rows + k * kTile, x + k * stride, kTile * sizeof(float));
+    // The rows are too many streams for the hardware to foresee.
+    for (std::int64_t i = 0; i < kTile; i += 16) __builtin_prefetch(x + k * stride + kTile + i);
+  }
+}
+
+/// Many values: one row of the tile is one wire of the network, in the cache.
+void run_network(const ReductionPlan& plan, float* rows) {
+  for (std::int64_t c = 0; c < plan.network_size; ++c) {
+    const Comparator& comparator = plan.network[c];
+    float* low = rows + comparator.low * kTile;
+    float* high = rows + comparator.high * kTile;
+    if (comparator.keeps_low && comparator.keeps_high) {
+#pragma omp simd
+      for (std::int64_t i = 0; i < kTile; ++i) compare_exchange(low[i], high[i]);
+    } else if (comparator.keeps_low) {
+#pragma omp simd
+      for (std::int64_t i = 0; i < kTile; ++i) low[i] = high[i] < low[i] ? high[i] : low[i];
+    } else {
+#pragma omp simd
+      for (std::int64_t i = 0; i < kTile; ++i) high[i] = high[i] < low[i] ? low[i] : high[i];
+    }
+  }
+}
+
+/// Works on the rows in place.
+void ordered_sum_tile(const ReductionPlan& plan, float* __restrict rows, float* __restrict out,
+                      bool with_norms, LaneSums& lanes) {
+  double total[kTile];
+  if (with_norms) sum_tile(plan.k, rows, kTile, total, lanes);
+  float nan[kTile] = {};  // where any of the values is
+  for (std::int64_t k = 0; k < plan.k; ++k) {
+    const float* row = rows + k * kTile;
+    for (std::int64_t i = 0; i < kTile; ++i) nan[i] = row[i] == row[i] ? nan[i] : row[i];
+  }
+  run_network(plan, rows);
+
+  const OrderedSum& sum = plan.sum;
+  for (std::int64_t i = 0; i < kTile; ++i) total[i] = 0.0;
+  const auto accumulate = [&](std::int64_t row, double times) {
+    const float* __restrict values = rows + row * kTile;
+    for (std::int64_t i = 0; i < kTile; ++i) total[i] += times * static_cast<double>(values[i]);
+  };
+  // Not times 0: an infinite value that counts for nothing would make a NaN.
+  if (sum.below > 0) accumulate(sum.first, static_cast<double>(sum.below));
+  for (std::int64_t row = sum.first; row <= sum.last; ++row) accumulate(row, 1.0);
+  if (sum.above > 0) accumulate(sum.last, static_cast<double>(sum.above));
+  for (std::int64_t i = 0; i < kTile; ++i) {
+    const float result = static_cast<float>(total[i] * sum.scale);
+    out[i] = nan[i] == nan[i] ? result : nan[i];
+  }
+}
+
+void reduce(const ReductionPlan& plan, const float* x, std::int64_t stride, std::int64_t n,
+            float* out, float* scratch, NormSums* norms) {
+  const TrimmedTile unrolled =
+      norms != nullptr ? find_trimmed_tile<true>(plan) : find_trimmed_tile<false>(plan);
+  const bool is_mean = plan.sum.last - plan.sum.first == plan.k - 1;
+  LaneSums lanes{};
+  for (std::int64_t begin = 0; begin < n; begin += kTile) {
+    const std::int64_t width = n - begin < kTile ? n - begin : kTile;
+    const float* rows = x + begin;
+    std::int64_t row_stride = stride;
+    float* to = out + begin;
+    float last[kTile];
+    if (width < kTile) {  // the last tile, filled up with zeros
+      for (std::int64_t k = 0; k < plan.k; ++k) {
+        std::memset(scratch + k * kTile, 0, kTile * sizeof(float));
+        std::memcpy(scratch + k * kTile, rows + k * stride,
+                    static_cast<std::size_t>(width) * sizeof(float));
+      }
+      rows = scratch;
+      row_stride = kTile;
+      to = last;
+    }
+    if (unrolled != nullptr) {
+      unrolled(rows, row_stride, to, lanes);
+    } else if (is_mean) {
+      double sum[kTile];
+      sum_tile(plan.k, rows, row_stride, sum, lanes);
+      for (std::int64_t i = 0; i < kTile; ++i) to[i] = static_cast<float>(sum[i] * plan.sum.scale);
+    } else {
+      if (rows != scratch) load_tile(plan.k, rows, row_stride, scratch);
+      ordered_sum_tile(plan, scratch, to, norms != nullptr, lanes);
+    }
+    if (to == last) {
+      std::memcpy(out + begin, last, static_cast<std::size_t>(width) * sizeof(float));
+    }
+  }
+  if (norms == nullptr) return;
+  *norms = {};
+  for (std::int64_t i = 0; i < kTile; ++i) {
+    norms->squared_sum += lanes.squared_sum[i];
+    norms->sum_squared += lanes.sum_squared[i];
+  }
+}
+
+}  // namespace
+
+const Kernels kKernels{
+    .add = add,
+    .relu = relu,
+    .relu_backward = relu_backward,
+    .decayed_gradient = decayed_gradient,
+    .sgd = sgd,
+    .sgd_momentum = sgd_momentum<false>,
+    .sgd_nesterov = sgd_momentum<true>,
+    .reduce = reduce,
+};
+
+}  // namespace cograd::simd::COGRAD_SIMD_NAMESPACE

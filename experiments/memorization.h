@@ -1,0 +1,22 @@
+// How much of its corrupt labels each run memorizes: the claims, figures and table about it.
+#pragma once
+
+#include <vector>
+
+#include "experiments/claims.h"
+#include "experiments/report.h"
+#include "experiments/run.h"
+
+namespace cograd {
+
+/// Every robust aggregator against the mean, and RA3 as the control, at the same batch size and
+/// noise; runs without such a partner make no claim.
+std::vector<Claim> memorization_claims(const std::vector<RunRecord>& runs);
+
+/// For each noise level: corrupt labels fitted, pristine, training and test accuracy over epochs.
+std::vector<FigureGroup> memorization_figures(const std::vector<RunRecord>& runs);
+
+/// The final numbers, one row per run.
+Table memorization_table(const std::vector<RunRecord>& runs);
+
+}  // namespace cograd

@@ -1,0 +1,188 @@
+// The command line that all studies share: CLI11, and the lists that it cannot parse.
+#include "experiments/options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cstring>
+#include <memory>
+
+#include "engine/aggregation/aggregator.h"
+#include "optim/sgd.h"
+
+namespace cograd {
+namespace {
+
+constexpr const char* kAggregatorHelp =
+    "Comma-separated list of mean, m3, mom:K, rm3, ra3, trimmed:K,T, winsorized:C, each with "
+    "@BATCH if it has a batch size of its own (m3@30,rm3@10,mean@30,mean@10). An item that begins "
+    "with a digit continues the one before it (trimmed:5,1,mean is two aggregators)";
+
+/// Declares every flag, bound to `options`, whose values are the defaults.
+void add_flags(CLI::App& app, StudyOptions& options) {
+  RunSettings& run = options.run;
+  const auto positive = CLI::Range(std::int64_t{1}, std::int64_t{1} << 40);
+  const auto count = CLI::Range(std::int64_t{0}, std::int64_t{1} << 40);
+  app.add_option("--preset", options.preset, "Defaults for everything below")
+      ->check(CLI::IsMember({"quick", "laptop", "paper"}));
+  app.add_option("--dataset", options.dataset, "Data set; glyphs is drawn, nothing to download")
+      ->check(CLI::IsMember({"glyphs", "mnist", "fashion-mnist", "imagenet"}));
+  app.add_option("--data", options.data,
+                 "Folder of the data set's files (default: $COGRAD_DATA/DATASET)");
+  app.add_option("--train-size", options.train_size, "First N training examples; 0: all")
+      ->check(count);
+  app.add_option("--test-size", options.test_size, "First N test examples; 0: all")->check(count);
+  app.add_option("--model", run.model, "Model, as the registry names it");
+  app.add_option("--aggregator", options.aggregators, kAggregatorHelp);
+  app.add_option("--corrupt-fraction", options.corrupt_fractions,
+                 "Comma-separated fractions of training labels to draw at random");
+  app.add_option("--epochs", run.epochs, "Epochs")->check(positive);
+  app.add_option("--batch-size", run.batch_size,
+                 "Batch size of the aggregators without @BATCH; given without --aggregator it "
+                 "replaces the batch sizes of the preset")
+      ->check(positive);
+  app.add_option("--lr", run.learning_rate, "Learning rate");
+  app.add_option("--momentum", run.momentum, "Momentum, for all aggregators");
+  app.add_option("--weight-decay", run.weight_decay, "Weight decay");
+  app.add_option("--schedule", run.schedule,
+                 "Learning rate over the epochs; step: a tenth after each third")
+      ->check(CLI::IsMember({"constant", "step", "cosine"}));
+  app.add_flag("--force-momentum", run.force_momentum,
+               "Allow momentum with rm3 and ra3 (the authors found it unstable)");
+  app.add_option("--seed", run.seed, "Seed of weights, order and corruption");
+  app.add_option("--output-dir", options.output_dir, "Folder for the runs and report.html");
+  app.add_option("--device", options.device, "Where to compute")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  app.add_option("--workers", run.workers, "Loader threads")->check(CLI::Range(1, 256));
+  for (CLI::Option* option : app.get_options()) option->capture_default_str();
+}
+
+/// The argument as a shell would need it.
+std::string shell_quoted(const std::string& argument) {
+  const bool plain = !argument.empty() && std::all_of(argument.begin(), argument.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || std::strchr("_@%+=:,./-", c);
+  });
+  if (plain) return argument;
+  std::string quoted = "'";
+  for (const char c : argument) {
+    if (c == '\'')
+      quoted += "'\\''";
+    else
+      quoted += c;
+  }
+  return quoted + "'";
+}
+
+std::vector<std::string> split_list(std::string_view list, std::string_view flag) {
+  std::vector<std::string> items;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    items.emplace_back(list.substr(begin, end - begin));
+    require<UsageError>(!items.back().empty(), "{}: '{}' has an empty item", flag, list);
+    begin = end + 1;
+  }
+  return items;
+}
+
+}  // namespace
+
+StudyOptions parse_options(int argc, const char* const* argv, std::string_view description,
+                           const Presets& presets) {
+  // The first pass finds preset and data set, which decide the defaults of the second.
+  StudyOptions options = presets("quick", "glyphs");
+  for (int pass = 0; pass < 2; ++pass) {
+    CLI::App app{std::string(description)};
+    app.get_formatter()->column_width(28);
+    add_flags(app, options);
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+      options.help = app.help();
+      return options;
+    } catch (const CLI::ParseError& error) {
+      throw UsageError(error.what());
+    }
+    if (pass == 0) {
+      const bool dataset_given = app.count("--dataset") > 0;
+      options = presets(options.preset, dataset_given ? options.dataset : "");
+    } else {
+      if (app.count("--momentum") > 0) options.momentum_of_mean = options.run.momentum;
+      if (app.count("--batch-size") > 0 && app.count("--aggregator") == 0) {
+        std::string names;
+        for (const AggregatorChoice& choice : parse_aggregators(options.aggregators)) {
+          if (("," + names + ",").find("," + choice.name + ",") != std::string::npos) continue;
+          names += (names.empty() ? "" : ",") + choice.name;
+        }
+        options.aggregators = names;
+      }
+    }
+  }
+  for (int i = 0; i < argc; ++i) options.command += (i ? " " : "") + shell_quoted(argv[i]);
+  return options;
+}
+
+std::vector<AggregatorChoice> parse_aggregators(std::string_view list) {
+  std::vector<std::string> items;
+  for (std::string& item : split_list(list, "--aggregator")) {
+    if (!items.empty() && item[0] >= '0' && item[0] <= '9') {
+      items.back() += "," + item;
+    } else {
+      items.push_back(std::move(item));
+    }
+  }
+  std::vector<AggregatorChoice> choices;
+  for (const std::string& item : items) {
+    AggregatorChoice choice{item.substr(0, item.find('@')), 0};
+    if (choice.name != item) {
+      const char* begin = item.data() + choice.name.size() + 1;
+      const char* end = item.data() + item.size();
+      const auto [rest, error] = std::from_chars(begin, end, choice.batch_size);
+      require<UsageError>(error == std::errc() && rest == end && choice.batch_size > 0,
+                          "--aggregator: '{}' has no batch size after @: expected m3@30, say",
+                          item);
+    }
+    choices.push_back(std::move(choice));
+  }
+  return choices;
+}
+
+std::vector<double> parse_fractions(std::string_view list) {
+  std::vector<double> fractions;
+  for (const std::string& item : split_list(list, "--corrupt-fraction")) {
+    double fraction = -1.0;
+    const char* end = item.data() + item.size();
+    const auto [rest, error] = std::from_chars(item.data(), end, fraction);
+    require<UsageError>(error == std::errc() && rest == end && fraction >= 0.0 && fraction <= 1.0,
+                        "--corrupt-fraction: '{}' is not a fraction: expected 0 to 1", item);
+    fractions.push_back(fraction);
+  }
+  return fractions;
+}
+
+std::vector<RunSettings> list_runs(const StudyOptions& options) {
+  std::vector<RunSettings> runs;
+  for (const double fraction : parse_fractions(options.corrupt_fractions)) {
+    for (const AggregatorChoice& choice : parse_aggregators(options.aggregators)) {
+      RunSettings run = options.run;
+      run.aggregator = choice.name;
+      run.corrupt_fraction = fraction;
+      if (choice.batch_size > 0) run.batch_size = choice.batch_size;
+      if (choice.name == "mean") run.momentum = options.momentum_of_mean;
+
+      const std::unique_ptr<Aggregator> aggregator = parse_aggregator(run.aggregator);
+      aggregator->groups(run.batch_size);
+      Sgd({}, *aggregator,
+          {run.learning_rate, run.momentum, run.weight_decay, false, run.force_momentum});
+      for (const RunSettings& other : runs) {
+        require<UsageError>(directory_name_of(other) != directory_name_of(run),
+                            "--aggregator and --corrupt-fraction name the run {} twice",
+                            directory_name_of(run));
+      }
+      runs.push_back(std::move(run));
+    }
+  }
+  return runs;
+}
+
+}  // namespace cograd

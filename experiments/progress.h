@@ -1,0 +1,59 @@
+// The one progress display of a study.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+
+namespace cograd {
+
+/// State of a long loop, in units of work (examples).
+struct ProgressState {
+  std::string label;  ///< what is being done
+  std::int64_t done = 0;
+  std::int64_t total = 1;
+  double seconds = 0.0;  ///< since the start
+
+  double fraction() const { return static_cast<double>(done) / static_cast<double>(total); }
+  double rate() const { return seconds > 0.0 ? static_cast<double>(done) / seconds : 0.0; }
+};
+
+/// "9 s", "3:07", "2:05:11".
+std::string duration_text(double seconds);
+/// "1234", "12.3k", "4.56M": three or four digits.
+std::string count_text(double value);
+/// " 42 % [#####-------] m3 b30  12.3k examples/s  1:23 left", at most `width` columns: narrow
+/// terminals lose first the bar, then the label.
+std::string progress_bar(const ProgressState& state, int width);
+/// The same without a bar, for files and pipes.
+std::string progress_line(const ProgressState& state);
+
+/// A bar that redraws itself on a terminal; elsewhere a plain line for every 10 % and at least
+/// every half minute.
+class Progress {
+ public:
+  Progress(std::int64_t total, std::FILE* out);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void label(std::string text) { state_.label = std::move(text); }
+  void advance(std::int64_t done);
+  /// Prints a line of its own above the bar.
+  void note(const std::string& text);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void show();
+
+  ProgressState state_;
+  std::FILE* out_;
+  bool terminal_;
+  bool drawn_ = false;  // a bar stands on the current line
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point shown_ = start_;
+  std::int64_t tenths_shown_ = 0;
+};
+
+}  // namespace cograd

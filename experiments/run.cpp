@@ -1,0 +1,24 @@
+// Names of runs.
+#include "experiments/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace cograd {
+
+std::string label_of(const RunSettings& settings) {
+  return fmt::format("{} b{}", settings.aggregator, settings.batch_size);
+}
+
+std::string directory_name_of(const RunSettings& settings) {
+  std::string aggregator = settings.aggregator;
+  std::replace_if(
+      aggregator.begin(), aggregator.end(), [](char c) { return c == ':' || c == ','; }, '-');
+  return fmt::format("{}_b{}_noise{}", aggregator, settings.batch_size,
+                     percent_text(settings.corrupt_fraction));
+}
+
+std::string percent_text(double fraction) { return fmt::format("{:.6g}", 100.0 * fraction); }
+
+}  // namespace cograd

@@ -1,0 +1,62 @@
+// One training run: its settings, and what it measured.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cograd {
+
+/// Everything that decides the outcome of one run, given its data.
+struct RunSettings {
+  std::string aggregator = "mean";  ///< as parse_aggregator() reads it
+  std::int64_t batch_size = 32;
+  double corrupt_fraction = 0.0;  ///< of the training labels, drawn at random
+  std::string model = "mlp";
+  std::int64_t epochs = 1;
+  double learning_rate = 0.1;
+  double momentum = 0.0;
+  double weight_decay = 0.0;
+  std::string schedule = "constant";  ///< constant, step or cosine
+  bool force_momentum = false;        ///< with the rolling aggregators too
+  std::uint64_t seed = 1;             ///< of weights, order and corruption
+  std::int64_t workers = 1;           ///< loader threads; no influence on results
+};
+
+/// "m3 b30": how tables and figures call the run.
+std::string label_of(const RunSettings& settings);
+/// "m3_b30_noise50", the name of its directory.
+std::string directory_name_of(const RunSettings& settings);
+/// A fraction in percent without needless digits: "50", "12.5".
+std::string percent_text(double fraction);
+
+/// A model over some examples; accuracies in percent. Without examples (no label is corrupt, say)
+/// count is 0 and the rest means nothing.
+struct Evaluation {
+  std::int64_t count = 0;
+  double loss = 0.0, acc1 = 0.0, acc5 = 0.0;
+};
+
+/// What is measured before the first epoch (epoch 0) and after each.
+struct EpochRecord {
+  std::int64_t epoch = 0;
+  Evaluation pristine;      ///< training examples with their true label
+  Evaluation corrupt;       ///< training examples with a false label, judged by that label
+  Evaluation train_sample;  ///< training examples of both kinds
+  Evaluation test;
+
+  /// Training minus test accuracy, in points.
+  double gap() const { return train_sample.acc1 - test.acc1; }
+};
+
+struct RunRecord {
+  RunSettings settings;
+  std::int64_t groups = 1;      ///< K of the aggregator at this batch size
+  std::int64_t parameters = 0;  ///< of the model
+  double seconds = 0.0;
+  std::vector<EpochRecord> epochs;
+
+  const EpochRecord& last() const { return epochs.back(); }
+};
+
+}  // namespace cograd

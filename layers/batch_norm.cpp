@@ -1,0 +1,30 @@
+#include "layers/batch_norm.h"
+
+#include "layers/init.h"
+
+namespace cograd {
+
+BatchNorm2d::BatchNorm2d(std::int64_t channels, BatchNorm2dOptions options) : options_(options) {
+  require<ValueError>(channels >= 1, "[batch_norm] expected at least 1 channel, not {}", channels);
+  require<ValueError>(options.eps > 0.0, "[batch_norm] eps must be positive, not {}", options.eps);
+  require<ValueError>(options.momentum >= 0.0 && options.momentum <= 1.0,
+                      "[batch_norm] momentum must be in [0, 1], not {}", options.momentum);
+  weight_ = &register_parameter("weight", init::constant({channels}, 1.0));
+  bias_ = &register_parameter("bias", init::constant({channels}, 0.0));
+  running_mean_ = &register_buffer("running_mean", init::constant({channels}, 0.0));
+  running_variance_ = &register_buffer("running_var", init::constant({channels}, 1.0));
+  batches_tracked_ =
+      &register_buffer("num_batches_tracked", Tensor::zeros({}, Dtype::i64, reference_backend()));
+}
+
+Variable BatchNorm2d::forward(Variable x) {
+  RunningStatistics running{*running_mean_, *running_variance_, options_.momentum};
+  if (!training()) return batch_norm_inference(x, *weight_, *bias_, running, options_.eps);
+  // Each group counts as a batch of its own, as it does for the running statistics.
+  const auto batches = options_.statistics == Statistics::per_group ? x.groups().count() : 1;
+  batches_tracked_->backend().fill(*batches_tracked_,
+                                   batches_tracked_->item() + static_cast<double>(batches));
+  return batch_norm(x, *weight_, *bias_, running, options_.eps, options_.statistics);
+}
+
+}  // namespace cograd

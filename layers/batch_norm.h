@@ -1,0 +1,32 @@
+// Batch normalization layer.
+#pragma once
+
+#include "engine/ops/ops.h"
+#include "layers/module.h"
+
+namespace cograd {
+
+struct BatchNorm2dOptions {
+  double eps = 1e-5;      ///< inside the root
+  double momentum = 0.1;  ///< weight of the new statistic in the running ones
+  Statistics statistics = Statistics::per_group;
+};
+
+/// Normalizes each channel of x [N, C, H, W]: in training with the statistics of each group of the
+/// mini-batch, in evaluation with the running ones. Parameters weight, bias [C]; buffers
+/// running_mean, running_var [C] and num_batches_tracked (i64 scalar).
+class BatchNorm2d final : public Module {
+ public:
+  explicit BatchNorm2d(std::int64_t channels, BatchNorm2dOptions options = {});
+  Variable forward(Variable x) override;
+
+ private:
+  BatchNorm2dOptions options_;
+  Parameter* weight_;
+  Parameter* bias_;
+  Tensor* running_mean_;
+  Tensor* running_variance_;
+  Tensor* batches_tracked_;
+};
+
+}  // namespace cograd

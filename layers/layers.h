@@ -1,0 +1,12 @@
+// All layers.
+#pragma once
+
+#include "layers/activation.h"
+#include "layers/batch_norm.h"
+#include "layers/conv2d.h"
+#include "layers/dropout.h"
+#include "layers/init.h"
+#include "layers/linear.h"
+#include "layers/module.h"
+#include "layers/pooling.h"
+#include "layers/sequential.h"

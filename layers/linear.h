@@ -1,0 +1,25 @@
+// Fully connected layer.
+#pragma once
+
+#include "layers/init.h"
+#include "layers/module.h"
+
+namespace cograd {
+
+/// y [N, O] = x [N, I] w^T + b; parameters weight [O, I] and bias [O].
+class Linear final : public Module {
+ public:
+  /// Initialized as PyTorch does: uniform in +-1 / sqrt(I). Throws ValueError unless I, O >= 1.
+  Linear(std::int64_t in, std::int64_t out, Random& random, bool bias = true);
+  Variable forward(Variable x) override;
+
+  Parameter& weight() { return *weight_; }
+  /// nullptr without a bias.
+  Parameter* bias() { return bias_; }
+
+ private:
+  Parameter* weight_;
+  Parameter* bias_ = nullptr;
+};
+
+}  // namespace cograd

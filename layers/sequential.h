@@ -1,0 +1,30 @@
+// Modules in a row.
+#pragma once
+
+#include "layers/module.h"
+
+namespace cograd {
+
+/// Runs its modules one after the other; they are named "0", "1", ...
+class Sequential final : public Module {
+ public:
+  template <class... M>
+  explicit Sequential(std::shared_ptr<M>... modules) {
+    (append(std::move(modules)), ...);
+  }
+
+  template <class M>
+  void append(std::shared_ptr<M> module) {
+    modules_.push_back(register_module(std::to_string(modules_.size()), std::move(module)));
+  }
+
+  Variable forward(Variable x) override {
+    for (auto& module : modules_) x = module->forward(std::move(x));
+    return x;
+  }
+
+ private:
+  std::vector<std::shared_ptr<Module>> modules_;
+};
+
+}  // namespace cograd

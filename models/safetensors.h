@@ -1,0 +1,34 @@
+// The safetensors file format: 8 bytes little-endian header length, a JSON header
+// {name: {"dtype", "shape", "data_offsets": [begin, end]}, "__metadata__": {string: string}}, and
+// the raw little-endian data, back to back. https://github.com/huggingface/safetensors
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/tensor.h"
+
+namespace cograd {
+
+struct Safetensors {
+  std::map<std::string, std::string> metadata;
+  /// In the order of their data in the file.
+  std::vector<std::pair<std::string, Tensor>> tensors;
+
+  bool contains(const std::string& name) const;
+  /// Throws ValueError naming the tensor if there is none.
+  const Tensor& at(const std::string& name) const;
+};
+
+/// Reads F64, F32, BF16, I64, I32 and U8 tensors, onto the reference backend. Throws IoError when
+/// the file cannot be read, FormatError naming the path and the fault when it is malformed.
+Safetensors read_safetensors(const std::filesystem::path& path);
+
+/// Writes to a file beside `path`, syncs it, and renames it to `path`: there is the old file or the
+/// new one at every moment. Tensors may be on any backend. Throws IoError.
+void write_safetensors(const std::filesystem::path& path, const Safetensors& content);
+
+}  // namespace cograd

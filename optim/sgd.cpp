@@ -1,0 +1,68 @@
+#include "optim/sgd.h"
+
+#include <utility>
+
+namespace cograd {
+
+Sgd::Sgd(std::vector<Parameter*> parameters, const Aggregator& aggregator, SgdOptions options)
+    : parameters_(std::move(parameters)),
+      aggregator_(&aggregator),
+      options_(options),
+      state_(parameters_.size()) {
+  require<ValueError>(!parameters_.empty(), "[sgd] expected at least one parameter");
+  require<ValueError>(options.learning_rate >= 0.0,
+                      "[sgd] the learning rate must not be negative: {}", options.learning_rate);
+  require<ValueError>(options.weight_decay >= 0.0, "[sgd] weight decay must not be negative: {}",
+                      options.weight_decay);
+  require<ValueError>(options.momentum >= 0.0 && options.momentum < 1.0,
+                      "[sgd] momentum must be in [0, 1), not {}", options.momentum);
+  require<ValueError>(!options.nesterov || options.momentum > 0.0,
+                      "[sgd] Nesterov's update needs a momentum above 0");
+  require<ValueError>(
+      aggregator.window() == 1 || options.momentum == 0.0 || options.force_momentum_with_rolling,
+      "[sgd] momentum {} with {} is known to be unstable: expected 0, or force it",
+      options.momentum, aggregator.name());
+}
+
+void Sgd::step() {
+  const std::int64_t window = aggregator_->window();
+  ++steps_;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    Parameter& p = *parameters_[i];
+    if (!p.gradient.defined()) continue;
+    Backend& backend = p.value.backend();
+    State& state = state_[i];
+    const Shape& shape = p.value.shape();
+
+    SgdCoefficients coefficients{options_.learning_rate, options_.momentum, options_.weight_decay,
+                                 options_.nesterov};
+    Tensor gradient = p.gradient;
+    if (window > 1) {
+      if (!state.window.defined()) {
+        state.window = Tensor::empty(shape.prepended(window), p.value.dtype(), backend);
+      }
+      // Decay enters before the window: each slot is the gradient that its own step would have
+      // followed.
+      Tensor slot = state.window[(steps_ - 1) % window];
+      backend.decayed_gradient(p.gradient, p.value, options_.weight_decay, slot);
+      if (steps_ < window) continue;
+      gradient = Tensor::empty(shape, p.value.dtype(), backend);
+      backend.reduce(aggregator_->over_steps(), state.window, gradient, nullptr);
+      coefficients.weight_decay = 0.0;
+    }
+    if (options_.momentum > 0.0 && !state.velocity.defined()) {
+      state.velocity = Tensor::zeros(shape, p.value.dtype(), backend);
+    }
+    backend.sgd_update(p.value, gradient, state.velocity, coefficients);
+  }
+}
+
+void Sgd::restore(std::vector<State> state, std::int64_t steps) {
+  require<ValueError>(state.size() == parameters_.size(),
+                      "[sgd] the state is for {} parameters, not {}", state.size(),
+                      parameters_.size());
+  state_ = std::move(state);
+  steps_ = steps;
+}
+
+}  // namespace cograd
