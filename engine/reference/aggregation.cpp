@@ -9,7 +9,9 @@
 namespace cograd {
 namespace {
 
+using reference::ConstVectorMap;
 using reference::dispatch;
+using reference::VectorMap;
 
 /// Reduces the K values of one coordinate, which it may reorder.
 double reduced(const Reduction& reduction, std::vector<double>& values) {
@@ -55,12 +57,13 @@ void ReferenceBackend::reduce(const Reduction& reduction, const Tensor& stack, T
   const std::int64_t k = stack.size(0), n = out.numel();
   dispatch("reduce", stack.dtype(), [&](auto zero) {
     using T = decltype(zero);
+    const T* G = stack.data<T>();
     GroupNorms sums;
     std::vector<double> values(static_cast<std::size_t>(k));
     for (std::int64_t i = 0; i < n; ++i) {
       double sum = 0.0, squares = 0.0;
       for (std::int64_t g = 0; g < k; ++g) {
-        const double v = stack.data<T>()[g * n + i];
+        const double v = G[g * n + i];
         values[static_cast<std::size_t>(g)] = v;
         sum += v;
         squares += v * v;
@@ -78,9 +81,9 @@ void ReferenceBackend::decayed_gradient(const Tensor& g, const Tensor& p, double
                                         Tensor& out) {
   dispatch("decayed_gradient", g.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    for (std::int64_t i = 0; i < g.numel(); ++i) {
-      out.data<T>()[i] = g.data<T>()[i] + static_cast<T>(weight_decay) * p.data<T>()[i];
-    }
+    const auto decay = static_cast<T>(weight_decay);
+    VectorMap<T>(out.data<T>(), out.numel()) = ConstVectorMap<T>(g.data<T>(), g.numel()) +
+                                               decay * ConstVectorMap<T>(p.data<T>(), p.numel());
   });
 }
 
@@ -91,14 +94,16 @@ void ReferenceBackend::sgd_update(Tensor& p, const Tensor& g, Tensor& velocity,
     const auto lr = static_cast<T>(coefficients.learning_rate);
     const auto momentum = static_cast<T>(coefficients.momentum);
     const auto decay = static_cast<T>(coefficients.weight_decay);
+    const T* G = g.data<T>();
+    T* P = p.data<T>();
+    T* V = velocity.defined() ? velocity.data<T>() : nullptr;
     for (std::int64_t i = 0; i < p.numel(); ++i) {
-      T d = g.data<T>()[i] + decay * p.data<T>()[i];
-      if (velocity.defined()) {
-        T& v = velocity.data<T>()[i];
-        v = momentum * v + d;
-        d = coefficients.nesterov ? d + momentum * v : v;
+      T d = G[i] + decay * P[i];
+      if (V != nullptr) {
+        V[i] = momentum * V[i] + d;
+        d = coefficients.nesterov ? d + momentum * V[i] : V[i];
       }
-      p.data<T>()[i] -= lr * d;
+      P[i] -= lr * d;
     }
   });
 }

@@ -42,6 +42,7 @@ BatchNormResult ReferenceBackend::batch_norm(const Tensor& x, const Tensor& gamm
                          Tensor::zeros({groups.count(), channels}, x.dtype(), *this)};
   dispatch("batch_norm", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
+    const T* X = x.data<T>();
     for (std::int64_t g = 0; g < groups.count(); ++g) {
       const RowRange r = groups.range(g);
       const auto n = static_cast<double>(r.size() * pixels);
@@ -52,10 +53,10 @@ BatchNormResult ReferenceBackend::batch_norm(const Tensor& x, const Tensor& gamm
       for (std::int64_t c = 0; c < channels; ++c) {
         // Two passes: E[x^2] - E[x]^2 cancels when the mean is large.
         double mean = 0.0, variance = 0.0;
-        for_channel(x.shape(), r, c, [&](std::int64_t i) { mean += x.data<T>()[i]; });
+        for_channel(x.shape(), r, c, [&](std::int64_t i) { mean += X[i]; });
         mean /= n;
         for_channel(x.shape(), r, c, [&](std::int64_t i) {
-          const double d = x.data<T>()[i] - mean;
+          const double d = X[i] - mean;
           variance += d * d;
         });
         variance /= n;
@@ -100,21 +101,24 @@ Tensor ReferenceBackend::batch_norm_data_gradient(const Tensor& x, const Tensor&
   Tensor dx = Tensor::empty(x.shape(), x.dtype(), *this);
   dispatch("batch_norm", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
+    const T* X = x.data<T>();
+    const T* DY = dy.data<T>();
+    T* DX = dx.data<T>();
     for (std::int64_t g = 0; g < groups.count(); ++g) {
       const RowRange r = groups.range(g);
       const auto n = static_cast<double>(r.size() * x.size(2) * x.size(3));
       for (std::int64_t c = 0; c < channels; ++c) {
         const double m = mean.data<T>()[g * channels + c];
         const double s = inverse_std.data<T>()[g * channels + c];
-        const auto xhat = [&](std::int64_t i) { return (x.data<T>()[i] - m) * s; };
-        const auto d = [&](std::int64_t i) { return static_cast<double>(dy.data<T>()[i]); };
+        const auto xhat = [&](std::int64_t i) { return (X[i] - m) * s; };
+        const auto d = [&](std::int64_t i) { return static_cast<double>(DY[i]); };
         double sum = 0.0, sum_xhat = 0.0;
         for_channel(x.shape(), r, c, [&](std::int64_t i) {
           sum += d(i);
           sum_xhat += d(i) * xhat(i);
         });
         for_channel(x.shape(), r, c, [&](std::int64_t i) {
-          dx.data<T>()[i] =
+          DX[i] =
               static_cast<T>(gamma.data<T>()[c] * s * (d(i) - sum / n - xhat(i) * sum_xhat / n));
         });
       }
@@ -132,6 +136,8 @@ void ReferenceBackend::batch_norm_parameter_gradient(const Tensor& x, const Tens
   const bool one_statistic = mean.size(0) == 1;
   dispatch("batch_norm", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
+    const T* X = x.data<T>();
+    const T* DY = dy.data<T>();
     const auto put = [](T& to, double value, Write write) {
       to = static_cast<T>(write == Write::accumulate ? to + value : value);
     };
@@ -142,8 +148,8 @@ void ReferenceBackend::batch_norm_parameter_gradient(const Tensor& x, const Tens
         const double s = inverse_std.data<T>()[statistic];
         double sum = 0.0, sum_xhat = 0.0;
         for_channel(x.shape(), groups.range(g), c, [&](std::int64_t i) {
-          sum += dy.data<T>()[i];
-          sum_xhat += dy.data<T>()[i] * (x.data<T>()[i] - m) * s;
+          sum += DY[i];
+          sum_xhat += DY[i] * (X[i] - m) * s;
         });
         put(dgamma.data<T>()[g * channels + c], sum_xhat, gamma_write);
         put(dbeta.data<T>()[g * channels + c], sum, beta_write);

@@ -53,11 +53,13 @@ Tensor ReferenceBackend::cross_entropy_backward(const Tensor& probabilities, con
       const RowRange r = groups.range(g);
       const double scale = dloss.data<T>()[g] / static_cast<double>(groups.size(g));
       for (std::int64_t n = r.begin; n < r.end; ++n) {
+        const T* p = probabilities.data<T>() + n * classes;
+        T* dz = dlogits.data<T>() + n * classes;
+        const std::int64_t label = labels.data<std::int64_t>()[n];
         for (std::int64_t c = 0; c < classes; ++c) {
-          const double hot = labels.data<std::int64_t>()[n] == c ? 1.0 - smoothing : 0.0;
+          const double hot = c == label ? 1.0 - smoothing : 0.0;
           const double target = hot + smoothing / static_cast<double>(classes);
-          dlogits.data<T>()[n * classes + c] =
-              static_cast<T>((probabilities.data<T>()[n * classes + c] - target) * scale);
+          dz[c] = static_cast<T>((p[c] - target) * scale);
         }
       }
     }

@@ -73,15 +73,17 @@ template <class Cell, class Divisor>
 Tensor average(const Tensor& x, Tensor y, Cell&& cell, Divisor&& divisor) {
   dispatch("avg_pool", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
+    const T* X = x.data<T>();
+    T* Y = y.data<T>();
     for_each_output(x.shape(), y.shape(), cell,
                     [&](std::int64_t out, std::int64_t plane, Window rows, Window columns) {
                       double sum = 0.0;
                       for (std::int64_t u = rows.begin; u < rows.end; ++u) {
                         for (std::int64_t v = columns.begin; v < columns.end; ++v) {
-                          sum += x.data<T>()[plane + u * x.size(3) + v];
+                          sum += X[plane + u * x.size(3) + v];
                         }
                       }
-                      y.data<T>()[out] = static_cast<T>(sum / divisor(rows, columns));
+                      Y[out] = static_cast<T>(sum / divisor(rows, columns));
                     });
   });
   return y;
@@ -92,12 +94,14 @@ template <class Cell, class Divisor>
 Tensor average_backward(const Tensor& dy, Tensor dx, Cell&& cell, Divisor&& divisor) {
   dispatch("avg_pool", dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
+    const T* DY = dy.data<T>();
+    T* DX = dx.data<T>();
     for_each_output(dx.shape(), dy.shape(), cell,
                     [&](std::int64_t out, std::int64_t plane, Window rows, Window columns) {
-                      const T share = static_cast<T>(dy.data<T>()[out] / divisor(rows, columns));
+                      const T share = static_cast<T>(DY[out] / divisor(rows, columns));
                       for (std::int64_t u = rows.begin; u < rows.end; ++u) {
                         for (std::int64_t v = columns.begin; v < columns.end; ++v) {
-                          dx.data<T>()[plane + u * dx.size(3) + v] += share;
+                          DX[plane + u * dx.size(3) + v] += share;
                         }
                       }
                     });
@@ -123,19 +127,20 @@ MaxPoolResult ReferenceBackend::max_pool(const Tensor& x, const PoolGeometry& ge
                        Tensor::empty(shape, Dtype::i64, *this)};
   dispatch("max_pool", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
+    const T* X = x.data<T>();
     for_each_output(x.shape(), shape, pool_cells(x.shape(), geometry),
                     [&](std::int64_t out, std::int64_t plane, Window rows, Window columns) {
                       std::int64_t best = rows.begin * x.size(3) + columns.begin;
                       for (std::int64_t u = rows.begin; u < rows.end; ++u) {
                         for (std::int64_t v = columns.begin; v < columns.end; ++v) {
                           const std::int64_t here = u * x.size(3) + v;
-                          const T value = x.data<T>()[plane + here];
+                          const T value = X[plane + here];
                           // Strictly greater: the first of equal maxima stays. A NaN wins, to stay
                           // visible.
-                          if (value > x.data<T>()[plane + best] || value != value) best = here;
+                          if (value > X[plane + best] || value != value) best = here;
                         }
                       }
-                      result.y.data<T>()[out] = x.data<T>()[plane + best];
+                      result.y.data<T>()[out] = X[plane + best];
                       result.saved.data<std::int64_t>()[out] = best;
                     });
   });
@@ -148,9 +153,10 @@ Tensor ReferenceBackend::max_pool_backward(const Tensor& dy, const Tensor& saved
   const std::int64_t out_pixels = dy.size(2) * dy.size(3);
   dispatch("max_pool", dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
+    const std::int64_t* best = saved.data<std::int64_t>();
     for (std::int64_t out = 0; out < dy.numel(); ++out) {
       const std::int64_t plane = out / out_pixels * x_shape[2] * x_shape[3];
-      dx.data<T>()[plane + saved.data<std::int64_t>()[out]] += dy.data<T>()[out];
+      dx.data<T>()[plane + best[out]] += dy.data<T>()[out];
     }
   });
   return dx;

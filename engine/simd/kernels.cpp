@@ -48,7 +48,7 @@ void sgd_momentum(float* p, const float* g, float* v, float learning_rate, float
 
 // --- reductions, one tile of coordinates at a time -----------------------------------------------
 
-constexpr int kUnrolled = 32;
+constexpr int kUnrolled = 16;
 
 /// Sums over the coordinates of a range, per lane, so that the order of the additions is the same
 /// for every vector width.
@@ -59,8 +59,9 @@ struct LaneSums {
 
 /// A few values: all of them in registers, the network unrolled.
 template <bool kNorms, int Trim, int... Row>
-void trimmed_tile(const float* __restrict x, std::int64_t stride, float* __restrict out,
-                  LaneSums& __restrict lanes, std::integer_sequence<int, Row...>) {
+[[gnu::flatten]] void trimmed_tile(const float* __restrict x, std::int64_t stride,
+                                   float* __restrict out, LaneSums& __restrict lanes,
+                                   std::integer_sequence<int, Row...>) {
   for (std::int64_t i = 0; i < kTile; ++i) {
     float values[] = {x[Row * stride + i]...};
     if constexpr (kNorms) {

@@ -1,0 +1,44 @@
+// Evaluation: how a model judges every example of a set.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "data/loader.h"
+#include "experiments/run.h"
+#include "layers/module.h"
+
+namespace cograd {
+
+/// One example under a model.
+struct Judgement {
+  float loss = 0.0f;      ///< cross-entropy of its label
+  std::int32_t rank = 0;  ///< classes the model finds likelier than its label; 0: correct
+};
+
+/// Loss and accuracies over the chosen ones of `judgements`.
+Evaluation summarize(const std::vector<Judgement>& judgements,
+                     const std::vector<std::int64_t>& chosen);
+/// Over all of them.
+Evaluation summarize(const std::vector<Judgement>& judgements);
+
+/// Judges the examples of one data set, in its order. A set that is small enough is loaded once and
+/// then stays on the backend.
+class Evaluator {
+ public:
+  Evaluator(DatasetPtr data, Backend& backend, std::int64_t workers);
+  /// In evaluation mode; the model's own mode is restored.
+  std::vector<Judgement> operator()(Module& model);
+
+ private:
+  template <class Use>
+  void for_each_batch(const Use& use);
+
+  DatasetPtr data_;
+  Backend* backend_;
+  std::int64_t workers_;
+  bool keep_;
+  std::vector<Batch> kept_;
+};
+
+}  // namespace cograd

@@ -1,0 +1,37 @@
+// Presets.
+#include "experiments/presets.h"
+
+namespace cograd {
+
+StudyOptions label_noise_preset(const std::string& preset, const std::string& dataset) {
+  StudyOptions options;
+  options.preset = preset;
+  options.output_dir = "runs/label_noise";
+  options.corrupt_fractions = "0,0.5";
+  // A median suppresses by group size: m3 at batch 30 has groups of ten, rm3 at batch 10 as well.
+  // Each stands beside the mean at its own batch size.
+  options.aggregators = "mean@30,m3@30,mean@10,rm3@10,ra3@10";
+  if (preset == "paper") {
+    options.dataset = "imagenet";
+    options.corrupt_fractions = "0,0.25,0.5,0.75,1";
+    options.aggregators = "mean,m3,rm3,ra3";
+    options.run.model = "resnet18";
+    options.run.batch_size = 256;
+    options.run.epochs = 90;
+    options.run.schedule = "step";
+    options.momentum_of_mean = 0.9;
+    options.run.workers = 8;
+  } else if (preset == "laptop") {
+    options.train_size = 10000;
+    options.corrupt_fractions = "0,0.25,0.5,0.75,1";
+    options.run.epochs = 60;
+  } else {
+    options.train_size = 4000;
+    options.test_size = 2000;
+    options.run.epochs = 40;
+  }
+  if (!dataset.empty()) options.dataset = dataset;
+  return options;
+}
+
+}  // namespace cograd

@@ -1,0 +1,27 @@
+// The trainer: one run from initialization to final weights.
+#pragma once
+
+#include "data/dataset.h"
+#include "engine/backend.h"
+#include "experiments/progress.h"
+#include "experiments/run.h"
+#include "experiments/run_directory.h"
+
+namespace cograd {
+
+/// Examples to learn from, with their true labels, and to test on.
+struct StudyData {
+  DatasetPtr train, test;
+};
+
+/// Examples that `settings` trains on per epoch: the last batch is dropped if it is not full, as in
+/// the authors' code, so that all groups of all steps have the same size.
+std::int64_t examples_per_epoch(const RunSettings& settings, std::int64_t train_size);
+
+/// Corrupts the labels, trains, evaluates before the first epoch and after each, and leaves the
+/// files of the run and its final weights in `directory`, which it does not finish().
+/// Throws NonFiniteError when the loss or a gradient is infinite or not a number.
+RunRecord train_run(const RunSettings& settings, const StudyData& data, Backend& backend,
+                    RunDirectory& directory, Progress& progress);
+
+}  // namespace cograd

@@ -1,0 +1,104 @@
+// SGD and the schedules: what golden trajectories do not reach.
+#include "optim/schedule.h"
+#include "optim/sgd.h"
+#include "tests/catch.h"
+#include "tests/gradient_check.h"
+
+namespace cograd::testing {
+namespace {
+
+/// One scalar parameter that starts at 1, fed with the given gradients one per step.
+std::vector<double> trajectory(const Aggregator& rule, const SgdOptions& options,
+                               const std::vector<double>& gradients) {
+  Parameter p;
+  p.name = "p";
+  p.value = Tensor::full({1}, 1.0, Dtype::f64, reference_backend());
+  Sgd sgd({&p}, rule, options);
+  std::vector<double> values;
+  for (double g : gradients) {
+    p.gradient = Tensor::full({1}, g, Dtype::f64, reference_backend());
+    sgd.step();
+    CHECK(p.gradient.item() == g);  // read, never modified
+    values.push_back(p.value.item());
+  }
+  return values;
+}
+
+}  // namespace
+
+TEST_CASE("rolling rules wait for three gradients, then take their median or mean", "[optim]") {
+  const std::vector<double> gradients{1.0, 10.0, 2.0, -5.0};
+  const SgdOptions options{.learning_rate = 1.0};
+  const auto rm3 = trajectory(RollingMedian(3), options, gradients);
+  CHECK(rm3 == std::vector<double>{1.0, 1.0, 1.0 - 2.0, 1.0 - 2.0 - 2.0});
+  const auto ra3 = trajectory(RollingMean(3), options, gradients);
+  CHECK(ra3[1] == 1.0);
+  CHECK(ra3[2] == Approx(1.0 - 13.0 / 3));
+  CHECK(ra3[3] == Approx(1.0 - 13.0 / 3 - 7.0 / 3));
+}
+
+TEST_CASE("weight decay enters before the window", "[optim]") {
+  // With decay 1 and learning rate 1: windows {1+1, 10+1, 2+1}, so the step is 3 and p = -2;
+  // then {11, 3, -5-2}: the step is 3.
+  const auto p = trajectory(RollingMedian(3), {.learning_rate = 1.0, .weight_decay = 1.0},
+                            {1.0, 10.0, 2.0, -5.0});
+  CHECK(p[2] == Approx(-2.0));
+  CHECK(p[3] == Approx(-5.0));
+}
+
+TEST_CASE("Nesterov looks one step ahead", "[optim]") {
+  const SgdOptions options{.learning_rate = 0.1, .momentum = 0.5, .nesterov = true};
+  const auto p = trajectory(Mean(), options, {1.0, 1.0});
+  CHECK(p[0] == Approx(1.0 - 0.1 * 1.5));               // v = 1, d + m v = 1.5
+  CHECK(p[1] == Approx(1.0 - 0.1 * 1.5 - 0.1 * 1.75));  // v = 1.5, d + m v = 1.75
+}
+
+TEST_CASE("SGD refuses senseless or unstable options", "[optim]") {
+  Parameter p;
+  p.value = Tensor::zeros({1}, Dtype::f64, reference_backend());
+  const auto make = [&](const Aggregator& rule, SgdOptions o) { Sgd sgd({&p}, rule, o); };
+  CHECK_THROWS_WITH(make(RollingMedian(3), {.momentum = 0.9}), contains("rm3"));
+  CHECK_NOTHROW(make(RollingMedian(3), {.momentum = 0.9, .force_momentum_with_rolling = true}));
+  CHECK_THROWS_AS(make(Mean(), {.momentum = 1.0}), ValueError);
+  CHECK_THROWS_AS(make(Mean(), {.learning_rate = -0.1}), ValueError);
+  CHECK_THROWS_AS(make(Mean(), {.weight_decay = -1.0}), ValueError);
+  CHECK_THROWS_AS(make(Mean(), {.nesterov = true}), ValueError);
+  CHECK_THROWS_AS(Sgd({}, Mean(), {}), ValueError);
+}
+
+TEST_CASE("the state of SGD restores to the same trajectory", "[optim]") {
+  const RollingMedian rule(3);
+  const std::vector<double> gradients{1.0, 10.0, 2.0, -5.0, 4.0, 3.0};
+  const auto unbroken = trajectory(rule, {.learning_rate = 0.1}, gradients);
+  Parameter p;
+  p.value = Tensor::full({1}, 1.0, Dtype::f64, reference_backend());
+  Sgd first({&p}, rule, {.learning_rate = 0.1});
+  const auto feed = [&](Sgd& sgd, double g) {
+    p.gradient = Tensor::full({1}, g, Dtype::f64, reference_backend());
+    sgd.step();
+  };
+  for (int i = 0; i < 4; ++i) feed(first, gradients[static_cast<std::size_t>(i)]);
+  Sgd second({&p}, rule, {.learning_rate = 0.1});
+  second.restore(first.state(), first.steps());
+  feed(second, gradients[4]);
+  feed(second, gradients[5]);
+  CHECK(p.value.item() == unbroken.back());
+}
+
+TEST_CASE("schedules by name, warm-up and refusals", "[optim]") {
+  CHECK(make_schedule("constant", 0.1, 90)->rate(50) == 0.1);
+  CHECK(make_schedule("step", 0.1, 90)->rate(29) == Approx(0.1));
+  CHECK(make_schedule("step", 0.1, 90)->rate(30) == Approx(0.01));
+  CHECK(make_schedule("cosine", 0.1, 90)->rate(0) == Approx(0.1));
+  CHECK(make_schedule("cosine", 0.1, 90)->rate(45) == Approx(0.05));
+  const WarmUp warm(make_schedule("constant", 0.4, 10), 5.0);
+  CHECK(warm.rate(0.0) == 0.0);
+  CHECK(warm.rate(2.5) == Approx(0.2));
+  CHECK(warm.rate(7.0) == Approx(0.4));
+  CHECK_THROWS_WITH(make_schedule("linear", 0.1, 10), contains("linear"));
+  CHECK_THROWS_AS(StepRate(0.1, 0), ValueError);
+  CHECK_THROWS_AS(CosineRate(0.1, 0), ValueError);
+  CHECK_THROWS_AS(WarmUp(make_schedule("constant", 0.1, 1), 0.0), ValueError);
+}
+
+}  // namespace cograd::testing
