@@ -26,7 +26,7 @@ Evaluation summarize(const std::vector<Judgement>& judgements);
 /// then stays on the backend.
 class Evaluator {
  public:
-  Evaluator(DatasetPtr data, Backend& backend, std::int64_t workers);
+  Evaluator(DatasetPtr data, Backend& backend, int workers);
   /// In evaluation mode; the model's own mode is restored.
   std::vector<Judgement> operator()(Module& model);
 
@@ -36,7 +36,7 @@ class Evaluator {
 
   DatasetPtr data_;
   Backend* backend_;
-  std::int64_t workers_;
+  int workers_;
   bool keep_;
   std::vector<Batch> kept_;
 };

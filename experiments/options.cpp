@@ -30,7 +30,8 @@ void add_flags(CLI::App& app, StudyOptions& options) {
       ->check(CLI::IsMember({"glyphs", "mnist", "fashion-mnist", "imagenet"}));
   app.add_option("--data", options.data,
                  "Folder of the data set's files (default: $COGRAD_DATA/DATASET)");
-  app.add_option("--train-size", options.train_size, "First N training examples; 0: all")
+  app.add_option("--train-size", options.train_size,
+                 "First N training examples; 0: all (of glyphs 10,000)")
       ->check(count);
   app.add_option("--test-size", options.test_size, "First N test examples; 0: all")->check(count);
   app.add_option("--model", run.model, "Model, as the registry names it");

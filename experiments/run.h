@@ -20,7 +20,7 @@ struct RunSettings {
   std::string schedule = "constant";  ///< constant, step or cosine
   bool force_momentum = false;        ///< with the rolling aggregators too
   std::uint64_t seed = 1;             ///< of weights, order and corruption
-  std::int64_t workers = 1;           ///< loader threads; no influence on results
+  int workers = 1;                    ///< loader threads; no influence on results
 };
 
 /// "m3 b30": how tables and figures call the run.

@@ -147,7 +147,13 @@ void run_network(const ReductionPlan& plan, float* rows) {
     float* high = rows + comparator.high * kTile;
     if (comparator.keeps_low && comparator.keeps_high) {
 #pragma omp simd
-      for (std::int64_t i = 0; i < kTile; ++i) compare_exchange(low[i], high[i]);
+      for (std::int64_t i = 0; i < kTile; ++i) {
+        float a = low[i];
+        float b = high[i];
+        compare_exchange(a, b);
+        low[i] = a;
+        high[i] = b;
+      }
     } else if (comparator.keeps_low) {
 #pragma omp simd
       for (std::int64_t i = 0; i < kTile; ++i) low[i] = high[i] < low[i] ? high[i] : low[i];

@@ -1,0 +1,130 @@
+#include "data/glyphs.h"
+
+#include <algorithm>
+#include <array>
+#include <opencv2/core.hpp>
+#include <opencv2/imgproc.hpp>
+#include <utility>
+
+#include "engine/error.h"
+#include "engine/random.h"
+
+namespace cograd {
+namespace {
+
+constexpr std::int64_t kClasses = 10;
+constexpr int kOversampling = 3;  // drawn larger and averaged down: smooth strokes
+
+/// One image, [S, S] bytes, of `digit`.
+cv::Mat draw(std::int64_t digit, int size, Random& random) {
+  const int canvas = size * kOversampling;
+  const auto side = static_cast<double>(canvas);
+  const auto spread = [&](double range) { return random.uniform(-range, range); };
+
+  // A digit in the middle, about two thirds of the image high.
+  constexpr std::array fonts{cv::FONT_HERSHEY_SIMPLEX, cv::FONT_HERSHEY_DUPLEX,
+                             cv::FONT_HERSHEY_COMPLEX, cv::FONT_HERSHEY_SCRIPT_SIMPLEX,
+                             cv::FONT_HERSHEY_SCRIPT_COMPLEX};
+  int font = fonts[random.below(fonts.size())];
+  if (random.below(3) == 0) font |= cv::FONT_ITALIC;
+  const int thickness =
+      std::max(1, static_cast<int>(side * random.uniform(0.035, 0.10)));
+  const std::string text = std::to_string(digit);
+  int baseline = 0;
+  const cv::Size unit = cv::getTextSize(text, font, 1.0, 1, &baseline);
+  const double scale = 0.62 * side / unit.height;
+  const cv::Size box = cv::getTextSize(text, font, scale, 1, &baseline);
+  cv::Mat image = cv::Mat::zeros(canvas, canvas, CV_32F);
+  cv::putText(image, text, {(canvas - box.width) / 2, (canvas + box.height) / 2}, font, scale, 1.0,
+              thickness, cv::LINE_AA);
+
+  // Where each pixel of the result comes from: the inverse of a random affine map ...
+  const double angle = spread(0.35), shear = spread(0.35);
+  const double sx = random.uniform(0.8, 1.35), sy = random.uniform(0.8, 1.25);
+  const double tx = spread(0.08 * side), ty = spread(0.08 * side);
+  const double c = std::cos(angle), s = std::sin(angle);
+  // ... plus a smooth random displacement.
+  cv::Mat dx(canvas, canvas, CV_32F), dy(canvas, canvas, CV_32F);
+  for (cv::Mat* field : {&dx, &dy}) {
+    cv::Mat coarse(5, 5, CV_32F);
+    for (int i = 0; i < 25; ++i) {
+      coarse.at<float>(i / 5, i % 5) = static_cast<float>(0.055 * side * random.normal());
+    }
+    cv::resize(coarse, *field, field->size(), 0, 0, cv::INTER_CUBIC);
+  }
+  for (int y = 0; y < canvas; ++y) {
+    for (int x = 0; x < canvas; ++x) {
+      const double u = x - side / 2 - tx, v = y - side / 2 - ty;
+      dx.at<float>(y, x) += static_cast<float>(sx * (c * u + s * v) + shear * v + side / 2);
+      dy.at<float>(y, x) += static_cast<float>(sy * (c * v - s * u) + side / 2);
+    }
+  }
+  cv::Mat warped, small;
+  cv::remap(image, warped, dx, dy, cv::INTER_LINEAR, cv::BORDER_CONSTANT, 0.0);
+  cv::resize(warped, small, {size, size}, 0, 0, cv::INTER_AREA);
+
+  const double contrast = random.uniform(0.6, 1.0);
+  cv::Mat bytes(size, size, CV_8U);
+  for (int i = 0; i < size * size; ++i) {
+    const double value = contrast * small.at<float>(i / size, i % size) + 0.08 * random.normal();
+    bytes.at<std::uint8_t>(i / size, i % size) = cv::saturate_cast<std::uint8_t>(255.0 * value);
+  }
+  return bytes;
+}
+
+class Glyphs final : public Dataset {
+ public:
+  explicit Glyphs(const GlyphOptions& options) : options_(options) {
+    const std::int64_t n = options.size, pixels = options.image_size * options.image_size;
+    images_.resize(static_cast<std::size_t>(n * pixels));
+#pragma omp parallel for schedule(static)
+    for (std::int64_t i = 0; i < n; ++i) {
+      // Splits take turns in the streams of one seed, so neither repeats the other.
+      const auto stream = static_cast<std::uint64_t>(2 * i) + (options.split == Split::test);
+      Random random(options.seed, stream);
+      const cv::Mat image = draw(label_of(i), static_cast<int>(options.image_size), random);
+      std::copy_n(image.ptr<std::uint8_t>(), pixels, images_.data() + i * pixels);
+    }
+  }
+
+  std::int64_t size() const override { return options_.size; }
+  std::int64_t classes() const override { return kClasses; }
+  Shape image_shape() const override { return {1, options_.image_size, options_.image_size}; }
+  std::string name() const override {
+    return options_.split == Split::train ? "glyphs train" : "glyphs test";
+  }
+
+  Example get(std::int64_t index) const override {
+    Example example{{}, label(index)};
+    const std::int64_t pixels = image_shape().numel();
+    const std::uint8_t* from = images_.data() + index * pixels;
+    example.pixels.resize(static_cast<std::size_t>(pixels));
+    std::transform(from, from + pixels, example.pixels.begin(),
+                   [](std::uint8_t v) { return static_cast<float>(v) / 255.0f; });
+    return example;
+  }
+
+  std::int64_t label(std::int64_t index) const override {
+    require<ValueError>(index >= 0 && index < size(), "[glyphs] there is no example {} of {}",
+                        index, size());
+    return label_of(index);
+  }
+
+ private:
+  static std::int64_t label_of(std::int64_t index) { return index % kClasses; }
+
+  GlyphOptions options_;
+  std::vector<std::uint8_t> images_;  // [N, S, S]
+};
+
+}  // namespace
+
+DatasetPtr draw_glyphs(const GlyphOptions& options) {
+  require<ValueError>(options.size >= 1, "[glyphs] expected at least 1 image, not {}",
+                      options.size);
+  require<ValueError>(options.image_size >= 8 && options.image_size <= 512,
+                      "[glyphs] images must be 8 to 512 pixels wide, not {}", options.image_size);
+  return std::make_shared<Glyphs>(options);
+}
+
+}  // namespace cograd

@@ -1,0 +1,90 @@
+#include "data/idx.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include "engine/error.h"
+
+namespace cograd {
+namespace {
+
+constexpr std::uint8_t kUnsignedByte = 0x08;
+constexpr std::uint64_t kMaxElements = std::uint64_t{1} << 33;  // 8 GiB: no set of this kind is larger
+constexpr std::size_t kChunk = std::size_t{1} << 20;
+
+/// Sequential reader over zlib, which passes uncompressed files through.
+class Reader {
+ public:
+  explicit Reader(const std::filesystem::path& path) : path_(path), file_(nullptr, gzclose) {
+    require<IoError>(std::filesystem::is_regular_file(path), "[idx] {} is not a file",
+                     path.string());
+    file_.reset(gzopen(path.c_str(), "rb"));
+    require<IoError>(file_ != nullptr, "[idx] cannot open {}", path.string());
+    gzbuffer(file_.get(), 1 << 17);
+  }
+
+  /// Reads up to `bytes` bytes; fewer at the end of the file.
+  std::size_t read(void* to, std::size_t bytes) {
+    const int n = gzread(file_.get(), to, static_cast<unsigned>(bytes));
+    int code = Z_OK;
+    const char* message = gzerror(file_.get(), &code);
+    // Z_BUF_ERROR: the compressed stream ends too early.
+    require<FormatError>(n >= 0 && (code == Z_OK || code == Z_STREAM_END),
+                         "[idx] {} cannot be decompressed: {}", path_.string(), message);
+    return static_cast<std::size_t>(n);
+  }
+
+ private:
+  const std::filesystem::path& path_;
+  std::unique_ptr<gzFile_s, int (*)(gzFile)> file_;
+};
+
+}  // namespace
+
+Idx read_idx(const std::filesystem::path& path) {
+  Reader reader(path);
+  std::array<std::uint8_t, 4> magic{};
+  require<FormatError>(reader.read(magic.data(), 4) == 4, "[idx] {} is too short for a magic number",
+                       path.string());
+  require<FormatError>(
+      magic[0] == 0 && magic[1] == 0 && magic[2] == kUnsignedByte && magic[3] >= 1 &&
+          magic[3] <= Shape::kMaxRank,
+      "[idx] {} begins with {:02x}{:02x}{:02x}{:02x}: expected 0000 08 (unsigned bytes) and 1 to {} "
+      "axes",
+      path.string(), magic[0], magic[1], magic[2], magic[3], Shape::kMaxRank);
+
+  std::vector<std::int64_t> extents;
+  std::uint64_t count = 1;
+  for (int axis = 0; axis < magic[3]; ++axis) {
+    std::array<std::uint8_t, 4> b{};
+    require<FormatError>(reader.read(b.data(), 4) == 4, "[idx] {} ends inside its header",
+                         path.string());
+    const std::uint64_t extent = std::uint64_t{b[0]} << 24 | b[1] << 16 | b[2] << 8 | b[3];
+    require<FormatError>(extent == 0 || count <= kMaxElements / extent,
+                         "[idx] {} claims an absurd size of more than {} bytes", path.string(),
+                         kMaxElements);
+    count *= extent;
+    extents.push_back(static_cast<std::int64_t>(extent));
+  }
+
+  // In chunks: a header that lies must not make us ask for all it claims.
+  Idx idx{Shape(extents), {}};
+  while (idx.values.size() < count) {
+    const std::size_t have = idx.values.size();
+    const std::size_t want = std::min<std::uint64_t>(kChunk, count - have);
+    idx.values.resize(have + want);
+    const std::size_t got = reader.read(idx.values.data() + have, want);
+    require<FormatError>(got == want, "[idx] {} is truncated: {} of {} bytes of shape {}",
+                         path.string(), have + got, count, idx.shape.str());
+  }
+  std::uint8_t extra = 0;
+  require<FormatError>(reader.read(&extra, 1) == 0,
+                       "[idx] {} has more data than the {} bytes of its shape {}", path.string(),
+                       count, idx.shape.str());
+  return idx;
+}
+
+}  // namespace cograd

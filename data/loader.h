@@ -1,0 +1,50 @@
+// The loader: batches of a data set, decoded ahead of time by worker threads.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "data/dataset.h"
+#include "engine/backend.h"
+
+namespace cograd {
+
+struct Batch {
+  Tensor images;                      ///< f32 [B, C, H, W]
+  Tensor labels;                      ///< i64 [B]
+  std::vector<std::int64_t> indices;  ///< of the examples in the data set
+};
+
+struct LoaderOptions {
+  std::int64_t batch_size = 32;
+  bool shuffle = true;
+  bool drop_last = false;  ///< leave out a last batch that is not full
+  std::uint64_t seed = 0;
+  int workers = 1;   ///< 0: examples are decoded in next()
+  int prefetch = 4;  ///< batches that may be ready or under way ahead of next()
+};
+
+/// Hands out the batches of one epoch after another. Which example comes when is a function of
+/// (seed, epoch) alone; the number of workers only changes how fast it comes. One consumer.
+class Loader {
+ public:
+  /// Throws ValueError for options out of range or an empty data set.
+  Loader(DatasetPtr dataset, LoaderOptions options, Backend& backend);
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
+
+  /// Begins `epoch` at batch `first_batch`, dropping what is left of the one before.
+  void start_epoch(std::int64_t epoch, std::int64_t first_batch = 0);
+  /// The next batch, or nothing at the end of the epoch. Rethrows what a worker met in decoding it.
+  std::optional<Batch> next();
+  /// Batches of one epoch.
+  std::int64_t batches() const;
+
+ private:
+  class Workers;
+  std::unique_ptr<Workers> workers_;
+};
+
+}  // namespace cograd

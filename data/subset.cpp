@@ -1,0 +1,36 @@
+#include "data/subset.h"
+
+#include <numeric>
+
+#include "engine/error.h"
+
+namespace cograd {
+
+Subset::Subset(DatasetPtr base, std::vector<std::int64_t> indices)
+    : base_(std::move(base)), indices_(std::move(indices)) {
+  for (std::int64_t i : indices_) {
+    require<ValueError>(i >= 0 && i < base_->size(), "[subset] {} has no example {}: expected 0 to {}",
+                        base_->name(), i, base_->size() - 1);
+  }
+}
+
+std::string Subset::name() const {
+  return fmt::format("{} of {}", size(), base_->name());
+}
+
+std::int64_t Subset::base_index(std::int64_t index) const {
+  require<ValueError>(index >= 0 && index < size(), "[subset] there is no example {} of {}", index,
+                      size());
+  return indices_[static_cast<std::size_t>(index)];
+}
+
+DatasetPtr first_examples(DatasetPtr base, std::int64_t count) {
+  require<ValueError>(count >= 1, "[subset] expected at least 1 example of {}, not {}",
+                      base->name(), count);
+  if (count >= base->size()) return base;
+  std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
+  std::iota(indices.begin(), indices.end(), std::int64_t{0});
+  return std::make_shared<Subset>(std::move(base), std::move(indices));
+}
+
+}  // namespace cograd

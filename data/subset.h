@@ -1,0 +1,34 @@
+// Some examples of a data set, in a given order.
+#pragma once
+
+#include <vector>
+
+#include "data/dataset.h"
+
+namespace cograd {
+
+class Subset final : public Dataset {
+ public:
+  /// Throws ValueError for an index outside the base.
+  Subset(DatasetPtr base, std::vector<std::int64_t> indices);
+
+  std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
+  std::int64_t classes() const override { return base_->classes(); }
+  Shape image_shape() const override { return base_->image_shape(); }
+  std::string name() const override;
+  Example get(std::int64_t index) const override { return base_->get(base_index(index)); }
+  std::int64_t label(std::int64_t index) const override {
+    return base_->label(base_index(index));
+  }
+  /// Where example `index` stands in the base.
+  std::int64_t base_index(std::int64_t index) const;
+
+ private:
+  DatasetPtr base_;
+  std::vector<std::int64_t> indices_;
+};
+
+/// The first `count` examples; the set itself if it has no more. Throws ValueError if count < 1.
+DatasetPtr first_examples(DatasetPtr base, std::int64_t count);
+
+}  // namespace cograd

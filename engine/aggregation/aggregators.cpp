@@ -1,0 +1,120 @@
+// The aggregators: their names, their limits, and which reduction they ask the backend for.
+#include <charconv>
+#include <optional>
+
+#include "engine/aggregation/aggregator.h"
+#include "engine/error.h"
+
+namespace cograd {
+namespace {
+
+std::int64_t split(const Aggregator& aggregator, std::int64_t batch_size, std::int64_t groups) {
+  require<ValueError>(batch_size >= groups,
+                      "[{}] a batch of {} cannot be split into {} group{}: expected at least {}",
+                      aggregator.name(), batch_size, groups, groups == 1 ? "" : "s", groups);
+  return groups;
+}
+
+void require_window(const Aggregator& aggregator, int window) {
+  require<ValueError>(window >= 1, "[{}] a window of {} steps: expected at least 1",
+                      aggregator.name(), window);
+}
+
+/// What follows `prefix` in `text`, all of it, as a number.
+template <class Number>
+std::optional<Number> number_after(std::string_view prefix, std::string_view text) {
+  if (!text.starts_with(prefix)) return std::nullopt;
+  Number number{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data() + prefix.size(), end, number);
+  if (error != std::errc{} || stop != end) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+std::int64_t Mean::groups(std::int64_t batch_size) const { return split(*this, batch_size, 1); }
+
+MedianOfMeans::MedianOfMeans(std::int64_t groups) : groups_(groups) {
+  require<ValueError>(groups >= 1, "[{}] {} groups: expected at least 1", name(), groups);
+}
+
+std::string MedianOfMeans::name() const {
+  return groups_ == 3 ? "m3" : fmt::format("mom:{}", groups_);
+}
+
+std::int64_t MedianOfMeans::groups(std::int64_t batch_size) const {
+  return split(*this, batch_size, groups_);
+}
+
+RollingMedian::RollingMedian(int window) : window_(window) { require_window(*this, window); }
+
+std::string RollingMedian::name() const { return fmt::format("rm{}", window_); }
+
+std::int64_t RollingMedian::groups(std::int64_t batch_size) const {
+  return split(*this, batch_size, 1);
+}
+
+RollingMean::RollingMean(int window) : window_(window) { require_window(*this, window); }
+
+std::string RollingMean::name() const { return fmt::format("ra{}", window_); }
+
+std::int64_t RollingMean::groups(std::int64_t batch_size) const {
+  return split(*this, batch_size, 1);
+}
+
+TrimmedMean::TrimmedMean(std::int64_t groups, std::int64_t trim) : groups_(groups), trim_(trim) {
+  require<ValueError>(groups >= 1, "[{}] {} groups: expected at least 1", name(), groups);
+  require<ValueError>(trim >= 0 && trim <= (groups - 1) / 2,
+                      "[{}] trimming {} on either side of {} leaves nothing: expected 0 to {}",
+                      name(), trim, groups, (groups - 1) / 2);
+}
+
+std::string TrimmedMean::name() const { return fmt::format("trimmed:{},{}", groups_, trim_); }
+
+std::int64_t TrimmedMean::groups(std::int64_t batch_size) const {
+  return split(*this, batch_size, groups_);
+}
+
+Reduction TrimmedMean::over_groups() const {
+  return {.kind = Reduction::Kind::trimmed_mean, .trim = trim_};
+}
+
+Winsorized::Winsorized(double percent) : percent_(percent) {
+  require<ValueError>(percent >= 0 && percent < 50, "[{}] {} percent: expected 0 <= C < 50", name(),
+                      percent);
+}
+
+std::string Winsorized::name() const { return fmt::format("winsorized:{}", percent_); }
+
+Reduction Winsorized::over_groups() const {
+  return {.kind = Reduction::Kind::winsorized_mean, .percent = percent_};
+}
+
+std::unique_ptr<Aggregator> parse_aggregator(std::string_view text) {
+  if (text == "mean") return std::make_unique<Mean>();
+  if (text == "m3") return std::make_unique<MedianOfMeans>(3);
+  if (const auto groups = number_after<std::int64_t>("mom:", text)) {
+    return std::make_unique<MedianOfMeans>(*groups);
+  }
+  if (const auto window = number_after<int>("rm", text)) {
+    return std::make_unique<RollingMedian>(*window);
+  }
+  if (const auto window = number_after<int>("ra", text)) {
+    return std::make_unique<RollingMean>(*window);
+  }
+  if (const auto percent = number_after<double>("winsorized:", text)) {
+    return std::make_unique<Winsorized>(*percent);
+  }
+  if (const std::size_t comma = text.find(','); comma != std::string_view::npos) {
+    const auto groups = number_after<std::int64_t>("trimmed:", text.substr(0, comma));
+    const auto trim = number_after<std::int64_t>(",", text.substr(comma));
+    if (groups && trim) return std::make_unique<TrimmedMean>(*groups, *trim);
+  }
+  throw ValueError(fmt::format(
+      "[aggregator] cannot read '{}': expected mean, m3, mom:K, rm3, ra3, trimmed:K,T or "
+      "winsorized:C",
+      text));
+}
+
+}  // namespace cograd

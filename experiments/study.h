@@ -1,0 +1,41 @@
+// A study: runs that are checked together before the first one starts, then trained one by one.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "experiments/options.h"
+#include "experiments/trainer.h"
+
+namespace cograd {
+
+struct Study {
+  StudyOptions options;
+  std::vector<RunSettings> runs;
+  StudyData data;
+  Backend* backend = nullptr;
+  std::int64_t parameters = 0;  ///< of the model
+};
+
+/// Does everything that can fail because of the options, before any training: lists the runs, opens
+/// data and device, makes the model once, prepares the output folder.
+Study prepare_study(const StudyOptions& options);
+
+/// Trains all runs, each into its own directory, under one progress display on stderr.
+std::vector<RunRecord> run_study(const Study& study);
+
+/// config.json of a run.
+nlohmann::ordered_json config_of(const Study& study, const RunSettings& run);
+
+/// Command, data, model, settings, machine and time, for the report.
+std::vector<std::pair<std::string, std::string>> facts_of(const Study& study, double seconds);
+
+/// Runs the body of a main(): an Error becomes one line on stderr, "NAME: error: ...", and the exit
+/// status 2 for a command line that cannot be understood, 1 for everything else.
+int report_errors(std::string_view name, const std::function<void()>& body);
+
+}  // namespace cograd
