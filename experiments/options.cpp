@@ -173,7 +173,8 @@ std::vector<RunSettings> list_runs(const StudyOptions& options) {
 
       const std::unique_ptr<Aggregator> aggregator = parse_aggregator(run.aggregator);
       aggregator->groups(run.batch_size);
-      Sgd({}, *aggregator,
+      Parameter any;  // the optimizer checks its options when it is made
+      Sgd({&any}, *aggregator,
           {run.learning_rate, run.momentum, run.weight_decay, false, run.force_momentum});
       for (const RunSettings& other : runs) {
         require<UsageError>(directory_name_of(other) != directory_name_of(run),

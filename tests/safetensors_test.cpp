@@ -1,8 +1,6 @@
 // Safetensors and state dicts: round trips, and malformed files refused by name.
 #include "models/safetensors.h"
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -11,19 +9,10 @@
 #include "models/state_dict.h"
 #include "tests/catch.h"
 #include "tests/gradient_check.h"
+#include "tests/temporary_folder.h"
 
 namespace cograd::testing {
 namespace {
-
-/// A folder that goes with the test.
-struct TemporaryFolder {
-  std::filesystem::path path;
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "cograd-test-XXXXXX").string();
-    path = ::mkdtemp(name.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path); }
-};
 
 void write_raw(const std::filesystem::path& path, const std::string& header,
                const std::string& data) {

@@ -1,0 +1,101 @@
+// IDX files: good ones, and every way of being malformed.
+#include "data/idx.h"
+
+#include <zlib.h>
+
+#include <fstream>
+
+#include "data/mnist.h"
+#include "engine/error.h"
+#include "tests/catch.h"
+#include "tests/temporary_folder.h"
+
+namespace cograd::testing {
+namespace {
+
+std::string header(std::initializer_list<std::uint32_t> extents, char type = 8) {
+  std::string bytes{0, 0, type, static_cast<char>(extents.size())};
+  for (std::uint32_t e : extents) {
+    for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(e >> shift);
+  }
+  return bytes;
+}
+
+void write(const std::filesystem::path& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+void write_gzip(const std::filesystem::path& path, const std::string& bytes) {
+  gzFile file = gzopen(path.c_str(), "wb");
+  REQUIRE(gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size())) ==
+          static_cast<int>(bytes.size()));
+  gzclose(file);
+}
+
+}  // namespace
+
+TEST_CASE("IDX: the same content plain and compressed", "[idx]") {
+  const TemporaryFolder folder;
+  const std::string bytes = header({2, 3}) + "abcdef";
+  write(folder.path / "plain", bytes);
+  write_gzip(folder.path / "packed.gz", bytes);
+  for (const char* name : {"plain", "packed.gz"}) {
+    CAPTURE(name);
+    const Idx idx = read_idx(folder.path / name);
+    CHECK(idx.shape == Shape{2, 3});
+    CHECK(std::string(idx.values.begin(), idx.values.end()) == "abcdef");
+  }
+}
+
+TEST_CASE("IDX: malformed files are refused by name", "[idx]") {
+  const TemporaryFolder folder;
+  const auto file = folder.path / "bad-idx";
+  const auto refuses = [&](const std::string& bytes, const std::string& reason) {
+    write(file, bytes);
+    CHECK_THROWS_AS(read_idx(file), FormatError);
+    CHECK_THROWS_WITH(read_idx(file), contains("bad-idx") && contains(reason));
+  };
+  refuses("", "too short");
+  refuses("\x12\x34\x08\x01", "begins with 12340801");
+  refuses(header({2}, 0x0D) + "ab", "unsigned bytes");
+  refuses(header({}), "axes");
+  refuses(header({1, 1, 1, 1, 1, 1, 1}) + "a", "axes");
+  refuses(header({2, 3}).substr(0, 9), "inside its header");
+  refuses(header({2, 3}) + "abcde", "truncated: 5 of 6");
+  refuses(header({2, 3}) + "abcdefg", "more data");
+  refuses(header({0xFFFFFFFF, 0xFFFFFFFF}), "absurd");
+  refuses(header({0x7FFFFFFF}) + "abc", "truncated");  // and without asking for 2 GiB
+
+  write_gzip(folder.path / "cut", header({100, 100}) + std::string(10'000, 'x'));
+  std::filesystem::resize_file(folder.path / "cut",
+                               std::filesystem::file_size(folder.path / "cut") - 12);
+  CHECK_THROWS_AS(read_idx(folder.path / "cut"), FormatError);
+  CHECK_THROWS_AS(read_idx(folder.path / "absent"), IoError);
+  CHECK_THROWS_AS(read_idx(folder.path), IoError);
+}
+
+TEST_CASE("MNIST: the four files must fit together", "[idx]") {
+  const TemporaryFolder folder;
+  const auto images = folder.path / "train-images-idx3-ubyte";
+  const auto labels = folder.path / "train-labels-idx1-ubyte";
+  CHECK_THROWS_WITH(open_mnist(folder.path, Split::train),
+                    contains("train-images-idx3-ubyte") && contains("data/fetch.sh mnist"));
+  write(images, header({2, 1, 2}) + std::string{0, '\xff', '\x33', 0});
+  write(labels, header({2}) + std::string{7, 3});
+  const DatasetPtr set = open_mnist(folder.path, Split::train);
+  CHECK(set->size() == 2);
+  CHECK(set->image_shape() == Shape{1, 1, 2});
+  CHECK(set->get(0).pixels == std::vector<float>{0.0f, 1.0f});
+  CHECK(set->get(1).label == 3);
+  CHECK_THROWS_AS(set->get(2), ValueError);
+
+  write(labels, header({3}) + std::string{7, 3, 1});
+  CHECK_THROWS_WITH(open_mnist(folder.path, Split::train),
+                    contains("2 images") && contains("3 labels"));
+  write(labels, header({2}) + std::string{7, 10});
+  CHECK_THROWS_WITH(open_mnist(folder.path, Split::train), contains("label 10 of example 1"));
+  write(labels, header({2, 1}) + std::string{7, 1});
+  CHECK_THROWS_AS(open_mnist(folder.path, Split::train), FormatError);
+}
+
+}  // namespace cograd::testing
