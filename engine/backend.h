@@ -40,13 +40,13 @@ enum class CopyDirection : std::uint8_t { from_host, to_host, on_device };
 
 /// A point in a Stream that the host or the other Stream can wait for.
 class Event {
-public:
+ public:
   virtual ~Event() = default;
   /// Blocks the host until everything before the point has run.
   virtual void wait() = 0;
 };
 
-using Pair = std::array<std::int64_t, 2>; // vertical, horizontal
+using Pair = std::array<std::int64_t, 2>;  // vertical, horizontal
 
 /// Geometry of a convolution. The weight is [O, I / channel_groups, kh, kw].
 struct ConvGeometry {
@@ -60,10 +60,8 @@ struct PoolGeometry {
   Pair kernel{2, 2};
   Pair stride{2, 2};
   Pair padding{0, 0};
-  bool ceil_mode =
-      false; ///< round the output size up; windows may hang over the edge
-  bool count_include_pad =
-      true; ///< average pooling only: padding counts in the divisor
+  bool ceil_mode = false;         ///< round the output size up; windows may hang over the edge
+  bool count_include_pad = true;  ///< average pooling only: padding counts in the divisor
 };
 
 /// y and what the backward pass needs; `saved` is the backend's business.
@@ -72,16 +70,24 @@ struct MaxPoolResult {
   Tensor saved;
 };
 
-/// y [N, C, H, W] and the statistics of each group: mean and 1 / sqrt(variance
-/// + eps), [K, C].
+/// What batch norm normalizes with, per channel: mean and biased variance, [S, C] with S = K (each
+/// group's own) or S = 1 (the whole batch, or running values).
+struct BatchStatistics {
+  Tensor mean, variance;
+  double eps = 1e-5;
+  bool constant = false;  ///< not computed from x, so no gradient flows through them
+};
+
+/// y [N, C, H, W] and the statistics it was normalized with.
 struct BatchNormResult {
-  Tensor y, mean, inverse_std;
+  Tensor y;
+  BatchStatistics statistics;
 };
 
 /// running = (1 - momentum) * running + momentum * statistic, with the unbiased
 /// variance; the groups follow one another as if each were a batch of its own.
 struct RunningStatistics {
-  Tensor mean, variance; ///< [C], updated in place; undefined: not kept
+  Tensor mean, variance;  ///< [C], updated in place; undefined: not kept
   double momentum = 0.1;
 };
 
@@ -102,12 +108,7 @@ struct SgdCoefficients {
 /// side. `percent`: clip to the percent-th and (100-percent)-th percentile,
 /// nearest rank, then mean.
 struct Reduction {
-  enum class Kind : std::uint8_t {
-    mean,
-    median,
-    trimmed_mean,
-    winsorized_mean
-  };
+  enum class Kind : std::uint8_t { mean, median, trimmed_mean, winsorized_mean };
   Kind kind = Kind::mean;
   std::int64_t trim = 0;
   double percent = 0.0;
@@ -117,12 +118,12 @@ struct Reduction {
 /// Their ratio is the coherence of the parameter: 1 when all groups agree, 1/K
 /// when they are orthogonal.
 struct GroupNorms {
-  double squared_mean = 0.0; ///< || mean_k g_k ||^2
-  double mean_squared = 0.0; ///< mean_k || g_k ||^2
+  double squared_mean = 0.0;  ///< || mean_k g_k ||^2
+  double mean_squared = 0.0;  ///< mean_k || g_k ||^2
 };
 
 class Backend {
-public:
+ public:
   virtual ~Backend() = default;
 
   /// "reference", "onednn", "cuda".
@@ -132,161 +133,138 @@ public:
   // --- memory and order
   // ---------------------------------------------------------------------
   /// Memory that this backend's kernels work on.
-  virtual Allocator &allocator() = 0;
+  virtual Allocator& allocator() = 0;
   /// Host memory that copies to and from the device fastest (pinned on CUDA).
-  virtual Allocator &staging_allocator() = 0;
+  virtual Allocator& staging_allocator() = 0;
   /// Starts copying `bytes`; host memory must stay valid until the stream has
   /// passed the copy.
-  virtual void copy_bytes(void *to, const void *from, std::size_t bytes,
-                          CopyDirection direction, Stream stream) = 0;
+  virtual void copy_bytes(void* to, const void* from, std::size_t bytes, CopyDirection direction,
+                          Stream stream) = 0;
   virtual std::unique_ptr<Event> record(Stream stream) = 0;
   /// Makes later work on `stream` wait for `event`; the host does not block.
-  virtual void wait(Stream stream, Event &event) = 0;
+  virtual void wait(Stream stream, Event& event) = 0;
   /// Blocks the host until all streams are idle.
   virtual void synchronize() = 0;
 
   // --- elements
   // -----------------------------------------------------------------------------
-  virtual void fill(Tensor &x, double value) = 0;
+  virtual void fill(Tensor& x, double value) = 0;
   /// Converts the elements of a row-major tensor of any dtype.
-  virtual Tensor cast(const Tensor &x, Dtype dtype) = 0;
-  virtual Tensor to_row_major(const Tensor &x) = 0;
+  virtual Tensor cast(const Tensor& x, Dtype dtype) = 0;
+  virtual Tensor to_row_major(const Tensor& x) = 0;
   /// a + b. `reuse` may name a buffer (one of the arguments) that the sum is
   /// allowed to overwrite.
-  virtual Tensor add(const Tensor &a, const Tensor &b, Tensor *reuse) = 0;
+  virtual Tensor add(const Tensor& a, const Tensor& b, Tensor* reuse) = 0;
   /// sum += x, in the layout of `sum`.
-  virtual void add_into(Tensor &sum, const Tensor &x) = 0;
+  virtual void add_into(Tensor& sum, const Tensor& x) = 0;
   /// max(x, 0), over x itself when `in_place`.
-  virtual Tensor relu(const Tensor &x, bool in_place) = 0;
+  virtual Tensor relu(const Tensor& x, bool in_place) = 0;
   /// dy where y > 0, else 0; over dy itself when `in_place`.
-  virtual Tensor relu_backward(const Tensor &y, const Tensor &dy,
-                               bool in_place) = 0;
+  virtual Tensor relu_backward(const Tensor& y, const Tensor& dy, bool in_place) = 0;
   /// x / (1 - rate) with probability 1 - rate, else 0. The mask is the function
   /// of (seed, stream, row-major index) that Random defines, so the backward
   /// pass is the same call on dy.
-  virtual Tensor dropout(const Tensor &x, double rate, std::uint64_t seed,
+  virtual Tensor dropout(const Tensor& x, double rate, std::uint64_t seed,
                          std::uint64_t stream) = 0;
   /// Joins along axis 1 (channels).
   virtual Tensor concat(std::span<const Tensor> parts) = 0;
   /// The inverse of concat: pieces of `channels[i]` channels.
-  virtual std::vector<Tensor> split(const Tensor &x,
-                                    std::span<const std::int64_t> channels) = 0;
+  virtual std::vector<Tensor> split(const Tensor& x, std::span<const std::int64_t> channels) = 0;
 
   // --- linear: y = x w^T + b, x [N, I], w [O, I], b [O]
   // ----------------------------------------
-  virtual Tensor linear(const Tensor &x, const Tensor &w,
-                        const Tensor &b /* may be undefined */) = 0;
+  virtual Tensor linear(const Tensor& x, const Tensor& w,
+                        const Tensor& b /* may be undefined */) = 0;
   /// dx = dy w
-  virtual Tensor linear_data_gradient(const Tensor &dy, const Tensor &w) = 0;
+  virtual Tensor linear_data_gradient(const Tensor& dy, const Tensor& w) = 0;
   /// dw[g] (+)= dy_g^T x_g, dw [K, O, I]
-  virtual void linear_weight_gradient(const Tensor &x, const Tensor &dy,
-                                      const Groups &groups, Tensor &dw,
-                                      Write write) = 0;
+  virtual void linear_weight_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
+                                      Tensor& dw, Write write) = 0;
   /// db[g] (+)= sum of dy over the rows (and pixels) of group g; dy [N, C] or
   /// [N, C, H, W], db [K, C]
-  virtual void bias_gradient(const Tensor &dy, const Groups &groups, Tensor &db,
-                             Write write) = 0;
+  virtual void bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) = 0;
 
   // --- convolution (cross-correlation): x [N, I, H, W], w [O, I/cg, kh, kw], y
   // [N, O, Ho, Wo] ----
-  virtual Tensor conv2d(const Tensor &x, const Tensor &w,
-                        const Tensor &b /* may be undefined */,
-                        const ConvGeometry &geometry) = 0;
+  virtual Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b /* may be undefined */,
+                        const ConvGeometry& geometry) = 0;
   /// dx of shape `x_shape`
-  virtual Tensor conv2d_data_gradient(const Tensor &dy, const Tensor &w,
-                                      const Shape &x_shape,
-                                      const ConvGeometry &geometry) = 0;
+  virtual Tensor conv2d_data_gradient(const Tensor& dy, const Tensor& w, const Shape& x_shape,
+                                      const ConvGeometry& geometry) = 0;
   /// dw [K, O, I/cg, kh, kw]
-  virtual void conv2d_weight_gradient(const Tensor &x, const Tensor &dy,
-                                      const ConvGeometry &geometry,
-                                      const Groups &groups, Tensor &dw,
-                                      Write write) = 0;
+  virtual void conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
+                                      const ConvGeometry& geometry, const Groups& groups,
+                                      Tensor& dw, Write write) = 0;
 
-  // --- batch norm: y = gamma (x - mean) inverse_std + beta, per channel
-  // ------------------------
-  /// Statistics over the rows and pixels of each group (biased variance).
-  virtual BatchNormResult batch_norm(const Tensor &x, const Tensor &gamma,
-                                     const Tensor &beta, const Groups &groups,
-                                     double eps,
-                                     RunningStatistics &running) = 0;
-  /// Evaluation: with the given mean and variance, [C].
-  virtual Tensor batch_norm_inference(const Tensor &x, const Tensor &gamma,
-                                      const Tensor &beta, const Tensor &mean,
-                                      const Tensor &variance, double eps) = 0;
-  /// dx through the statistics of each of `groups`.
-  virtual Tensor batch_norm_data_gradient(const Tensor &x, const Tensor &dy,
-                                          const Tensor &gamma,
-                                          const Tensor &mean,
-                                          const Tensor &inverse_std,
-                                          const Groups &groups) = 0;
-  /// dgamma[g] (+)= sum dy xhat, dbeta[g] (+)= sum dy, both [K, C] for
-  /// `groups`. The statistics are [K, C] of the same groups, or [1, C] of the
-  /// whole batch.
-  virtual void batch_norm_parameter_gradient(
-      const Tensor &x, const Tensor &dy, const Tensor &mean,
-      const Tensor &inverse_std, const Groups &groups, Tensor &dgamma,
-      Write gamma_write, Tensor &dbeta, Write beta_write) = 0;
+  // --- batch norm: y = gamma xhat + beta, xhat = (x - mean) / sqrt(variance + eps), per channel --
+  /// Statistics over the rows and pixels of each group. Throws ValueError for a group of one value
+  /// per channel.
+  virtual BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                                     const Groups& groups, double eps,
+                                     RunningStatistics& running) = 0;
+  /// With given statistics, [1, C] or [C].
+  virtual Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                                      const BatchStatistics& statistics) = 0;
+  /// dx; dgamma[g] (+)= sum dy xhat and dbeta[g] (+)= sum dy over the rows and pixels of g, [K, C].
+  virtual Tensor batch_norm_backward(const Tensor& x, const Tensor& dy, const Tensor& gamma,
+                                     const BatchStatistics& statistics, const Groups& groups,
+                                     Tensor& dgamma, Write gamma_write, Tensor& dbeta,
+                                     Write beta_write) = 0;
 
   // --- pooling: x [N, C, H, W]
   // -------------------------------------------------------------------
   /// Padding acts as minus infinity; of equal maxima the first in row-major
   /// order wins.
-  virtual MaxPoolResult max_pool(const Tensor &x,
-                                 const PoolGeometry &geometry) = 0;
-  virtual Tensor max_pool_backward(const Tensor &dy, const Tensor &saved,
-                                   const Shape &x_shape,
-                                   const PoolGeometry &geometry) = 0;
-  virtual Tensor avg_pool(const Tensor &x, const PoolGeometry &geometry) = 0;
-  virtual Tensor avg_pool_backward(const Tensor &dy, const Shape &x_shape,
-                                   const PoolGeometry &geometry) = 0;
+  virtual MaxPoolResult max_pool(const Tensor& x, const PoolGeometry& geometry) = 0;
+  virtual Tensor max_pool_backward(const Tensor& dy, const Tensor& saved, const Shape& x_shape,
+                                   const PoolGeometry& geometry) = 0;
+  virtual Tensor avg_pool(const Tensor& x, const PoolGeometry& geometry) = 0;
+  virtual Tensor avg_pool_backward(const Tensor& dy, const Shape& x_shape,
+                                   const PoolGeometry& geometry) = 0;
   /// Output cell i averages rows floor(i H / Ho) up to, not including,
   /// ceil((i+1) H / Ho).
-  virtual Tensor adaptive_avg_pool(const Tensor &x, Pair output) = 0;
-  virtual Tensor adaptive_avg_pool_backward(const Tensor &dy,
-                                            const Shape &x_shape) = 0;
+  virtual Tensor adaptive_avg_pool(const Tensor& x, Pair output) = 0;
+  virtual Tensor adaptive_avg_pool_backward(const Tensor& dy, const Shape& x_shape) = 0;
 
   // --- loss
   // ------------------------------------------------------------------------------------
   /// Softmax cross-entropy of logits [N, C] against labels i64 [N] with the
   /// target (1 - smoothing) one-hot + smoothing / C. loss[g] = sum over the
   /// rows of g / B_g.
-  virtual CrossEntropyResult cross_entropy(const Tensor &logits,
-                                           const Tensor &labels,
-                                           double smoothing,
-                                           const Groups &groups) = 0;
+  virtual CrossEntropyResult cross_entropy(const Tensor& logits, const Tensor& labels,
+                                           double smoothing, const Groups& groups) = 0;
   /// dlogits = (probabilities - target) dloss[g] / B_g
-  virtual Tensor cross_entropy_backward(const Tensor &probabilities,
-                                        const Tensor &labels, double smoothing,
-                                        const Groups &groups,
-                                        const Tensor &dloss) = 0;
+  virtual Tensor cross_entropy_backward(const Tensor& probabilities, const Tensor& labels,
+                                        double smoothing, const Groups& groups,
+                                        const Tensor& dloss) = 0;
 
   // --- aggregation and update (row-major tensors)
   // ----------------------------------------------
   /// out [...] = reduction over the first axis of stack [K, ...], coordinate by
   /// coordinate. A NaN among the K values makes the result NaN. `norms`, if not
   /// null, receives the GroupNorms.
-  virtual void reduce(const Reduction &reduction, const Tensor &stack,
-                      Tensor &out, GroupNorms *norms) = 0;
+  virtual void reduce(const Reduction& reduction, const Tensor& stack, Tensor& out,
+                      GroupNorms* norms) = 0;
   /// out = g + weight_decay * p
-  virtual void decayed_gradient(const Tensor &g, const Tensor &p,
-                                double weight_decay, Tensor &out) = 0;
+  virtual void decayed_gradient(const Tensor& g, const Tensor& p, double weight_decay,
+                                Tensor& out) = 0;
   /// d = g + weight_decay * p;  with momentum m: v = m v + d, d = nesterov ? d
   /// + m v : v; p -= learning_rate * d. `velocity` is undefined when momentum
   /// is 0.
-  virtual void sgd_update(Tensor &p, const Tensor &g, Tensor &velocity,
-                          const SgdCoefficients &coefficients) = 0;
+  virtual void sgd_update(Tensor& p, const Tensor& g, Tensor& velocity,
+                          const SgdCoefficients& coefficients) = 0;
 };
 
 /// The readable backend: plain loops, f32 and f64, one thread. The oracle of
 /// the tests.
-Backend &reference_backend();
+Backend& reference_backend();
 /// The fast CPU backend. Throws DeviceError if it was not compiled in.
-Backend &onednn_backend();
+Backend& onednn_backend();
 /// The best CPU backend that was compiled in: onednn, else reference.
-Backend &cpu_backend();
+Backend& cpu_backend();
 /// The backend for "auto", "cpu" or "cuda". "auto" is CUDA when a device is
 /// there, else the CPU. Throws ValueError for another name and DeviceError when
 /// the device cannot be used.
-Backend &backend_for(std::string_view device_name);
+Backend& backend_for(std::string_view device_name);
 
-} // namespace cograd
+}  // namespace cograd

@@ -1,6 +1,9 @@
 // Batch norm over x [N, C, H, W], per channel c; n counts the values of a statistic.
 //   y = gamma xhat + beta,  xhat = (x - mean) / sqrt(var + eps)
+//   dgamma = sum dy xhat,  dbeta = sum dy
+//   dx = gamma / sqrt(var + eps) (dy - dbeta / n - xhat dgamma / n)
 #include <cmath>
+#include <vector>
 
 #include "engine/reference/dispatch.h"
 #include "engine/reference/reference_backend.h"
@@ -20,14 +23,16 @@ void for_channel(const Shape& x, RowRange r, std::int64_t c, Visit&& visit) {
   }
 }
 
-/// y = scale (x - shift) + offset over one channel of the rows `r`.
+/// y = gamma (x - mean) / sqrt(variance + eps) + beta over one channel of the rows `r`.
 template <class T>
-void affine(const Tensor& x, RowRange r, std::int64_t c, double scale, double shift, double offset,
-            Tensor& y) {
-  const T* in = x.data<T>();
-  T* out = y.data<T>();
+void normalize(const Tensor& x, RowRange r, std::int64_t c, double mean, double variance,
+               double eps, const Tensor& gamma, const Tensor& beta, Tensor& y) {
+  const T* X = x.data<T>();
+  T* Y = y.data<T>();
+  const double scale = gamma.data<T>()[c] / std::sqrt(variance + eps);
+  const double offset = beta.data<T>()[c];
   for_channel(x.shape(), r, c,
-              [&](std::int64_t i) { out[i] = static_cast<T>(scale * (in[i] - shift) + offset); });
+              [&](std::int64_t i) { Y[i] = static_cast<T>(scale * (X[i] - mean) + offset); });
 }
 
 }  // namespace
@@ -35,18 +40,17 @@ void affine(const Tensor& x, RowRange r, std::int64_t c, double scale, double sh
 BatchNormResult ReferenceBackend::batch_norm(const Tensor& x, const Tensor& gamma,
                                              const Tensor& beta, const Groups& groups, double eps,
                                              RunningStatistics& running) {
-  const std::int64_t channels = x.size(1);
-  const std::int64_t pixels = x.size(2) * x.size(3);
+  const std::int64_t channels = x.size(1), pixels = x.size(2) * x.size(3);
   BatchNormResult result{Tensor::empty(x.shape(), x.dtype(), *this),
-                         Tensor::zeros({groups.count(), channels}, x.dtype(), *this),
-                         Tensor::zeros({groups.count(), channels}, x.dtype(), *this)};
+                         {Tensor::zeros({groups.count(), channels}, x.dtype(), *this),
+                          Tensor::zeros({groups.count(), channels}, x.dtype(), *this), eps}};
   dispatch("batch_norm", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* X = x.data<T>();
     for (std::int64_t g = 0; g < groups.count(); ++g) {
       const RowRange r = groups.range(g);
-      const auto n = static_cast<double>(r.size() * pixels);
       if (r.size() == 0) continue;  // a micro-batch without examples of this group
+      const auto n = static_cast<double>(r.size() * pixels);
       require<ValueError>(n > 1,
                           "[batch_norm] a group of one value per channel has no variance: expected "
                           "larger groups or images");
@@ -55,15 +59,12 @@ BatchNormResult ReferenceBackend::batch_norm(const Tensor& x, const Tensor& gamm
         double mean = 0.0, variance = 0.0;
         for_channel(x.shape(), r, c, [&](std::int64_t i) { mean += X[i]; });
         mean /= n;
-        for_channel(x.shape(), r, c, [&](std::int64_t i) {
-          const double d = X[i] - mean;
-          variance += d * d;
-        });
+        for_channel(x.shape(), r, c,
+                    [&](std::int64_t i) { variance += (X[i] - mean) * (X[i] - mean); });
         variance /= n;
-        const double inverse_std = 1.0 / std::sqrt(variance + eps);
-        result.mean.data<T>()[g * channels + c] = static_cast<T>(mean);
-        result.inverse_std.data<T>()[g * channels + c] = static_cast<T>(inverse_std);
-        affine<T>(x, r, c, gamma.data<T>()[c] * inverse_std, mean, beta.data<T>()[c], result.y);
+        result.statistics.mean.data<T>()[g * channels + c] = static_cast<T>(mean);
+        result.statistics.variance.data<T>()[g * channels + c] = static_cast<T>(variance);
+        normalize<T>(x, r, c, mean, variance, eps, gamma, beta, result.y);
         if (running.mean.defined()) {
           const auto update = [&](Tensor& statistic, double value) {
             T& s = statistic.data<T>()[c];
@@ -79,83 +80,70 @@ BatchNormResult ReferenceBackend::batch_norm(const Tensor& x, const Tensor& gamm
 }
 
 Tensor ReferenceBackend::batch_norm_inference(const Tensor& x, const Tensor& gamma,
-                                              const Tensor& beta, const Tensor& mean,
-                                              const Tensor& variance, double eps) {
+                                              const Tensor& beta,
+                                              const BatchStatistics& statistics) {
   Tensor y = Tensor::empty(x.shape(), x.dtype(), *this);
   dispatch("batch_norm", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     for (std::int64_t c = 0; c < x.size(1); ++c) {
-      const double scale =
-          gamma.data<T>()[c] / std::sqrt(static_cast<double>(variance.data<T>()[c]) + eps);
-      affine<T>(x, {0, x.size(0)}, c, scale, mean.data<T>()[c], beta.data<T>()[c], y);
+      normalize<T>(x, {0, x.size(0)}, c, statistics.mean.data<T>()[c],
+                   statistics.variance.data<T>()[c], statistics.eps, gamma, beta, y);
     }
   });
   return y;
 }
 
-// dx = gamma inverse_std (dy - (sum dy) / n - xhat (sum dy xhat) / n), sums over the group
-Tensor ReferenceBackend::batch_norm_data_gradient(const Tensor& x, const Tensor& dy,
-                                                  const Tensor& gamma, const Tensor& mean,
-                                                  const Tensor& inverse_std, const Groups& groups) {
-  const std::int64_t channels = x.size(1);
+Tensor ReferenceBackend::batch_norm_backward(const Tensor& x, const Tensor& dy, const Tensor& gamma,
+                                             const BatchStatistics& statistics,
+                                             const Groups& groups, Tensor& dgamma,
+                                             Write gamma_write, Tensor& dbeta, Write beta_write) {
+  const std::int64_t channels = x.size(1), pixels = x.size(2) * x.size(3);
+  const bool own = statistics.mean.size(0) == groups.count();  // each group has its statistics
   Tensor dx = Tensor::empty(x.shape(), x.dtype(), *this);
   dispatch("batch_norm", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* X = x.data<T>();
     const T* DY = dy.data<T>();
     T* DX = dx.data<T>();
-    for (std::int64_t g = 0; g < groups.count(); ++g) {
-      const RowRange r = groups.range(g);
-      const auto n = static_cast<double>(r.size() * x.size(2) * x.size(3));
-      for (std::int64_t c = 0; c < channels; ++c) {
-        const double m = mean.data<T>()[g * channels + c];
-        const double s = inverse_std.data<T>()[g * channels + c];
-        const auto xhat = [&](std::int64_t i) { return (X[i] - m) * s; };
-        const auto d = [&](std::int64_t i) { return static_cast<double>(DY[i]); };
-        double sum = 0.0, sum_xhat = 0.0;
-        for_channel(x.shape(), r, c, [&](std::int64_t i) {
-          sum += d(i);
-          sum_xhat += d(i) * xhat(i);
-        });
-        for_channel(x.shape(), r, c, [&](std::int64_t i) {
-          DX[i] =
-              static_cast<T>(gamma.data<T>()[c] * s * (d(i) - sum / n - xhat(i) * sum_xhat / n));
-        });
-      }
-    }
-  });
-  return dx;
-}
-
-void ReferenceBackend::batch_norm_parameter_gradient(const Tensor& x, const Tensor& dy,
-                                                     const Tensor& mean, const Tensor& inverse_std,
-                                                     const Groups& groups, Tensor& dgamma,
-                                                     Write gamma_write, Tensor& dbeta,
-                                                     Write beta_write) {
-  const std::int64_t channels = x.size(1);
-  const bool one_statistic = mean.size(0) == 1;
-  dispatch("batch_norm", x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const T* X = x.data<T>();
-    const T* DY = dy.data<T>();
     const auto put = [](T& to, double value, Write write) {
       to = static_cast<T>(write == Write::accumulate ? to + value : value);
     };
-    for (std::int64_t g = 0; g < groups.count(); ++g) {
-      for (std::int64_t c = 0; c < channels; ++c) {
-        const std::int64_t statistic = (one_statistic ? 0 : g * channels) + c;
-        const double m = mean.data<T>()[statistic];
-        const double s = inverse_std.data<T>()[statistic];
+    for (std::int64_t c = 0; c < channels; ++c) {
+      double whole_sum = 0.0, whole_sum_xhat = 0.0;
+      const auto statistic = [&](const Tensor& t, std::int64_t g) {
+        return static_cast<double>(t.data<T>()[(own ? g * channels : 0) + c]);
+      };
+      const auto inverse_std = [&](std::int64_t g) {
+        return 1.0 / std::sqrt(statistic(statistics.variance, g) + statistics.eps);
+      };
+      // dx of rows whose statistics are over n values, given the sums over those values.
+      const auto write_dx = [&](RowRange r, std::int64_t g, double sum, double sum_xhat) {
+        const double mean = statistic(statistics.mean, g), s = inverse_std(g);
+        const auto n = static_cast<double>(r.size() * pixels);
+        const double a = statistics.constant ? 0.0 : sum / n;
+        const double b = statistics.constant ? 0.0 : sum_xhat / n;
+        for_channel(x.shape(), r, c, [&](std::int64_t i) {
+          DX[i] = static_cast<T>(gamma.data<T>()[c] * s * (DY[i] - a - (X[i] - mean) * s * b));
+        });
+      };
+      for (std::int64_t g = 0; g < groups.count(); ++g) {
+        const RowRange r = groups.range(g);
+        const double mean = statistic(statistics.mean, g), s = inverse_std(g);
         double sum = 0.0, sum_xhat = 0.0;
-        for_channel(x.shape(), groups.range(g), c, [&](std::int64_t i) {
+        for_channel(x.shape(), r, c, [&](std::int64_t i) {
           sum += DY[i];
-          sum_xhat += DY[i] * (X[i] - m) * s;
+          sum_xhat += DY[i] * (X[i] - mean) * s;
         });
         put(dgamma.data<T>()[g * channels + c], sum_xhat, gamma_write);
         put(dbeta.data<T>()[g * channels + c], sum, beta_write);
+        if (own) write_dx(r, g, sum, sum_xhat);
+        whole_sum += sum;
+        whole_sum_xhat += sum_xhat;
       }
+      if (!own) write_dx({0, x.size(0)}, 0, whole_sum, whole_sum_xhat);
     }
   });
+  return dx;
 }
 
 }  // namespace cograd

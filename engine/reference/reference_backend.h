@@ -47,14 +47,11 @@ class ReferenceBackend : public Backend {
   BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
                              const Groups& groups, double eps, RunningStatistics& running) override;
   Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                              const Tensor& mean, const Tensor& variance, double eps) override;
-  Tensor batch_norm_data_gradient(const Tensor& x, const Tensor& dy, const Tensor& gamma,
-                                  const Tensor& mean, const Tensor& inverse_std,
-                                  const Groups& groups) override;
-  void batch_norm_parameter_gradient(const Tensor& x, const Tensor& dy, const Tensor& mean,
-                                     const Tensor& inverse_std, const Groups& groups,
-                                     Tensor& dgamma, Write gamma_write, Tensor& dbeta,
-                                     Write beta_write) override;
+                              const BatchStatistics& statistics) override;
+  Tensor batch_norm_backward(const Tensor& x, const Tensor& dy, const Tensor& gamma,
+                             const BatchStatistics& statistics, const Groups& groups,
+                             Tensor& dgamma, Write gamma_write, Tensor& dbeta,
+                             Write beta_write) override;
 
   MaxPoolResult max_pool(const Tensor& x, const PoolGeometry& geometry) override;
   Tensor max_pool_backward(const Tensor& dy, const Tensor& saved, const Shape& x_shape,

@@ -85,8 +85,8 @@ OrderedSum ordered_sum(const Reduction& reduction, std::int64_t k) {
                           reduction.trim, k);
       return trimmed_mean_of(k, reduction.trim);
     case Reduction::Kind::winsorized_mean:
-      require<ValueError>(reduction.percent >= 0 && reduction.percent < 50,
-                          "[reduce] cannot winsorize at {} percent: expected 0 <= percent < 50",
+      require<ValueError>(reduction.percent >= 0 && reduction.percent <= 50,
+                          "[reduce] cannot winsorize at {} percent: expected 0 to 50",
                           reduction.percent);
       return winsorized_mean_of(k, reduction.percent);
   }

@@ -33,7 +33,7 @@ void decayed_gradient(const float* g, const float* p, double weight_decay, float
 void sgd_update(float* p, const float* g, float* v, std::int64_t n,
                 const SgdCoefficients& coefficients);
 /// out [n] = reduction over the k rows of stack [k, n], as Backend::reduce. The norms come from the
-/// same sweep over memory. Throws ValueError for k < 1, 2 trim >= k or a percent outside [0, 50).
+/// same sweep over memory. Throws ValueError for k < 1, 2 trim >= k or a percent outside [0, 50].
 void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std::int64_t n,
             float* out, GroupNorms* norms);
 

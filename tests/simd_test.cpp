@@ -1,0 +1,264 @@
+// The vector loops of every instruction set of this machine against plain loops.
+#include "engine/simd/simd.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "engine/error.h"
+#include "engine/random.h"
+#include "tests/catch.h"
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+namespace cograd {
+namespace {
+
+using Kind = Reduction::Kind;
+
+std::vector<std::string> instruction_sets() {
+  const std::string best(simd::instruction_set());
+  std::vector<std::string> names;
+  for (const char* name : {"baseline", "avx2", "avx512"}) {
+    try {
+      simd::set_instruction_set(name);
+      names.emplace_back(name);
+    } catch (const ValueError&) {  // not on this machine
+    }
+  }
+  simd::set_instruction_set(best);
+  return names;
+}
+
+/// Chooses an instruction set for a scope.
+class Using {
+ public:
+  explicit Using(const std::string& name) : before_(simd::instruction_set()) {
+    simd::set_instruction_set(name);
+  }
+  ~Using() { simd::set_instruction_set(before_); }
+
+ private:
+  std::string before_;
+};
+
+std::vector<float> numbers(std::int64_t n, std::uint64_t seed) {
+  Random random(seed);
+  std::vector<float> x(static_cast<std::size_t>(n));
+  for (float& value : x) value = static_cast<float>(random.uniform(-2.0, 2.0));
+  return x;
+}
+
+/// Relative, with slack for a sum that cancels to nearly nothing; the same infinity, or both NaN.
+int count_different(const std::vector<float>& got, const std::vector<float>& expected,
+                    double tolerance) {
+  int different = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const double a = got[i], b = expected[i];
+    const bool same = a == b || (std::isnan(a) && std::isnan(b)) ||
+                      std::abs(a - b) <= tolerance * std::max(std::abs(b), 1e-2);
+    different += !same;
+  }
+  return different;
+}
+
+const std::int64_t kSizes[] = {0, 1, 3, 17, 64, 1000, 4097, 100003};
+
+TEST_CASE("element-wise vector loops", "[simd]") {
+  for (const std::string& name : instruction_sets()) {
+    const Using chosen(name);
+    for (const std::int64_t n : kSizes) {
+      CAPTURE(name, n);
+      const auto a = numbers(n, 1), b = numbers(n, 2);
+      auto x = a;
+      if (n >= 17) x[3] = std::numeric_limits<float>::quiet_NaN(), x[5] = 0.0f;
+      const auto size = x.size();
+      std::vector<float> sum(size), rectified(size), gated(size), decayed(size);
+      for (std::size_t i = 0; i < size; ++i) {
+        sum[i] = a[i] + b[i];
+        rectified[i] = std::isnan(x[i]) ? x[i] : std::max(x[i], 0.0f);
+        gated[i] = x[i] > 0 ? b[i] : 0.0f;
+        decayed[i] = a[i] + 0.25f * b[i];
+      }
+      std::vector<float> out(size);
+      simd::add(a.data(), b.data(), out.data(), n);
+      CHECK(out == sum);
+      out = a;
+      simd::add_into(out.data(), b.data(), n);
+      CHECK(out == sum);
+      simd::relu(x.data(), out.data(), n);
+      CHECK(count_different(out, rectified, 0) == 0);
+      out = x;
+      simd::relu(out.data(), out.data(), n);
+      CHECK(count_different(out, rectified, 0) == 0);
+      simd::relu_backward(x.data(), b.data(), out.data(), n);
+      CHECK(out == gated);
+      out = b;
+      simd::relu_backward(x.data(), out.data(), out.data(), n);
+      CHECK(out == gated);
+      simd::decayed_gradient(a.data(), b.data(), 0.25, out.data(), n);
+      CHECK(count_different(out, decayed, 1e-6) == 0);
+    }
+  }
+}
+
+TEST_CASE("vectorized SGD updates", "[simd]") {
+  for (const std::string& name : instruction_sets()) {
+    const Using chosen(name);
+    for (const std::int64_t n : kSizes) {
+      for (const int rule : {0, 1, 2}) {  // plain, momentum, Nesterov
+        CAPTURE(name, n, rule);
+        const SgdCoefficients coefficients{.learning_rate = 0.1,
+                                           .momentum = rule == 0 ? 0.0 : 0.9,
+                                           .weight_decay = 0.01,
+                                           .nesterov = rule == 2};
+        auto p = numbers(n, 3), v = numbers(n, 4);
+        const auto g = numbers(n, 5);
+        auto expected_p = p, expected_v = v;
+        for (std::size_t i = 0; i < p.size(); ++i) {
+          const double d = g[i] + 0.01 * p[i];
+          const double velocity = 0.9 * v[i] + d;
+          if (rule > 0) expected_v[i] = static_cast<float>(velocity);
+          const double step = rule == 0 ? d : rule == 1 ? velocity : d + 0.9 * velocity;
+          expected_p[i] = static_cast<float>(p[i] - 0.1 * step);
+        }
+        simd::sgd_update(p.data(), g.data(), rule == 0 ? nullptr : v.data(), n, coefficients);
+        CHECK(count_different(p, expected_p, 1e-6 * 100) == 0);
+        CHECK(count_different(v, expected_v, 1e-6 * 100) == 0);
+      }
+    }
+  }
+}
+
+/// The definition, coordinate by coordinate, in double.
+float reduced(const Reduction& reduction, std::vector<double> x) {
+  std::sort(x.begin(), x.end());
+  const std::size_t k = x.size();
+  std::size_t begin = 0, end = k;
+  if (reduction.kind == Kind::median) begin = (k - 1) / 2, end = k / 2 + 1;
+  if (reduction.kind == Kind::trimmed_mean) {
+    begin = static_cast<std::size_t>(reduction.trim);
+    end = k - begin;
+  }
+  if (reduction.kind == Kind::winsorized_mean) {
+    const auto rank = [&](double percent) {
+      return static_cast<std::size_t>(std::nearbyint(static_cast<double>(k - 1) * percent / 100.0));
+    };
+    const double low = x[rank(reduction.percent)], high = x[rank(100 - reduction.percent)];
+    for (double& value : x) value = std::clamp(value, low, high);
+  }
+  double sum = 0;
+  for (std::size_t i = begin; i < end; ++i) sum += x[i];
+  return static_cast<float>(sum / static_cast<double>(end - begin));
+}
+
+std::vector<Reduction> reductions_of(std::int64_t k) {
+  std::vector<Reduction> all{{.kind = Kind::mean},
+                             {.kind = Kind::median},
+                             {.kind = Kind::winsorized_mean, .percent = 2},
+                             {.kind = Kind::winsorized_mean, .percent = 8},
+                             {.kind = Kind::winsorized_mean, .percent = 50}};
+  for (std::int64_t trim = 0; 2 * trim < k; trim = 2 * trim + 1) {
+    all.push_back({.kind = Kind::trimmed_mean, .trim = trim});
+  }
+  return all;
+}
+
+void check_reductions(std::int64_t k, std::int64_t n) {
+  const auto stack = numbers(k * n, 6);
+  for (const Reduction& reduction : reductions_of(k)) {
+    CAPTURE(k, n, static_cast<int>(reduction.kind), reduction.trim, reduction.percent);
+    std::vector<float> expected;
+    GroupNorms norms, expected_norms;
+    for (std::int64_t i = 0; i < n; ++i) {
+      std::vector<double> x;
+      double sum = 0;
+      for (std::int64_t g = 0; g < k; ++g) {
+        x.push_back(stack[static_cast<std::size_t>(g * n + i)]);
+        sum += x.back();
+        expected_norms.mean_squared += x.back() * x.back() / static_cast<double>(k);
+      }
+      expected_norms.squared_mean += sum * sum / static_cast<double>(k * k);
+      expected.push_back(reduced(reduction, x));
+    }
+    std::vector<float> out(static_cast<std::size_t>(n)), without_norms(out);
+    simd::reduce(reduction, stack.data(), k, n, out.data(), &norms);
+    CHECK(count_different(out, expected, 2e-7) == 0);
+    CHECK(norms.squared_mean == Approx(expected_norms.squared_mean).epsilon(1e-11));
+    CHECK(norms.mean_squared == Approx(expected_norms.mean_squared).epsilon(1e-11));
+    simd::reduce(reduction, stack.data(), k, n, without_norms.data(), nullptr);
+    CHECK(without_norms == out);
+  }
+}
+
+TEST_CASE("vectorized reductions", "[simd][aggregation]") {
+  for (const std::string& name : instruction_sets()) {
+    const Using chosen(name);
+    CAPTURE(name);
+    for (std::int64_t k = 1; k <= 20; ++k) {
+      for (const std::int64_t n : {1, 3, 17, 64, 65, 1000}) check_reductions(k, n);
+    }
+    for (const std::int64_t k : {3, 9}) check_reductions(k, 30001);  // several blocks
+    for (const std::int64_t k : {31, 63, 100, 256}) {
+      for (const std::int64_t n : {1, 130, 1500}) check_reductions(k, n);
+    }
+  }
+  std::vector<float> out;
+  GroupNorms norms{1.0, 1.0};
+  simd::reduce({.kind = Kind::median}, nullptr, 3, 0, out.data(), &norms);
+  CHECK(norms.mean_squared == 0.0);
+}
+
+TEST_CASE("results depend neither on threads nor on the instruction set", "[simd][determinism]") {
+  const std::int64_t n = 100003;
+  for (const std::int64_t k : {3, 20}) {
+    const auto stack = numbers(k * n, 8);
+    for (const Reduction& reduction : reductions_of(k)) {
+      CAPTURE(k, static_cast<int>(reduction.kind), reduction.trim);
+      std::vector<float> first;
+      GroupNorms first_norms;
+      for (const std::string& name : instruction_sets()) {
+        const Using chosen(name);
+        for (const int threads : {1, 2, 3}) {
+#if defined(_OPENMP)
+          const int before = omp_get_max_threads();
+          omp_set_num_threads(threads);
+#endif
+          CAPTURE(name, threads);
+          std::vector<float> out(static_cast<std::size_t>(n));
+          GroupNorms norms;
+          simd::reduce(reduction, stack.data(), k, n, out.data(), &norms);
+#if defined(_OPENMP)
+          omp_set_num_threads(before);
+#endif
+          if (first.empty()) {
+            first = out;
+            first_norms = norms;
+          }
+          CHECK(out == first);
+          CHECK(norms.squared_mean == first_norms.squared_mean);
+          CHECK(norms.mean_squared == first_norms.mean_squared);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("wrong arguments of the vector loops", "[simd]") {
+  const std::string before(simd::instruction_set());
+  CHECK_THROWS_AS(simd::set_instruction_set("sse9"), ValueError);
+  CHECK(simd::instruction_set() == before);
+  float x[4] = {};
+  CHECK_THROWS_AS(simd::reduce({}, x, 0, 4, x, nullptr), ValueError);
+  CHECK_THROWS_AS(simd::reduce({.kind = Kind::trimmed_mean, .trim = 1}, x, 2, 2, x, nullptr),
+                  ValueError);
+  CHECK_THROWS_AS(simd::reduce({.kind = Kind::winsorized_mean, .percent = 51}, x, 2, 2, x, nullptr),
+                  ValueError);
+}
+
+}  // namespace
+}  // namespace cograd
