@@ -8,11 +8,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "engine/aggregation/order_statistics.h"
+#include "engine/error.h"
 #include "engine/random.h"
 #include "engine/simd/simd.h"
 
@@ -261,7 +263,12 @@ void add_all() {
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::AddCustomContext("instruction_set", std::string(simd::instruction_set()));
+  try {
+    benchmark::AddCustomContext("instruction_set", std::string(simd::instruction_set()));
+  } catch (const cograd::Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
   add_all();
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -1,6 +1,8 @@
 // The command line that all studies share: CLI11, and the lists that it cannot parse.
 #include "experiments/options.h"
 
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
@@ -9,21 +11,20 @@
 #include <memory>
 
 #include "engine/aggregation/aggregator.h"
+#include "models/registry.h"
 #include "optim/sgd.h"
 
 namespace cograd {
 namespace {
 
 constexpr const char* kAggregatorHelp =
-    "Comma-separated list of mean, m3, mom:K, rm3, ra3, trimmed:K,T, winsorized:C, each with "
-    "@BATCH if it has a batch size of its own (m3@30,rm3@10,mean@30,mean@10). An item that begins "
-    "with a digit continues the one before it (trimmed:5,1,mean is two aggregators)";
+    "Comma-separated list of mean, m3, mom:K, rm3, ra3, trimmed:K,T, winsorized:C, each\n"
+    "with @BATCH if it has a batch size of its own (m3@30,rm3@10,mean@30,mean@10). An item\n"
+    "that begins with a digit continues the one before it: trimmed:5,1,mean names two";
 
 /// Declares every flag, bound to `options`, whose values are the defaults.
 void add_flags(CLI::App& app, StudyOptions& options) {
   RunSettings& run = options.run;
-  const auto positive = CLI::Range(std::int64_t{1}, std::int64_t{1} << 40);
-  const auto count = CLI::Range(std::int64_t{0}, std::int64_t{1} << 40);
   app.add_option("--preset", options.preset, "Defaults for everything below")
       ->check(CLI::IsMember({"quick", "laptop", "paper"}));
   app.add_option("--dataset", options.dataset, "Data set; glyphs is drawn, nothing to download")
@@ -32,17 +33,18 @@ void add_flags(CLI::App& app, StudyOptions& options) {
                  "Folder of the data set's files (default: $COGRAD_DATA/DATASET)");
   app.add_option("--train-size", options.train_size,
                  "First N training examples; 0: all (of glyphs 10,000)")
-      ->check(count);
-  app.add_option("--test-size", options.test_size, "First N test examples; 0: all")->check(count);
-  app.add_option("--model", run.model, "Model, as the registry names it");
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--test-size", options.test_size, "First N test examples; 0: all")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--model", run.model, fmt::format("Model: {}", fmt::join(model_names(), ", ")));
   app.add_option("--aggregator", options.aggregators, kAggregatorHelp);
   app.add_option("--corrupt-fraction", options.corrupt_fractions,
                  "Comma-separated fractions of training labels to draw at random");
-  app.add_option("--epochs", run.epochs, "Epochs")->check(positive);
+  app.add_option("--epochs", run.epochs, "Epochs")->check(CLI::PositiveNumber);
   app.add_option("--batch-size", run.batch_size,
-                 "Batch size of the aggregators without @BATCH; given without --aggregator it "
+                 "Batch size of the aggregators without @BATCH; given without --aggregator it\n"
                  "replaces the batch sizes of the preset")
-      ->check(positive);
+      ->check(CLI::PositiveNumber);
   app.add_option("--lr", run.learning_rate, "Learning rate");
   app.add_option("--momentum", run.momentum, "Momentum, for all aggregators");
   app.add_option("--weight-decay", run.weight_decay, "Weight decay");
@@ -51,11 +53,13 @@ void add_flags(CLI::App& app, StudyOptions& options) {
       ->check(CLI::IsMember({"constant", "step", "cosine"}));
   app.add_flag("--force-momentum", run.force_momentum,
                "Allow momentum with rm3 and ra3 (the authors found it unstable)");
-  app.add_option("--seed", run.seed, "Seed of weights, order and corruption");
+  app.add_option("--seed", run.seed, "Seed of weights, order and corruption")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--output-dir", options.output_dir, "Folder for the runs and report.html");
   app.add_option("--device", options.device, "Where to compute")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
-  app.add_option("--workers", run.workers, "Loader threads")->check(CLI::Range(1, 256));
+  app.add_option("--workers", run.workers, "Loader threads; 0: the training thread loads")
+      ->check(CLI::NonNegativeNumber);
   for (CLI::Option* option : app.get_options()) option->capture_default_str();
 }
 

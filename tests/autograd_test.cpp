@@ -150,7 +150,7 @@ TEST_CASE("scratch of the median is K x the largest layer, not K x the model", "
   CHECK(median <= plain + (kGroups + 1) * layer);  // and never those of a second one
 }
 
-TEST_CASE("coherence is 1 for equal groups and 1/K for orthogonal ones", "[autograd]") {
+TEST_CASE("backward leaves each parameter its coherence", "[autograd]") {
   constexpr std::int64_t k = 4;
   Parameter w;
   w.name = "w";

@@ -1,0 +1,63 @@
+// The onednn backend: the fast CPU path, in f32.
+#pragma once
+
+#include "engine/reference/reference_backend.h"
+
+namespace cograd {
+
+/// Overrides what oneDNN, or the vector loops of engine/simd, do faster. Everything else, and f64,
+/// is the reference backend's, on row-major copies. Activations travel in the layout that oneDNN
+/// prefers for the convolution that made them; parameters and their gradients are row-major.
+class OneDnnBackend final : public ReferenceBackend {
+ public:
+  std::string_view name() const override { return "onednn"; }
+
+  Tensor to_row_major(const Tensor& x) override;
+  Tensor add(const Tensor& a, const Tensor& b, Tensor* reuse) override;
+  void add_into(Tensor& sum, const Tensor& x) override;
+  Tensor relu(const Tensor& x, bool in_place) override;
+  Tensor relu_backward(const Tensor& y, const Tensor& dy, bool in_place) override;
+  Tensor dropout(const Tensor& x, double rate, std::uint64_t seed, std::uint64_t stream) override;
+  Tensor concat(std::span<const Tensor> parts) override;
+  std::vector<Tensor> split(const Tensor& x, std::span<const std::int64_t> channels) override;
+
+  Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) override;
+  Tensor linear_data_gradient(const Tensor& dy, const Tensor& w) override;
+  void linear_weight_gradient(const Tensor& x, const Tensor& dy, const Groups& groups, Tensor& dw,
+                              Write write) override;
+  void bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) override;
+
+  Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
+                const ConvGeometry& geometry) override;
+  Tensor conv2d_data_gradient(const Tensor& dy, const Tensor& w, const Shape& x_shape,
+                              const ConvGeometry& geometry) override;
+  void conv2d_weight_gradient(const Tensor& x, const Tensor& dy, const ConvGeometry& geometry,
+                              const Groups& groups, Tensor& dw, Write write) override;
+
+  BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                             const Groups& groups, double eps, RunningStatistics& running) override;
+  Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                              const BatchStatistics& statistics) override;
+  Tensor batch_norm_backward(const Tensor& x, const Tensor& dy, const Tensor& gamma,
+                             const BatchStatistics& statistics, const Groups& groups,
+                             Tensor& dgamma, Write gamma_write, Tensor& dbeta,
+                             Write beta_write) override;
+
+  MaxPoolResult max_pool(const Tensor& x, const PoolGeometry& geometry) override;
+  Tensor max_pool_backward(const Tensor& dy, const Tensor& saved, const Shape& x_shape,
+                           const PoolGeometry& geometry) override;
+  Tensor avg_pool(const Tensor& x, const PoolGeometry& geometry) override;
+  Tensor avg_pool_backward(const Tensor& dy, const Shape& x_shape,
+                           const PoolGeometry& geometry) override;
+  Tensor adaptive_avg_pool(const Tensor& x, Pair output) override;
+  Tensor adaptive_avg_pool_backward(const Tensor& dy, const Shape& x_shape) override;
+
+  void reduce(const Reduction& reduction, const Tensor& stack, Tensor& out,
+              GroupNorms* norms) override;
+  void decayed_gradient(const Tensor& g, const Tensor& p, double weight_decay,
+                        Tensor& out) override;
+  void sgd_update(Tensor& p, const Tensor& g, Tensor& velocity,
+                  const SgdCoefficients& coefficients) override;
+};
+
+}  // namespace cograd

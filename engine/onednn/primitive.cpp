@@ -1,0 +1,84 @@
+#include "engine/onednn/primitive.h"
+
+#include <array>
+
+#include "engine/onednn/onednn_backend.h"
+#include "engine/onednn/primitive_cache.h"
+
+namespace cograd::onednn {
+namespace {
+
+using Tag = dnnl::memory::format_tag;
+constexpr auto kF32 = dnnl::memory::data_type::f32;
+
+dnnl::stream& stream() {
+  thread_local dnnl::stream s(cpu_engine());
+  return s;
+}
+
+Tag tag_of(Layout layout) {
+  switch (layout) {
+    case Layout::row_major:
+      return Tag::nchw;
+    case Layout::channels_last:
+      return Tag::nhwc;
+    case Layout::blocked8:
+      return Tag::nChw8c;
+    case Layout::blocked16:
+      return Tag::nChw16c;
+  }
+  return Tag::undef;
+}
+
+}  // namespace
+
+dnnl::engine& cpu_engine() {
+  static auto* engine = new dnnl::engine(dnnl::engine::kind::cpu, 0);  // outlives all statics
+  return *engine;
+}
+
+dnnl::memory::dims dims_of(const Shape& shape) { return {shape.begin(), shape.end()}; }
+
+dnnl::memory::desc descriptor(const Shape& shape, Layout layout) {
+  return {dims_of(shape), kF32, tag_of(layout)};
+}
+
+dnnl::memory::desc any_layout(const Shape& shape) { return {dims_of(shape), kF32, Tag::any}; }
+
+std::optional<Layout> layout_of(const dnnl::memory::desc& md, const Shape& shape) {
+  // Row-major last: with one channel or one pixel several of them describe the same order, and the
+  // one that oneDNN's neighbours chose should travel on.
+  for (Layout layout :
+       {Layout::blocked16, Layout::blocked8, Layout::channels_last, Layout::row_major}) {
+    if (md == descriptor(shape, layout)) return layout;
+  }
+  return std::nullopt;
+}
+
+void execute(const dnnl::primitive& primitive, const dnnl::memory::desc& scratchpad,
+             std::unordered_map<int, dnnl::memory> arguments) {
+  Tensor scratch;
+  if (const auto bytes = static_cast<std::int64_t>(scratchpad.get_size()); bytes > 0) {
+    scratch = Tensor::empty({bytes}, Dtype::u8, onednn_backend());
+    arguments[DNNL_ARG_SCRATCHPAD] = memory(scratchpad, scratch.raw());
+  }
+  primitive.execute(stream(), arguments);
+  stream().wait();
+}
+
+void reorder(const dnnl::memory& from, dnnl::memory& to) {
+  // oneDNN caches the primitive; what is left is small beside moving the data.
+  dnnl::memory source = from;
+  const dnnl::reorder::primitive_desc pd(source, to, attributes());
+  execute(dnnl::reorder(pd), pd.scratchpad_desc(), {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, to}});
+}
+
+Tensor reordered(const Tensor& x, Layout layout) {
+  if (x.layout() == layout) return x;
+  Tensor y = Tensor::empty(x.shape(), x.dtype(), x.backend(), layout);
+  dnnl::memory to = memory(y);
+  reorder(memory(x), to);
+  return y;
+}
+
+}  // namespace cograd::onednn

@@ -1,0 +1,35 @@
+#include "engine/onednn/primitive_cache.h"
+
+#include <bit>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace cograd::onednn {
+
+PrimitiveKey::PrimitiveKey(Pass pass) {
+  add(static_cast<std::int64_t>(pass));
+#ifdef _OPENMP
+  add(std::int64_t{omp_get_max_threads()});  // a primitive plans its work for so many threads
+#endif
+}
+
+PrimitiveKey& PrimitiveKey::add(const Shape& shape) {
+  add(std::int64_t{shape.rank()});
+  values_.insert(values_.end(), shape.begin(), shape.end());
+  return *this;
+}
+
+PrimitiveKey& PrimitiveKey::add(double value) { return add(std::bit_cast<std::int64_t>(value)); }
+
+PrimitiveKey& PrimitiveKey::add(const ConvGeometry& g) {
+  for (const Pair& pair : {g.stride, g.padding, g.dilation}) add(pair[0]).add(pair[1]);
+  return add(g.channel_groups);
+}
+
+PrimitiveKey& PrimitiveKey::add(const PoolGeometry& g) {
+  for (const Pair& pair : {g.kernel, g.stride, g.padding}) add(pair[0]).add(pair[1]);
+  return add(std::int64_t{g.ceil_mode}).add(std::int64_t{g.count_include_pad});
+}
+
+}  // namespace cograd::onednn
