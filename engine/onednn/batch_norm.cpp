@@ -162,6 +162,7 @@ Tensor OneDnnBackend::batch_norm_backward(const Tensor& x, const Tensor& dy, con
                          {DNNL_ARG_VARIANCE, channel_memory(statistics.variance, channels, row)},
                          {DNNL_ARG_DIFF_DST, onednn::memory(gradient.rows(r.begin, r.end))},
                          {DNNL_ARG_SCALE, channel_memory(gamma, channels)},
+                         {DNNL_ARG_SHIFT, channel_memory(gamma, channels)},  // required, not read
                          {DNNL_ARG_DIFF_SRC, onednn::memory(dx.rows(r.begin, r.end))},
                          {DNNL_ARG_DIFF_SCALE, channel_memory(sums, channels, 0)},
                          {DNNL_ARG_DIFF_SHIFT, channel_memory(sums, channels, 1)}});
