@@ -28,7 +28,7 @@ cv::Mat draw(std::int64_t digit, int size, Random& random) {
   int font = fonts[random.below(fonts.size())];
   if (random.below(3) == 0) font |= cv::FONT_ITALIC;
   const int thickness =
-      std::max(1, static_cast<int>(side * random.uniform(0.035, 0.10)));
+      std::max(1, static_cast<int>(side * random.uniform(0.05, 0.10)));
   const std::string text = std::to_string(digit);
   int baseline = 0;
   const cv::Size unit = cv::getTextSize(text, font, 1.0, 1, &baseline);
@@ -39,16 +39,16 @@ cv::Mat draw(std::int64_t digit, int size, Random& random) {
               thickness, cv::LINE_AA);
 
   // Where each pixel of the result comes from: the inverse of a random affine map ...
-  const double angle = spread(0.35), shear = spread(0.35);
-  const double sx = random.uniform(0.8, 1.35), sy = random.uniform(0.8, 1.25);
-  const double tx = spread(0.08 * side), ty = spread(0.08 * side);
+  const double angle = spread(0.2), shear = spread(0.2);
+  const double sx = random.uniform(0.85, 1.2), sy = random.uniform(0.85, 1.15);
+  const double tx = spread(0.04 * side), ty = spread(0.04 * side);
   const double c = std::cos(angle), s = std::sin(angle);
   // ... plus a smooth random displacement.
   cv::Mat dx(canvas, canvas, CV_32F), dy(canvas, canvas, CV_32F);
   for (cv::Mat* field : {&dx, &dy}) {
     cv::Mat coarse(5, 5, CV_32F);
     for (int i = 0; i < 25; ++i) {
-      coarse.at<float>(i / 5, i % 5) = static_cast<float>(0.055 * side * random.normal());
+      coarse.at<float>(i / 5, i % 5) = static_cast<float>(0.03 * side * random.normal());
     }
     cv::resize(coarse, *field, field->size(), 0, 0, cv::INTER_CUBIC);
   }
@@ -63,10 +63,10 @@ cv::Mat draw(std::int64_t digit, int size, Random& random) {
   cv::remap(image, warped, dx, dy, cv::INTER_LINEAR, cv::BORDER_CONSTANT, 0.0);
   cv::resize(warped, small, {size, size}, 0, 0, cv::INTER_AREA);
 
-  const double contrast = random.uniform(0.6, 1.0);
+  const double contrast = random.uniform(0.75, 1.0);
   cv::Mat bytes(size, size, CV_8U);
   for (int i = 0; i < size * size; ++i) {
-    const double value = contrast * small.at<float>(i / size, i % size) + 0.08 * random.normal();
+    const double value = contrast * small.at<float>(i / size, i % size) + 0.05 * random.normal();
     bytes.at<std::uint8_t>(i / size, i % size) = cv::saturate_cast<std::uint8_t>(255.0 * value);
   }
   return bytes;

@@ -26,8 +26,8 @@ StudyOptions label_noise_preset(const std::string& preset, const std::string& da
     options.corrupt_fractions = "0,0.25,0.5,0.75,1";
     options.run.epochs = 60;
   } else {
-    options.train_size = 4000;
-    options.test_size = 2000;
+    options.train_size = 10000;
+    options.test_size = 4000;
     options.run.epochs = 40;
   }
   if (!dataset.empty()) options.dataset = dataset;
