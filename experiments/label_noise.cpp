@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 
@@ -44,9 +45,12 @@ void run(int argc, char** argv) {
     return;
   }
   const Study study = prepare_study(options);
-  fmt::print("{} runs on {}: {} training examples, {} epochs, {} ({} parameters)\n",
-             study.runs.size(), options.dataset, study.data.train->size(), options.run.epochs,
-             options.run.model, study.parameters);
+  const auto kept = std::count_if(study.finished.begin(), study.finished.end(),
+                                  [](const auto& record) { return record.has_value(); });
+  fmt::print("{} runs{} on {}: {} training examples, {} epochs, {} ({} parameters)\n",
+             study.runs.size(), kept > 0 ? fmt::format(" ({} of them finished before)", kept) : "",
+             options.dataset, study.data.train->size(), options.run.epochs, options.run.model,
+             study.parameters);
   std::fflush(stdout);
   const std::vector<RunRecord> records = run_study(study);
 

@@ -56,6 +56,8 @@ void add_flags(CLI::App& app, StudyOptions& options) {
   app.add_option("--seed", run.seed, "Seed of weights, order and corruption")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--output-dir", options.output_dir, "Folder for the runs and report.html");
+  app.add_flag("--resume", options.resume,
+               "Keep finished runs of the same settings that are in --output-dir");
   app.add_option("--device", options.device, "Where to compute")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
   app.add_option("--workers", run.workers, "Loader threads; 0: the training thread loads")

@@ -39,6 +39,7 @@ struct StudyOptions {
   double momentum_of_mean = 0.0;
   std::string device = "auto";
   std::string output_dir;
+  bool resume = false;  ///< keep the finished runs in output_dir instead of refusing to start
   std::string help;     ///< not empty when --help was given: to be printed instead of running
   std::string command;  ///< the command line, quoted for a shell
 };

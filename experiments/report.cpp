@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
+#include <string_view>
+
 #include "engine/error.h"
 #include "experiments/html.h"
 #include "experiments/run_directory.h"
@@ -65,6 +68,23 @@ std::string claims_html(const std::vector<Claim>& claims) {
   return html + "</tbody>\n</table>\n";
 }
 
+/// A name for a file: letters and digits of `text`, in lower case, with single dashes between.
+std::string file_name(std::string_view text) {
+  std::string name;
+  for (const char c : text) {
+    const bool keep = std::isalnum(static_cast<unsigned char>(c)) != 0;
+    if (keep) name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (!keep && !name.empty() && name.back() != '-') name += '-';
+  }
+  return name;
+}
+
+/// An SVG of the page as a file of its own, for other documents: on white, where text is black.
+std::string standalone(const std::string& svg) {
+  return "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<svg style=\"background:#fff\"" +
+         svg.substr(4);
+}
+
 std::string table_html(const Table& table) {
   std::string html = "<div class=\"scroll\"><table class=\"numbers\">\n<thead><tr>";
   for (const std::string& cell : table.header) html += "<th>" + escaped(cell) + "</th>";
@@ -110,6 +130,7 @@ std::string report_html(const Report& report, const std::vector<std::string>& dr
 std::string write_report(const Report& report, const std::filesystem::path& path) {
   std::vector<std::string> drawings;
   std::string missing;
+  const std::filesystem::path folder = path.parent_path() / "figures";
   try {
     for (const FigureGroup& group : report.figures) {
       for (const Figure& figure : group.figures) {
@@ -119,6 +140,16 @@ std::string write_report(const Report& report, const std::filesystem::path& path
   } catch (const IoError& error) {
     drawings.clear();
     missing = error.what();
+  }
+  auto drawing = drawings.begin();
+  for (const FigureGroup& group : report.figures) {
+    for (const Figure& figure : group.figures) {
+      if (drawing == drawings.end()) break;
+      std::filesystem::create_directories(folder);
+      const std::string title = figure.title.substr(0, figure.title.find(':'));
+      write_text_file(folder / (file_name(group.heading + " " + title) + ".svg"),
+                      standalone(*drawing++));
+    }
   }
   write_text_file(path, report_html(report, drawings, missing));
   return missing;

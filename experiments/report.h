@@ -38,8 +38,9 @@ struct Report {
 std::string report_html(const Report& report, const std::vector<std::string>& drawings,
                         const std::string& missing);
 
-/// Draws the figures and writes the page. Returns an empty string, or why there are no figures.
-/// Throws IoError if the page cannot be written.
+/// Draws the figures and writes the page, and each figure as an SVG file in `figures` beside it.
+/// Returns an empty string, or why there are no figures. Throws IoError if something cannot be
+/// written.
 std::string write_report(const Report& report, const std::filesystem::path& path);
 
 }  // namespace cograd

@@ -51,8 +51,7 @@ struct EpochRecord {
 
 struct RunRecord {
   RunSettings settings;
-  std::int64_t groups = 1;      ///< K of the aggregator at this batch size
-  std::int64_t parameters = 0;  ///< of the model
+  std::int64_t groups = 1;  ///< K of the aggregator at this batch size
   double seconds = 0.0;
   std::vector<EpochRecord> epochs;
 

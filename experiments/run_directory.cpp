@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdio>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <system_error>
 
 #include "engine/error.h"
@@ -13,6 +16,11 @@ namespace cograd {
 namespace {
 
 namespace fs = std::filesystem;
+
+using Json = nlohmann::ordered_json;
+
+/// Keys of config.json that two runs with the same results may differ in.
+const std::set<std::string> kWithoutInfluence = {"command", "machine", "preset", "workers"};
 
 enum Csv { kTrain, kPristine, kCorrupt, kTrainSample, kTest, kCoherence };
 
@@ -25,6 +33,35 @@ void write_indices(const fs::path& path, const std::vector<std::int64_t>& indice
   CsvFile file(path, "index");
   for (const std::int64_t index : indices) file.row(fmt::format("{}", index));
   file.flush();
+}
+
+Json read_json(const fs::path& path) {
+  std::ifstream in(path);
+  Json json = Json::parse(in, nullptr, /*allow_exceptions=*/false);
+  require<IoError>(json.is_object(),
+                   "[output] {} is missing or damaged: remove the folder or choose another "
+                   "--output-dir",
+                   path.string());
+  return json;
+}
+
+/// The rows of a CSV file into the epochs that they belong to.
+void read_evaluations(const fs::path& path, std::vector<EpochRecord>& epochs,
+                      Evaluation EpochRecord::*kind) {
+  std::ifstream in(path);
+  std::string line;
+  std::getline(in, line);
+  while (std::getline(in, line)) {
+    long long epoch = 0, count = 0;
+    Evaluation e;
+    const int found = std::sscanf(line.c_str(), "%lld,%lld,%lf,%lf,%lf", &epoch, &count, &e.loss,
+                                  &e.acc1, &e.acc5);
+    require<IoError>(found == 5 && epoch >= 0 && epoch < std::ssize(epochs),
+                     "[output] {} is damaged: remove the folder", path.string());
+    e.count = count;
+    epochs[static_cast<std::size_t>(epoch)].epoch = epoch;
+    epochs[static_cast<std::size_t>(epoch)].*kind = e;
+  }
 }
 
 }  // namespace
@@ -43,18 +80,47 @@ void write_text_file(const fs::path& path, const std::string& text) {
                    error.message());
 }
 
-void check_run_directories(const fs::path& parent, const std::vector<std::string>& names) {
-  for (const std::string& name : names) {
-    require<IoError>(!fs::exists(parent / name),
-                     "[output] {} exists and holds a finished run: remove it or choose another "
-                     "--output-dir",
-                     (parent / name).string());
-  }
+void check_output_folder(const fs::path& folder) {
   std::error_code error;
-  fs::create_directories(parent, error);
-  const bool writable = !error && access(parent.c_str(), W_OK | X_OK) == 0;
-  require<IoError>(writable, "[output] {} is no folder that can be written: {}", parent.string(),
+  fs::create_directories(folder, error);
+  const bool writable = !error && access(folder.c_str(), W_OK | X_OK) == 0;
+  require<IoError>(writable, "[output] {} is no folder that can be written: {}", folder.string(),
                    (error ? error : std::error_code(errno, std::generic_category())).message());
+}
+
+std::optional<RunRecord> finished_run(const fs::path& parent, const RunSettings& settings,
+                                      const Json& config) {
+  const fs::path folder = parent / directory_name_of(settings);
+  if (!fs::exists(folder)) return std::nullopt;
+  const Json other = read_json(folder / "config.json");
+  for (const auto& [key, value] : config.items()) {
+    if (kWithoutInfluence.count(key) > 0) continue;
+    const Json found = other.value(key, Json());
+    require<IoError>(found == value,
+                     "[output] {} holds a run with {} {} instead of {}: remove it or choose "
+                     "another --output-dir",
+                     folder.string(), key, found.dump(), value.dump());
+  }
+  const Json summary = read_json(folder / "summary.json");
+  RunRecord record;
+  record.settings = settings;
+  try {
+    record.groups = summary.at("groups");
+    record.seconds = summary.at("seconds");
+    record.epochs.resize(static_cast<std::size_t>(settings.epochs + 1));
+    read_evaluations(folder / "pristine.csv", record.epochs, &EpochRecord::pristine);
+    read_evaluations(folder / "corrupt.csv", record.epochs, &EpochRecord::corrupt);
+    read_evaluations(folder / "train_sample.csv", record.epochs, &EpochRecord::train_sample);
+    read_evaluations(folder / "test.csv", record.epochs, &EpochRecord::test);
+    for (const EpochRecord& e : record.epochs) {
+      require<IoError>(e.test.count > 0, "[output] {} is damaged: remove the folder",
+                       (folder / "test.csv").string());
+    }
+  } catch (const nlohmann::json::exception&) {
+    throw IoError(
+        fmt::format("[output] {} is damaged: remove it", (folder / "summary.json").string()));
+  }
+  return record;
 }
 
 CsvFile::CsvFile(const fs::path& path, const std::string& header) : path_(path), out_(path) {
@@ -69,8 +135,7 @@ void CsvFile::flush() {
   require<IoError>(out_.good(), "[output] cannot write {}", path_.string());
 }
 
-RunDirectory::RunDirectory(const fs::path& parent, const std::string& name,
-                           const nlohmann::ordered_json& config)
+RunDirectory::RunDirectory(const fs::path& parent, const std::string& name, const Json& config)
     : final_(parent / name), partial_(parent / (name + ".partial")) {
   std::error_code error;
   fs::remove_all(partial_, error);
@@ -112,7 +177,15 @@ void RunDirectory::learned_examples(const std::vector<std::int64_t>& learned,
   write_indices(path("not_learned_examples.csv"), not_learned);
 }
 
-void RunDirectory::finish() {
+void RunDirectory::finish(const RunRecord& record) {
+  const EpochRecord& last = record.last();
+  const Json summary = {{"groups", record.groups},
+                        {"seconds", record.seconds},
+                        {"train_acc1", last.train_sample.acc1},
+                        {"pristine_acc1", last.pristine.acc1},
+                        {"corrupt_acc1", last.corrupt.acc1},
+                        {"test_acc1", last.test.acc1}};
+  write_text_file(path("summary.json"), summary.dump(2) + "\n");
   for (CsvFile& file : csv_) file.flush();
   csv_.clear();
   std::error_code error;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,10 +16,15 @@ namespace cograd {
 /// Replaces the file by `text` in one step (temporary file, rename). Throws IoError.
 void write_text_file(const std::filesystem::path& path, const std::string& text);
 
-/// Throws IoError unless `parent` can hold new run directories of these names: it is made if it is
-/// not there, must be writable, and none of the names may be taken by a finished run.
-void check_run_directories(const std::filesystem::path& parent,
-                           const std::vector<std::string>& names);
+/// Throws IoError unless run directories can be made in `folder`, which is made if it is not there.
+void check_output_folder(const std::filesystem::path& folder);
+
+/// The finished run of these settings in parent/name, read back; nothing if there is none. Throws
+/// IoError if the name is taken by a run with another config (what has no influence on results, as
+/// the number of loader threads, may differ) or by something else.
+std::optional<RunRecord> finished_run(const std::filesystem::path& parent,
+                                      const RunSettings& settings,
+                                      const nlohmann::ordered_json& config);
 
 /// A CSV file with a fixed header.
 class CsvFile {
@@ -54,8 +60,8 @@ class RunDirectory {
                         const std::vector<std::int64_t>& not_learned);
   /// Where to put a further file (the weights).
   std::filesystem::path path(const std::string& file) const { return partial_ / file; }
-  /// Closes the files and gives the directory its name.
-  void finish();
+  /// Writes summary.json, closes the files and gives the directory its name.
+  void finish(const RunRecord& record);
 
  private:
   std::filesystem::path final_, partial_;

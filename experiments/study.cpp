@@ -50,31 +50,39 @@ Study prepare_study(const StudyOptions& options) {
   study.backend = &backend_for(options.device);
   study.data = open_study_data(options);
   study.parameters = count_parameters(study);
-  std::vector<std::string> names;
   for (const RunSettings& run : study.runs) {
     require<ValueError>(run.batch_size <= study.data.train->size(),
                         "[trainer] batch size {} is larger than {}, which has {} examples",
                         run.batch_size, study.data.train->name(), study.data.train->size());
-    names.push_back(directory_name_of(run));
+    study.finished.push_back(finished_run(options.output_dir, run, config_of(study, run)));
+    require<IoError>(options.resume || !study.finished.back(),
+                     "[output] {}/{} holds a finished run: give --resume to keep it, remove it, or "
+                     "choose another --output-dir",
+                     options.output_dir, directory_name_of(run));
   }
-  check_run_directories(options.output_dir, names);
+  check_output_folder(options.output_dir);
   return study;
 }
 
 std::vector<RunRecord> run_study(const Study& study) {
   std::int64_t total = 0;
-  for (const RunSettings& run : study.runs) {
-    total += run.epochs * examples_per_epoch(run, study.data.train->size());
+  for (std::size_t i = 0; i < study.runs.size(); ++i) {
+    if (study.finished[i]) continue;
+    total += study.runs[i].epochs * examples_per_epoch(study.runs[i], study.data.train->size());
   }
   Progress progress(total, stderr);
   std::vector<RunRecord> records;
-  for (const RunSettings& run : study.runs) {
-    const std::string name =
-        fmt::format("{}, {} % noise", label_of(run), percent_text(run.corrupt_fraction));
-    progress.label(fmt::format("{} ({}/{})", name, records.size() + 1, study.runs.size()));
+  for (std::size_t i = 0; i < study.runs.size(); ++i) {
+    const RunSettings& run = study.runs[i];
+    if (study.finished[i]) {
+      records.push_back(*study.finished[i]);
+      continue;
+    }
+    progress.label(fmt::format("{}, {} % noise ({}/{})", label_of(run),
+                               percent_text(run.corrupt_fraction), i + 1, study.runs.size()));
     RunDirectory directory(study.options.output_dir, directory_name_of(run), config_of(study, run));
     records.push_back(train_run(run, study.data, *study.backend, directory, progress));
-    directory.finish();
+    directory.finish(records.back());
   }
   return records;
 }

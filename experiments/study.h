@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +17,7 @@ namespace cograd {
 struct Study {
   StudyOptions options;
   std::vector<RunSettings> runs;
+  std::vector<std::optional<RunRecord>> finished;  ///< with --resume: what is there already
   StudyData data;
   Backend* backend = nullptr;
   std::int64_t parameters = 0;  ///< of the model
@@ -25,7 +27,8 @@ struct Study {
 /// data and device, makes the model once, prepares the output folder.
 Study prepare_study(const StudyOptions& options);
 
-/// Trains all runs, each into its own directory, under one progress display on stderr.
+/// Trains the runs that are not finished, each into its own directory, under one progress display
+/// on stderr, and returns all.
 std::vector<RunRecord> run_study(const Study& study);
 
 /// config.json of a run.

@@ -105,7 +105,6 @@ class Run {
     RunRecord record;
     record.settings = settings_;
     record.groups = aggregator_->groups(settings_.batch_size);
-    for (const Parameter* parameter : parameters_) record.parameters += parameter->value.numel();
     record.epochs.push_back(evaluate(0));
     for (std::int64_t epoch = 1; epoch <= settings_.epochs; ++epoch) {
       train_epoch(epoch);

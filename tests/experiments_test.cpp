@@ -163,7 +163,9 @@ TEST_CASE("a run directory has the schema and gets its name at the end", "[exper
     CHECK_FALSE(fs::exists(folder.path / "m3_b30_noise50"));
     // Rows are on the disk after each evaluation, not only at the end.
     CHECK(read(directory.path("train.csv")) == "epoch,step,count,loss\n2,33,990,1.5\n");
-    directory.finish();
+    RunRecord finished;
+    finished.epochs = {record};
+    directory.finish(finished);
   }
   const fs::path path = folder.path / "m3_b30_noise50";
   CHECK_FALSE(fs::exists(path.string() + ".partial"));
@@ -175,22 +177,51 @@ TEST_CASE("a run directory has the schema and gets its name at the end", "[exper
   CHECK(read(path / "coherence.csv") == "epoch,step,parameter,coherence\n2,33,fc1.weight,0.375\n");
   CHECK(read(path / "learned_examples.csv") == "index\n0\n2\n");
   CHECK(read(path / "not_learned_examples.csv") == "index\n1\n");
-
-  CHECK_THROWS_WITH(check_run_directories(folder.path, {"other", "m3_b30_noise50"}),
-                    contains("m3_b30_noise50"));
-  CHECK_NOTHROW(check_run_directories(folder.path / "new", {"other"}));
 }
 
-TEST_CASE("a broken-off run is replaced, a folder that is a file refused", "[experiments]") {
+TEST_CASE("finished runs are read back, others refused, broken-off ones replaced",
+          "[experiments]") {
   const TemporaryFolder folder;
-  { RunDirectory broken(folder.path, "run", {{"try", 1}}); }
-  CHECK_FALSE(fs::exists(folder.path / "run"));
-  CHECK_NOTHROW(check_run_directories(folder.path, {"run"}));
-  RunDirectory(folder.path, "run", {{"try", 2}}).finish();
-  CHECK(nlohmann::json::parse(read(folder.path / "run" / "config.json"))["try"] == 2);
+  const nlohmann::ordered_json config = {{"learning_rate", 0.1}, {"workers", 1}};
+  RunRecord run = run_with("m3", 30, 0.5, 60.0, 30.0, 69.0);
+  run.groups = 3;
+  run.seconds = 12.5;
+  run.settings.epochs = 1;
+  const std::string name = directory_name_of(run.settings);
 
+  CHECK_FALSE(finished_run(folder.path, run.settings, config));
+  { RunDirectory broken(folder.path, name, {{"learning_rate", 0.7}}); }
+  CHECK_FALSE(finished_run(folder.path, run.settings, config));
+  {
+    RunDirectory directory(folder.path, name, config);
+    for (const EpochRecord& record : run.epochs) directory.evaluation(record);
+    directory.finish(run);
+  }
+  const auto read_back =
+      finished_run(folder.path, run.settings, {{"learning_rate", 0.1}, {"workers", 4}});
+  REQUIRE(read_back);
+  CHECK(read_back->groups == 3);
+  CHECK(read_back->seconds == 12.5);
+  CHECK(read_back->epochs.size() == 2);
+  CHECK(read_back->epochs[0].corrupt.count == 0);
+  CHECK(read_back->last().epoch == 1);
+  CHECK(read_back->last().corrupt.acc1 == 30.0);
+  CHECK(read_back->last().test.loss == 1.0);
+
+  CHECK_THROWS_WITH(finished_run(folder.path, run.settings, {{"learning_rate", 0.2}}),
+                    contains("learning_rate 0.1 instead of 0.2"));
+  std::ofstream(folder.path / name / "test.csv") << "epoch,count,loss,acc1,acc5\n0,1,2,3\n";
+  CHECK_THROWS_WITH(finished_run(folder.path, run.settings, config), contains("test.csv"));
+  fs::remove(folder.path / name / "config.json");
+  CHECK_THROWS_WITH(finished_run(folder.path, run.settings, config), contains("config.json"));
+}
+
+TEST_CASE("an output folder must be writable", "[experiments]") {
+  const TemporaryFolder folder;
+  CHECK_NOTHROW(check_output_folder(folder.path / "a" / "b"));
   std::ofstream(folder.path / "file") << "x";
-  CHECK_THROWS_AS(check_run_directories(folder.path / "file", {"run"}), IoError);
+  CHECK_THROWS_AS(check_output_folder(folder.path / "file"), IoError);
+  CHECK_THROWS_AS(check_output_folder(folder.path / "file" / "inside"), IoError);
 }
 
 TEST_CASE("progress text fits its width", "[experiments]") {

@@ -158,9 +158,20 @@ TEST_CASE("a run leaves curves, weights and the list of what it learned", "[expe
         Approx(record.last().train_sample.acc1));
   const auto config = nlohmann::json::parse(read(path / "config.json"));
   CHECK(config["aggregator"] == "m3");
-  CHECK(config["parameters"] == record.parameters);
+  CHECK(config["parameters"] == study.parameters);
 
+  // The name is taken now; --resume takes the run as it is.
   CHECK_THROWS_WITH(prepare_study(study.options), contains("m3_b24_noise50"));
+  StudyOptions resumed = study.options;
+  resumed.resume = true;
+  resumed.aggregators = "m3@24,mean@24";
+  const std::string weights = read(path / "weights.safetensors");
+  const std::vector<RunRecord> both = run_study(prepare_study(resumed));
+  REQUIRE(both.size() == 2);
+  CHECK(both[0].last().corrupt.acc1 == Approx(record.last().corrupt.acc1).epsilon(1e-5));
+  CHECK(both[0].seconds == record.seconds);
+  CHECK(read(path / "weights.safetensors") == weights);
+  CHECK(fs::exists(folder.path / "runs" / "mean_b24_noise50" / "summary.json"));
 }
 
 TEST_CASE("a study repeats itself to the bit", "[experiments][determinism]") {
