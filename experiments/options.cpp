@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 
@@ -22,6 +23,18 @@ constexpr const char* kAggregatorHelp =
     "with @BATCH if it has a batch size of its own (m3@30,rm3@10,mean@30,mean@10). An item\n"
     "that begins with a digit continues the one before it: trimmed:5,1,mean names two";
 
+/// CLI11's own range check prints the largest double as the upper end.
+CLI::Validator at_least(int low) {
+  return {[low](std::string& text) {
+            char* end = nullptr;
+            const double value = std::strtod(text.c_str(), &end);
+            return end != text.c_str() && *end == '\0' && value >= low
+                       ? std::string()
+                       : fmt::format("'{}' is not a number of at least {}", text, low);
+          },
+          "", ""};
+}
+
 /// Declares every flag, bound to `options`, whose values are the defaults.
 void add_flags(CLI::App& app, StudyOptions& options) {
   RunSettings& run = options.run;
@@ -33,18 +46,18 @@ void add_flags(CLI::App& app, StudyOptions& options) {
                  "Folder of the data set's files (default: $COGRAD_DATA/DATASET)");
   app.add_option("--train-size", options.train_size,
                  "First N training examples; 0: all (of glyphs 10,000)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   app.add_option("--test-size", options.test_size, "First N test examples; 0: all")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   app.add_option("--model", run.model, fmt::format("Model: {}", fmt::join(model_names(), ", ")));
   app.add_option("--aggregator", options.aggregators, kAggregatorHelp);
   app.add_option("--corrupt-fraction", options.corrupt_fractions,
                  "Comma-separated fractions of training labels to draw at random");
-  app.add_option("--epochs", run.epochs, "Epochs")->check(CLI::PositiveNumber);
+  app.add_option("--epochs", run.epochs, "Epochs")->check(at_least(1));
   app.add_option("--batch-size", run.batch_size,
                  "Batch size of the aggregators without @BATCH; given without --aggregator it\n"
                  "replaces the batch sizes of the preset")
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   app.add_option("--lr", run.learning_rate, "Learning rate");
   app.add_option("--momentum", run.momentum, "Momentum, for all aggregators");
   app.add_option("--weight-decay", run.weight_decay, "Weight decay");
@@ -53,15 +66,14 @@ void add_flags(CLI::App& app, StudyOptions& options) {
       ->check(CLI::IsMember({"constant", "step", "cosine"}));
   app.add_flag("--force-momentum", run.force_momentum,
                "Allow momentum with rm3 and ra3 (the authors found it unstable)");
-  app.add_option("--seed", run.seed, "Seed of weights, order and corruption")
-      ->check(CLI::NonNegativeNumber);
+  app.add_option("--seed", run.seed, "Seed of weights, order and corruption")->check(at_least(0));
   app.add_option("--output-dir", options.output_dir, "Folder for the runs and report.html");
   app.add_flag("--resume", options.resume,
                "Keep finished runs of the same settings that are in --output-dir");
   app.add_option("--device", options.device, "Where to compute")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
   app.add_option("--workers", run.workers, "Loader threads; 0: the training thread loads")
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   for (CLI::Option* option : app.get_options()) option->capture_default_str();
 }
 

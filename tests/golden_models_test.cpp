@@ -164,12 +164,16 @@ TEST_CASE("golden models", "[golden]") {
     for (Backend* backend : golden_backends()) {
       CAPTURE(fixture.name, backend->name());
       const auto model = loaded_model(fixture, *backend);
-      if (model == nullptr) {
-        std::printf("SKIPPED: golden model %s: this architecture is not built yet\n",
-                    fixture.name.c_str());
-        break;
-      }
-      check_model(fixture, *model, *backend);
+      if (model != nullptr) check_model(fixture, *model, *backend);
+    }
+  }
+}
+
+TEST_CASE("golden models of architectures to come", "[golden]") {
+  for (const Fixture& fixture : fixtures("model")) {
+    if (model_of(fixture) == nullptr) {
+      std::printf("SKIPPED: golden model %s: this architecture is not built yet\n",
+                  fixture.name.c_str());
     }
   }
 }

@@ -17,7 +17,7 @@ TEST_CASE("parameters carry their full dotted names", "[layers]") {
   CHECK(names == std::vector<std::string>{"0.weight", "0.bias", "1.1.weight"});
 }
 
-TEST_CASE("train and eval reach all children; dropout obeys", "[layers]") {
+TEST_CASE("train and eval reach all children, dropout obeys", "[layers]") {
   Random random(42);
   auto inner = std::make_shared<Dropout>(0.5, 7);
   Sequential net(std::make_shared<Sequential>(inner));
