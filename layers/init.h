@@ -25,8 +25,7 @@ Tensor kaiming_normal(const Shape& weight, Random& random);
 /// Uniform in +-1 / sqrt(fan_in): what PyTorch gives Linear and Conv2d, weights and biases, where
 /// a model says nothing else.
 Tensor kaiming_uniform(const Shape& shape, double fan_in, Random& random);
-/// Normal with variance 2 / (fan_in + fan_out): the MLP of the ICLR 2020 study.
-/// Glorot and Bengio, AISTATS 2010.
+/// Normal with variance 2 / (fan_in + fan_out). Glorot and Bengio, AISTATS 2010.
 Tensor xavier_normal(const Shape& weight, Random& random);
 /// Uniform with that variance.
 Tensor xavier_uniform(const Shape& weight, Random& random);

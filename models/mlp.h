@@ -11,8 +11,9 @@ namespace cograd {
 /// Linear layers fc1, fc2, ... with ReLU between them, over flattened images.
 class Mlp final : public Module {
  public:
-  /// `sizes` are the features: {784, 256, 256, 256, 10}. Weights are normal with variance
-  /// 2 / (fan_in + fan_out), biases zero, as in Chatterjee, "Coherent Gradients", ICLR 2020.
+  /// `sizes` are the features: {784, 256, 256, 256, 10}. Weights are normal with standard
+  /// deviation 2 / sqrt(fan_in + fan_out), biases zero, as in Chatterjee, "Coherent Gradients",
+  /// ICLR 2020.
   Mlp(const std::vector<std::int64_t>& sizes, Random& random);
   Variable forward(Variable x) override;
 

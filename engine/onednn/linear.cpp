@@ -2,6 +2,9 @@
 #include <algorithm>
 #include <cstring>
 #include <dnnl.hpp>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 #include "engine/onednn/onednn_backend.h"
 #include "engine/onednn/primitive.h"
@@ -9,15 +12,57 @@
 namespace cograd {
 namespace {
 
-/// C [m, n] = op(A) op(B) + beta C, all row-major; a transposed argument is stored [k, m] or [n,
-/// k].
-void product(bool a_transposed, bool b_transposed, std::int64_t m, std::int64_t n, std::int64_t k,
-             const float* a, const float* b, float beta, float* c) {
-  const dnnl_status_t status =
-      dnnl_sgemm(a_transposed ? 'T' : 'N', b_transposed ? 'T' : 'N', m, n, k, 1.0f, a,
-                 a_transposed ? m : k, b, b_transposed ? k : n, beta, c, n);
-  require<Error>(status == dnnl_success,
-                 "[linear] oneDNN failed on a product of [{}, {}] and [{}, {}]", m, k, k, n);
+/// C [m, n] = op(A) op(B) + beta C, all row-major with the given row lengths. Says whether it did.
+bool product(bool a_transposed, bool b_transposed, std::int64_t m, std::int64_t n, std::int64_t k,
+             const float* a, std::int64_t a_row, const float* b, std::int64_t b_row, float beta,
+             float* c, std::int64_t c_row) {
+  return dnnl_sgemm(a_transposed ? 'T' : 'N', b_transposed ? 'T' : 'N', m, n, k, 1.0f, a, a_row, b,
+                    b_row, beta, c, c_row) == dnnl_success;
+}
+
+/// While one is alive, oneDNN works on the calling thread alone.
+class OneThread {
+ public:
+#ifdef _OPENMP
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+
+ private:
+  int before_;
+#else
+  OneThread() {}  // not defaulted: a variable of this type is then never unused
+#endif
+};
+
+/// Calls bool tile(outer, begin, end) for pieces [begin, end) of `extent`, `outer_count` times
+/// over, on all threads. The pieces depend on the extent alone, and one thread computes each: so do
+/// the bits of the result. oneDNN's own threads would share out sums by their number.
+template <class Tile>
+void for_each_tile(std::int64_t outer_count, std::int64_t extent, double operations, Tile&& tile) {
+  constexpr std::int64_t kExtent = 64;
+  constexpr double kWorthThreads = 1e6;
+  const std::int64_t per_outer = (extent + kExtent - 1) / kExtent;
+  const auto run = [&](std::int64_t i) {
+    const std::int64_t begin = i % per_outer * kExtent;
+    return tile(i / per_outer, begin, std::min(begin + kExtent, extent));
+  };
+  const std::int64_t tiles = outer_count * per_outer;
+  bool failed = false;  // thrown only after the threads have met again
+  if (operations < kWorthThreads || tiles == 1) {
+    const OneThread guard;
+    for (std::int64_t i = 0; i < tiles; ++i) failed = !run(i) || failed;
+  } else {
+#pragma omp parallel for schedule(static) reduction(|| : failed)
+    for (std::int64_t i = 0; i < tiles; ++i) {
+      const OneThread guard;
+      failed = !run(i) || failed;
+    }
+  }
+  require<Error>(!failed, "[linear] oneDNN failed on a matrix product");
+}
+
+double operations(std::int64_t n, std::int64_t in, std::int64_t out) {
+  return 2.0 * static_cast<double>(n) * static_cast<double>(in) * static_cast<double>(out);
 }
 
 }  // namespace
@@ -31,8 +76,14 @@ Tensor OneDnnBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b) 
       std::memcpy(y.data<float>() + i * out, b.data<float>(), b.bytes());
     }
   }
-  product(false, true, n, out, in, x.data<float>(), w.data<float>(), b.defined() ? 1.0f : 0.0f,
-          y.data<float>());
+  const float* X = x.data<float>();
+  const float* W = w.data<float>();
+  float* Y = y.data<float>();
+  const float beta = b.defined() ? 1.0f : 0.0f;
+  for_each_tile(1, out, operations(n, in, out), [&](auto, auto begin, auto end) {
+    return product(false, true, n, end - begin, in, X, in, W + begin * in, in, beta, Y + begin,
+                   out);
+  });
   return y;
 }
 
@@ -40,7 +91,12 @@ Tensor OneDnnBackend::linear_data_gradient(const Tensor& dy, const Tensor& w) {
   if (dy.dtype() != Dtype::f32) return ReferenceBackend::linear_data_gradient(dy, w);
   const std::int64_t n = dy.size(0), out = w.size(0), in = w.size(1);
   Tensor dx = Tensor::empty({n, in}, dy.dtype(), *this);
-  product(false, false, n, in, out, dy.data<float>(), w.data<float>(), 0.0f, dx.data<float>());
+  const float* DY = dy.data<float>();
+  const float* W = w.data<float>();
+  float* DX = dx.data<float>();
+  for_each_tile(1, in, operations(n, in, out), [&](auto, auto begin, auto end) {
+    return product(false, false, n, end - begin, out, DY, out, W + begin, in, 0.0f, DX + begin, in);
+  });
   return dx;
 }
 
@@ -50,16 +106,20 @@ void OneDnnBackend::linear_weight_gradient(const Tensor& x, const Tensor& dy, co
     return ReferenceBackend::linear_weight_gradient(x, dy, groups, dw, write);
   }
   const std::int64_t in = x.size(1), out = dy.size(1);
-  for (std::int64_t g = 0; g < groups.count(); ++g) {
+  const float* X = x.data<float>();
+  const float* DY = dy.data<float>();
+  float* DW = dw.data<float>();
+  const auto total = operations(x.size(0), in, out);
+  for_each_tile(groups.count(), out, total, [&](auto g, auto begin, auto end) {
     const RowRange r = groups.range(g);
-    float* to = dw.data<float>() + g * out * in;
+    float* to = DW + (g * out + begin) * in;
     if (r.size() > 0) {
-      product(true, false, out, in, r.size(), dy.data<float>() + r.begin * out,
-              x.data<float>() + r.begin * in, write == Write::accumulate ? 1.0f : 0.0f, to);
-    } else if (write == Write::overwrite) {
-      std::fill_n(to, out * in, 0.0f);
+      return product(true, false, end - begin, in, r.size(), DY + r.begin * out + begin, out,
+                     X + r.begin * in, in, write == Write::accumulate ? 1.0f : 0.0f, to, in);
     }
-  }
+    if (write == Write::overwrite) std::fill_n(to, (end - begin) * in, 0.0f);
+    return true;
+  });
 }
 
 void OneDnnBackend::bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) {
