@@ -1,6 +1,7 @@
 // All data sets, their decorators, and the loader.
 #pragma once
 
+#include "data/batch.h"
 #include "data/corrupted_labels.h"
 #include "data/dataset.h"
 #include "data/glyphs.h"

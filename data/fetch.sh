@@ -20,7 +20,8 @@ mnist)
   )
   ;;
 fashion-mnist)
-  homes=(http://fashion-mnist.s3-website.eu-central-1.amazonaws.com)
+  homes=(https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion
+         http://fashion-mnist.s3-website.eu-central-1.amazonaws.com)
   algorithm=md5  # what the authors publish
   files=(
     8d4fb7e6c68d591d4c3dfef9ec88bf0d:train-images-idx3-ubyte.gz
@@ -38,23 +39,31 @@ cifar10)
 esac
 [ -z "${COGRAD_MIRROR:-}" ] || homes=("$COGRAD_MIRROR")
 command -v curl >/dev/null || die "needs curl"
-mkdir -p "$folder" || die "cannot create $folder"
+{ mkdir -p "$folder" && partial=$(mktemp -d "$folder/.fetch.XXXXXX"); } 2>/dev/null ||
+  die "cannot write to $folder"
+trap 'rm -rf "$partial"' EXIT  # files move out of it when they are whole
 
-intact() { [ "$("${algorithm}sum" <"$1" | cut -d' ' -f1)" = "$2" ]; }
+sum_of() { "${algorithm}sum" <"$1" | cut -d' ' -f1; }
 
 for entry in "${files[@]}"; do
   sum=${entry%%:*} file=${entry#*:}
-  target=$folder/$file
-  if [ -f "$target" ] && intact "$target" "$sum"; then continue; fi
+  [ -f "$folder/$file" ] && [ "$(sum_of "$folder/$file")" = "$sum" ] && continue
+  failures=
   for home in "${homes[@]}"; do
     echo "fetch: $home/$file" >&2
-    if curl -fsSL --retry 2 -o "$target.partial" "$home/$file" && intact "$target.partial" "$sum"; then
-      mv "$target.partial" "$target"
+    if ! error=$(curl -fsSL --retry 2 -o "$partial/$file" "$home/$file" 2>&1); then
+      failures+="; $home: ${error##*$'\n'}"
+    elif found=$(sum_of "$partial/$file"); [ "$found" != "$sum" ]; then
+      failures+="; $home: its $algorithm is $found, not $sum"
+    else
+      mv "$partial/$file" "$folder/$file"
       continue 2
     fi
-    rm -f "$target.partial"
   done
-  die "no intact $file from ${homes[*]}"
+  die "cannot get $file: ${failures#; }"
 done
-[ "$name" != cifar10 ] || tar -xzf "$folder/cifar-10-binary.tar.gz" -C "$folder"
+if [ "$name" = cifar10 ] && [ ! -d "$folder/cifar-10-batches-bin" ]; then
+  tar -xzf "$folder/cifar-10-binary.tar.gz" -C "$partial"
+  mv "$partial/cifar-10-batches-bin" "$folder"
+fi
 echo "$folder"

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <system_error>
 
 #include "engine/error.h"
 
@@ -12,14 +13,15 @@ namespace cograd {
 namespace {
 
 constexpr std::uint8_t kUnsignedByte = 0x08;
-constexpr std::uint64_t kMaxElements = std::uint64_t{1} << 33;  // 8 GiB: no set of this kind is larger
+constexpr std::uint64_t kMaxElements = std::uint64_t{1} << 33;  // no set of this kind is larger
 constexpr std::size_t kChunk = std::size_t{1} << 20;
 
 /// Sequential reader over zlib, which passes uncompressed files through.
 class Reader {
  public:
   explicit Reader(const std::filesystem::path& path) : path_(path), file_(nullptr, gzclose) {
-    require<IoError>(std::filesystem::is_regular_file(path), "[idx] {} is not a file",
+    std::error_code unreadable;  // counts as "not a file"
+    require<IoError>(std::filesystem::is_regular_file(path, unreadable), "[idx] {} is not a file",
                      path.string());
     file_.reset(gzopen(path.c_str(), "rb"));
     require<IoError>(file_ != nullptr, "[idx] cannot open {}", path.string());
@@ -31,6 +33,7 @@ class Reader {
     const int n = gzread(file_.get(), to, static_cast<unsigned>(bytes));
     int code = Z_OK;
     const char* message = gzerror(file_.get(), &code);
+    require<IoError>(code != Z_ERRNO, "[idx] {} cannot be read: {}", path_.string(), message);
     // Z_BUF_ERROR: the compressed stream ends too early.
     require<FormatError>(n >= 0 && (code == Z_OK || code == Z_STREAM_END),
                          "[idx] {} cannot be decompressed: {}", path_.string(), message);
@@ -47,14 +50,13 @@ class Reader {
 Idx read_idx(const std::filesystem::path& path) {
   Reader reader(path);
   std::array<std::uint8_t, 4> magic{};
-  require<FormatError>(reader.read(magic.data(), 4) == 4, "[idx] {} is too short for a magic number",
-                       path.string());
-  require<FormatError>(
-      magic[0] == 0 && magic[1] == 0 && magic[2] == kUnsignedByte && magic[3] >= 1 &&
-          magic[3] <= Shape::kMaxRank,
-      "[idx] {} begins with {:02x}{:02x}{:02x}{:02x}: expected 0000 08 (unsigned bytes) and 1 to {} "
-      "axes",
-      path.string(), magic[0], magic[1], magic[2], magic[3], Shape::kMaxRank);
+  require<FormatError>(reader.read(magic.data(), 4) == 4,
+                       "[idx] {} is too short for a magic number", path.string());
+  require<FormatError>(magic[0] == 0 && magic[1] == 0 && magic[2] == kUnsignedByte &&
+                           magic[3] >= 1 && magic[3] <= Shape::kMaxRank,
+                       "[idx] {} begins with {:02x}{:02x}{:02x}{:02x}: expected 0000 08 "
+                       "(unsigned bytes) and 1 to {} axes",
+                       path.string(), magic[0], magic[1], magic[2], magic[3], Shape::kMaxRank);
 
   std::vector<std::int64_t> extents;
   std::uint64_t count = 1;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <cstring>
 #include <exception>
 #include <map>
 #include <mutex>
@@ -17,11 +16,11 @@ namespace {
 
 /// Streams of the seed: epoch e is shuffled by stream kShuffle + e.
 constexpr std::uint64_t kShuffle = std::uint64_t{1} << 32;
+constexpr int kMaxWorkers = 256;
 
-/// A decoded batch in host memory, or what went wrong.
+/// A decoded batch, or what went wrong.
 struct Decoded {
-  std::vector<float> images;
-  std::vector<std::int64_t> labels, indices;
+  std::optional<HostBatch> batch;
   std::exception_ptr error;
 };
 
@@ -35,36 +34,35 @@ class Loader::Workers {
       : dataset_(std::move(dataset)), options_(options), backend_(backend) {
     const std::int64_t n = dataset_->size();
     require<ValueError>(n >= 1, "[loader] {} is empty", dataset_->name());
-    require<ValueError>(options.batch_size >= 1, "[loader] the batch size must be at least 1, not {}",
-                        options.batch_size);
+    require<ValueError>(options.batch_size >= 1,
+                        "[loader] the batch size must be at least 1, not {}", options.batch_size);
     require<ValueError>(!options.drop_last || options.batch_size <= n,
                         "[loader] a batch of {} is larger than {} with its {} examples",
                         options.batch_size, dataset_->name(), n);
-    require<ValueError>(options.workers >= 0 && options.prefetch >= 1,
-                        "[loader] expected at least 0 workers and a prefetch of 1, not {} and {}",
-                        options.workers, options.prefetch);
-    for (int i = 0; i < options_.workers; ++i) threads_.emplace_back([this] { work(); });
+    require<ValueError>(options.workers >= 0 && options.workers <= kMaxWorkers,
+                        "[loader] expected 0 to {} workers, not {}", kMaxWorkers, options.workers);
+    require<ValueError>(options.prefetch >= 1,
+                        "[loader] expected to prefetch at least 1 batch, not {}", options.prefetch);
+    for (int i = 0; i < options.workers; ++i) {
+      threads_.emplace_back([this](std::stop_token stop) { work(stop); });
+    }
   }
 
-  ~Workers() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    changed_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
+  ~Workers() {  // all of them, before the first is waited for
+    for (std::jthread& thread : threads_) thread.request_stop();
   }
 
   std::int64_t batches() const {
     const std::int64_t n = dataset_->size(), b = options_.batch_size;
-    return options_.drop_last ? n / b : (n + b - 1) / b;
+    return options_.drop_last ? n / b : n / b + (n % b != 0);
   }
 
   void start_epoch(std::int64_t epoch, std::int64_t first) {
     require<ValueError>(epoch >= 0 && first >= 0 && first <= batches(),
-                        "[loader] cannot start epoch {} at batch {} of {}", epoch, first, batches());
-    auto order = std::make_shared<std::vector<std::int64_t>>(
-        static_cast<std::size_t>(dataset_->size()));
+                        "[loader] cannot start epoch {} at batch {} of {}", epoch, first,
+                        batches());
+    auto order =
+        std::make_shared<std::vector<std::int64_t>>(static_cast<std::size_t>(dataset_->size()));
     std::iota(order->begin(), order->end(), std::int64_t{0});
     if (options_.shuffle) {
       Random random(options_.seed, kShuffle + static_cast<std::uint64_t>(epoch));
@@ -73,7 +71,7 @@ class Loader::Workers {
     {
       const std::lock_guard lock(mutex_);
       order_ = std::move(order);
-      ++epoch_;
+      ++starts_;
       decoded_.clear();
       taken_ = delivered_ = first;
     }
@@ -84,83 +82,82 @@ class Loader::Workers {
     std::unique_lock lock(mutex_);
     require<ValueError>(order_ != nullptr, "[loader] call start_epoch() before next()");
     if (delivered_ == batches()) return std::nullopt;
-    Decoded decoded;
-    if (threads_.empty()) {
-      decoded = decode(*order_, delivered_);
-    } else {
-      changed_.wait(lock, [this] { return decoded_.count(delivered_) == 1; });
-      decoded = std::move(decoded_.extract(delivered_).mapped());
+    if (!threads_.empty()) {
+      changed_.wait(lock, [this] { return decoded_.contains(delivered_); });
     }
+    Decoded decoded = threads_.empty() ? decode(*order_, delivered_)
+                                       : std::move(decoded_.extract(delivered_).mapped());
     ++delivered_;
     lock.unlock();
     changed_.notify_all();
     if (decoded.error) std::rethrow_exception(decoded.error);
-    return on_backend(std::move(decoded));
+
+    Batch batch = decoded.batch->receive();
+    last_.emplace(std::move(*decoded.batch));
+    lock.lock();
+    const auto ahead = decoded_.find(delivered_);
+    if (ahead != decoded_.end() && ahead->second.batch) ahead->second.batch->send();
+    return batch;
   }
 
  private:
-  void work() {
+  void work(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     for (;;) {
-      changed_.wait(lock, [this] {
-        return stopping_ || (order_ != nullptr && taken_ < batches() &&
-                             taken_ < delivered_ + options_.prefetch);
+      changed_.wait(lock, stop, [this] {
+        return order_ != nullptr && taken_ < batches() && taken_ - delivered_ < options_.prefetch;
       });
-      if (stopping_) return;
+      if (stop.stop_requested()) return;
       const std::int64_t number = taken_++;
-      const std::int64_t epoch = epoch_;
+      const std::int64_t start = starts_;
       const auto order = order_;  // start_epoch() may replace it meanwhile
       lock.unlock();
       Decoded decoded = decode(*order, number);
       lock.lock();
-      if (epoch == epoch_) decoded_.emplace(number, std::move(decoded));
+      if (start == starts_) decoded_.emplace(number, std::move(decoded));
       changed_.notify_all();
     }
   }
 
   Decoded decode(const std::vector<std::int64_t>& order, std::int64_t number) const {
-    const std::int64_t begin = number * options_.batch_size;
-    const std::int64_t end = std::min(begin + options_.batch_size, dataset_->size());
-    const auto pixels = static_cast<std::size_t>(dataset_->image_shape().numel());
-    Decoded decoded;
     try {
-      decoded.images.reserve(static_cast<std::size_t>(end - begin) * pixels);
-      for (std::int64_t i = begin; i < end; ++i) {
-        const std::int64_t index = order[static_cast<std::size_t>(i)];
+      const std::int64_t begin = number * options_.batch_size;
+      const std::int64_t rows = std::min(options_.batch_size, dataset_->size() - begin);
+      const Shape shape = dataset_->image_shape();
+      const auto pixels = static_cast<std::size_t>(shape.numel());
+      const auto first = order.begin() + begin;
+      HostBatch batch(shape.prepended(rows), {first, first + rows}, backend_);
+      float* image = batch.pixels();
+      std::int64_t* label = batch.labels();
+      for (const std::int64_t index : batch.indices()) {
         const Example example = dataset_->get(index);
         require<ShapeError>(example.pixels.size() == pixels,
                             "[loader] example {} of {} has {} values: expected {} of shape {}",
-                            index, dataset_->name(), example.pixels.size(), pixels,
-                            dataset_->image_shape().str());
-        decoded.images.insert(decoded.images.end(), example.pixels.begin(), example.pixels.end());
-        decoded.labels.push_back(example.label);
-        decoded.indices.push_back(index);
+                            index, dataset_->name(), example.pixels.size(), pixels, shape.str());
+        image = std::copy(example.pixels.begin(), example.pixels.end(), image);
+        *label++ = example.label;
       }
+      return {std::move(batch), nullptr};
     } catch (...) {
-      decoded.error = std::current_exception();
+      return {std::nullopt, std::current_exception()};
     }
-    return decoded;
-  }
-
-  Batch on_backend(Decoded decoded) const {
-    const auto rows = static_cast<std::int64_t>(decoded.labels.size());
-    return {Tensor::from(decoded.images, dataset_->image_shape().prepended(rows), backend_),
-            Tensor::from(decoded.labels, {rows}, backend_), std::move(decoded.indices)};
   }
 
   const DatasetPtr dataset_;
   const LoaderOptions options_;
   Backend& backend_;
-  std::vector<std::thread> threads_;
+  std::optional<HostBatch>
+      last_;  // handed out last: kept, so that next() need not wait for its copy
 
-  std::mutex mutex_;  // guards all below
-  std::condition_variable changed_;
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable_any changed_;
   std::shared_ptr<const std::vector<std::int64_t>> order_;  // of the examples in this epoch
   std::map<std::int64_t, Decoded> decoded_;                 // by number of the batch
-  std::int64_t epoch_ = 0;      // counts start_epoch() calls: results of an earlier one are dropped
-  std::int64_t taken_ = 0;      // next batch to decode
+  std::int64_t starts_ = 0;  // start_epoch() calls: what was decoded for an earlier one is dropped
+  std::int64_t taken_ = 0;   // next batch to decode
   std::int64_t delivered_ = 0;  // next batch to hand out
-  bool stopping_ = false;
+
+  std::vector<std::jthread> threads_;  // last, so that they are joined before the rest goes
 };
 
 Loader::Loader(DatasetPtr dataset, LoaderOptions options, Backend& backend)

@@ -3,30 +3,24 @@
 
 #include <memory>
 #include <optional>
-#include <vector>
 
+#include "data/batch.h"
 #include "data/dataset.h"
-#include "engine/backend.h"
 
 namespace cograd {
-
-struct Batch {
-  Tensor images;                      ///< f32 [B, C, H, W]
-  Tensor labels;                      ///< i64 [B]
-  std::vector<std::int64_t> indices;  ///< of the examples in the data set
-};
 
 struct LoaderOptions {
   std::int64_t batch_size = 32;
   bool shuffle = true;
   bool drop_last = false;  ///< leave out a last batch that is not full
   std::uint64_t seed = 0;
-  int workers = 1;   ///< 0: examples are decoded in next()
+  int workers = 1;   ///< threads, up to 256; 0: examples are decoded in next()
   int prefetch = 4;  ///< batches that may be ready or under way ahead of next()
 };
 
 /// Hands out the batches of one epoch after another. Which example comes when is a function of
-/// (seed, epoch) alone; the number of workers only changes how fast it comes. One consumer.
+/// (seed, epoch) alone; the number of workers only changes how fast it comes. On a device the batch
+/// after the one handed out travels there while that one is computed on. One consumer.
 class Loader {
  public:
   /// Throws ValueError for options out of range or an empty data set.
@@ -37,7 +31,8 @@ class Loader {
 
   /// Begins `epoch` at batch `first_batch`, dropping what is left of the one before.
   void start_epoch(std::int64_t epoch, std::int64_t first_batch = 0);
-  /// The next batch, or nothing at the end of the epoch. Rethrows what a worker met in decoding it.
+  /// The next batch, or nothing at the end of the epoch. Rethrows what a worker met in decoding it;
+  /// the batches after it still come.
   std::optional<Batch> next();
   /// Batches of one epoch.
   std::int64_t batches() const;

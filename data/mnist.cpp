@@ -1,6 +1,7 @@
 #include "data/mnist.h"
 
 #include <algorithm>
+#include <system_error>
 
 #include "data/idx.h"
 #include "engine/error.h"
@@ -46,11 +47,13 @@ std::filesystem::path find(const std::filesystem::path& folder, const std::strin
                            const std::string& name) {
   for (const char* ending : {".gz", ""}) {
     const auto path = folder / (file + ending);
-    if (std::filesystem::exists(path)) return path;
+    std::error_code unreadable;  // counts as absent
+    if (std::filesystem::exists(path, unreadable)) return path;
   }
-  throw IoError(fmt::format(
-      "[{}] there is no {} (or .gz) in {}: name the folder that has it, or fetch it with data/fetch.sh {}",
-      name, file, folder.string(), name));
+  throw IoError(
+      fmt::format("[{}] there is no {} (or .gz) in {}: name the folder that has it, or fetch it "
+                  "with data/fetch.sh {}",
+                  name, file, folder.string(), name));
 }
 
 }  // namespace
@@ -62,16 +65,17 @@ DatasetPtr open_mnist(const std::filesystem::path& folder, Split split, const st
   Idx images = read_idx(image_path);
   Idx labels = read_idx(label_path);
   require<FormatError>(images.shape.rank() == 3 && images.shape.numel() > 0,
-                       "[{}] {} has shape {}: expected images [N, H, W]", name,
-                       image_path.string(), images.shape.str());
+                       "[{}] {} has shape {}: expected images [N, H, W]", name, image_path.string(),
+                       images.shape.str());
   require<FormatError>(labels.shape.rank() == 1, "[{}] {} has shape {}: expected labels [N]", name,
                        label_path.string(), labels.shape.str());
   require<FormatError>(images.shape[0] == labels.shape[0],
                        "[{}] {} images in {}, but {} labels in {}", name, images.shape[0],
                        image_path.string(), labels.shape[0], label_path.string());
   for (std::size_t i = 0; i < labels.values.size(); ++i) {
-    require<FormatError>(labels.values[i] < kClasses, "[{}] label {} of example {} in {} is above 9",
-                         name, labels.values[i], i, label_path.string());
+    require<FormatError>(labels.values[i] < kClasses,
+                         "[{}] label {} of example {} in {} is above 9", name, labels.values[i], i,
+                         label_path.string());
   }
   return std::make_shared<Mnist>(name + (split == Split::train ? " train" : " test"),
                                  std::move(images), std::move(labels));

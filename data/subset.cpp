@@ -9,14 +9,13 @@ namespace cograd {
 Subset::Subset(DatasetPtr base, std::vector<std::int64_t> indices)
     : base_(std::move(base)), indices_(std::move(indices)) {
   for (std::int64_t i : indices_) {
-    require<ValueError>(i >= 0 && i < base_->size(), "[subset] {} has no example {}: expected 0 to {}",
-                        base_->name(), i, base_->size() - 1);
+    require<ValueError>(i >= 0 && i < base_->size(),
+                        "[subset] {} has no example {}: expected 0 to {}", base_->name(), i,
+                        base_->size() - 1);
   }
 }
 
-std::string Subset::name() const {
-  return fmt::format("{} of {}", size(), base_->name());
-}
+std::string Subset::name() const { return fmt::format("{} of {}", size(), base_->name()); }
 
 std::int64_t Subset::base_index(std::int64_t index) const {
   require<ValueError>(index >= 0 && index < size(), "[subset] there is no example {} of {}", index,

@@ -17,9 +17,7 @@ class Subset final : public Dataset {
   Shape image_shape() const override { return base_->image_shape(); }
   std::string name() const override;
   Example get(std::int64_t index) const override { return base_->get(base_index(index)); }
-  std::int64_t label(std::int64_t index) const override {
-    return base_->label(base_index(index));
-  }
+  std::int64_t label(std::int64_t index) const override { return base_->label(base_index(index)); }
   /// Where example `index` stands in the base.
   std::int64_t base_index(std::int64_t index) const;
 

@@ -65,6 +65,21 @@ TEST_CASE("freed memory is reused, and counted", "[allocator]") {
   allocator.deallocate(none);
 }
 
+TEST_CASE("large sizes are rounded to a sixteenth of their power of two", "[allocator]") {
+  CpuAllocator allocator;
+  constexpr std::size_t mebibyte = std::size_t{1} << 20;
+  void* a = allocator.allocate(5 * mebibyte + 1);
+  CHECK(allocator.stats().in_use == 5 * mebibyte + mebibyte / 4);
+  allocator.deallocate(a);
+  void* b = allocator.allocate(5 * mebibyte - 1000);  // wastes less than an eighth
+  CHECK(b == a);
+  allocator.deallocate(b);
+  void* c = allocator.allocate(4 * mebibyte);  // would waste a quarter
+  CHECK(c != a);
+  CHECK(allocator.stats().allocations == 2);
+  allocator.deallocate(c);
+}
+
 TEST_CASE("when memory runs out the cache is given up first", "[allocator]") {
   Limited allocator(10'000);
   allocator.deallocate(allocator.allocate(6000));

@@ -14,16 +14,16 @@ namespace {
 /// n examples of one pixel i and label i mod 10.
 class Counting final : public Dataset {
  public:
-  explicit Counting(std::int64_t n) : n_(n) {}
+  explicit Counting(std::int64_t n, std::int64_t classes = 10) : n_(n), classes_(classes) {}
   std::int64_t size() const override { return n_; }
-  std::int64_t classes() const override { return 10; }
+  std::int64_t classes() const override { return classes_; }
   Shape image_shape() const override { return {1, 1, 1}; }
   std::string name() const override { return "counting"; }
   Example get(std::int64_t i) const override { return {{static_cast<float>(i)}, i % 10}; }
   std::int64_t label(std::int64_t i) const override { return i % 10; }
 
  private:
-  std::int64_t n_;
+  std::int64_t n_, classes_;
 };
 
 std::vector<std::int64_t> labels_of(const Dataset& set) {
@@ -54,6 +54,25 @@ TEST_CASE("corruption replaces the share it is asked for, by the seed alone", "[
   }
 }
 
+TEST_CASE("corruption draws exactly its share, and labels of all classes alike", "[data]") {
+  // Among so many classes no random label happens to be the true one.
+  const auto base = std::make_shared<Counting>(1001, std::int64_t{1} << 31);
+  for (const auto& [fraction, expected] :
+       {std::pair{0.0, 0}, {0.001, 1}, {0.25, 250}, {0.4999, 500}, {0.5, 501}, {1.0, 1001}}) {
+    const CorruptedLabels set(base, fraction, 3);
+    int corrupt = 0;
+    for (std::int64_t i = 0; i < set.size(); ++i) corrupt += set.is_corrupt(i);
+    CAPTURE(fraction);
+    CHECK(corrupt == expected);
+  }
+  std::vector<double> counts(10, 0.0);
+  for (std::int64_t label : labels_of(CorruptedLabels(std::make_shared<Counting>(10'000), 1.0, 3)))
+    ++counts[static_cast<std::size_t>(label)];
+  double chi_squared = 0.0;
+  for (double c : counts) chi_squared += (c - 1000.0) * (c - 1000.0) / 1000.0;
+  CHECK(chi_squared < 38.0);  // 9 degrees of freedom: beyond it one time in 60,000
+}
+
 TEST_CASE("examples corrupted at a smaller fraction are so at a larger one", "[data]") {
   const auto base = std::make_shared<Counting>(1000);
   const CorruptedLabels few(base, 0.2, 3), many(base, 0.7, 3);
@@ -62,6 +81,7 @@ TEST_CASE("examples corrupted at a smaller fraction are so at a larger one", "[d
   }
   CHECK_THROWS_AS(CorruptedLabels(base, 1.5, 0), ValueError);
   CHECK_THROWS_AS(CorruptedLabels(base, -0.1, 0), ValueError);
+  CHECK_THROWS_AS(CorruptedLabels(base, std::nan(""), 0), ValueError);
 }
 
 TEST_CASE("subsets and normalization", "[data]") {

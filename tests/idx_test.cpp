@@ -66,12 +66,33 @@ TEST_CASE("IDX: malformed files are refused by name", "[idx]") {
   refuses(header({0xFFFFFFFF, 0xFFFFFFFF}), "absurd");
   refuses(header({0x7FFFFFFF}) + "abc", "truncated");  // and without asking for 2 GiB
 
-  write_gzip(folder.path / "cut", header({100, 100}) + std::string(10'000, 'x'));
-  std::filesystem::resize_file(folder.path / "cut",
-                               std::filesystem::file_size(folder.path / "cut") - 12);
-  CHECK_THROWS_AS(read_idx(folder.path / "cut"), FormatError);
+  const auto packed = folder.path / "packed";
+  const auto damaged = [&](auto damage) {
+    write_gzip(packed, header({100, 100}) + std::string(10'000, 'x'));
+    REQUIRE(read_idx(packed).values.size() == 10'000);
+    damage();
+    CHECK_THROWS_AS(read_idx(packed), FormatError);
+  };
+  for (std::uintmax_t missing : {3, 12}) {  // of the checksum only, and of the content
+    CAPTURE(missing);
+    damaged([&] {
+      std::filesystem::resize_file(packed, std::filesystem::file_size(packed) - missing);
+    });
+  }
+  damaged([&] {  // another checksum
+    std::fstream file_stream(packed, std::ios::binary | std::ios::in | std::ios::out);
+    file_stream.seekp(-8, std::ios::end).write("\x12\x34\x56\x78", 4);
+  });
+}
+
+TEST_CASE("IDX: files that cannot be read", "[idx]") {
+  const TemporaryFolder folder;
   CHECK_THROWS_AS(read_idx(folder.path / "absent"), IoError);
   CHECK_THROWS_AS(read_idx(folder.path), IoError);
+  CHECK_THROWS_AS(read_idx(folder.path / std::string(300, 'x')), IoError);  // too long a name
+  if (std::filesystem::exists("/proc/self/mem")) {  // opens, but nothing is at address 0
+    CHECK_THROWS_AS(read_idx("/proc/self/mem"), IoError);
+  }
 }
 
 TEST_CASE("MNIST: the four files must fit together", "[idx]") {

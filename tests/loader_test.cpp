@@ -2,10 +2,14 @@
 #include "data/loader.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <set>
+#include <thread>
 
 #include "engine/error.h"
 #include "tests/catch.h"
+#include "tests/lazy_device.h"
 
 namespace cograd::testing {
 namespace {
@@ -20,9 +24,14 @@ class Numbered final : public Dataset {
   std::string name() const override { return "numbered"; }
   Example get(std::int64_t i) const override {
     require<IoError>(i != broken_, "[numbered] example {} is broken", i);
+    ++reads;
+    std::this_thread::sleep_for(delay);
     return {{static_cast<float>(i), static_cast<float>(-i)}, i % 7};
   }
   std::int64_t label(std::int64_t i) const override { return i % 7; }
+
+  mutable std::atomic<std::int64_t> reads = 0;
+  std::chrono::microseconds delay{0};
 
  private:
   std::int64_t n_, broken_;
@@ -70,7 +79,7 @@ TEST_CASE("the order depends on seed and epoch, not on the workers", "[loader]")
   CHECK(epoch_of(other, 2) != expected);
 }
 
-TEST_CASE("every example comes once per epoch; drop_last leaves out the rest", "[loader]") {
+TEST_CASE("every example comes once per epoch, drop_last leaves out the rest", "[loader]") {
   const auto set = std::make_shared<Numbered>(103);
   for (bool drop_last : {false, true}) {
     Loader loader(set, {.batch_size = 10, .drop_last = drop_last, .workers = 2},
@@ -116,6 +125,74 @@ TEST_CASE("a loader may go, or begin anew, at any moment", "[loader]") {
   }
 }
 
+TEST_CASE("what was decoded for an epoch left early is forgotten", "[loader]") {
+  const auto set = std::make_shared<Numbered>(40);
+  Loader reference(set, {.batch_size = 10, .workers = 0}, reference_backend());
+  const auto expected = epoch_of(reference, 1);
+  set->delay = std::chrono::microseconds(200);
+  Loader loader(set, {.batch_size = 10, .workers = 3}, reference_backend());
+  for (int wait = 0; wait < 4; ++wait) {  // milliseconds: the workers are in, or past, a batch
+    loader.start_epoch(0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(wait));
+    CAPTURE(wait);
+    CHECK(epoch_of(loader, 1) == expected);
+  }
+}
+
+TEST_CASE("workers stay within the prefetch", "[loader]") {
+  const auto set = std::make_shared<Numbered>(1000);
+  Loader loader(set, {.batch_size = 5, .workers = 3, .prefetch = 2}, reference_backend());
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  CHECK(set->reads == 0);  // no epoch has begun
+  loader.start_epoch(0);
+  for (int taken = 1; taken <= 20; ++taken) {
+    REQUIRE(loader.next().has_value());
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    CAPTURE(taken);
+    CHECK(set->reads <= 5 * (taken + 2));
+  }
+}
+
+TEST_CASE("a device gets the same batches as the host, and its memory back", "[loader]") {
+  const auto set = std::make_shared<Numbered>(103);
+  const LoaderOptions options{.batch_size = 10, .seed = 5, .workers = 0, .prefetch = 3};
+  Loader reference(set, options, reference_backend());
+  const auto expected = epoch_of(reference, 1);
+  LazyDevice device;
+  for (int workers : {0, 1, 3}) {
+    CAPTURE(workers);
+    {
+      LoaderOptions with_workers = options;
+      with_workers.workers = workers;
+      Loader loader(set, with_workers, device);
+      CHECK(epoch_of(loader, 1) == expected);
+      // Leaving an epoch whose next batch may be on its way.
+      loader.start_epoch(2);
+      for (int i = 0; i < 3; ++i) CHECK(loader.next().has_value());
+      CHECK(epoch_of(loader, 1, 6) ==
+            std::vector<std::vector<std::int64_t>>(expected.begin() + 6, expected.end()));
+      loader.start_epoch(3);
+      CHECK(loader.next().has_value());
+    }
+    CHECK(device.errors() == 0);
+    CHECK(device.bytes_in_use() == 0);
+    CHECK(device.copies_under_way() == 0);
+  }
+}
+
+TEST_CASE("the next batch travels while this one is used", "[loader]") {
+  const auto set = std::make_shared<Numbered>(100);
+  LazyDevice device;
+  Loader loader(set, {.batch_size = 10, .workers = 1, .prefetch = 3}, device);
+  loader.start_epoch(0);
+  REQUIRE(loader.next().has_value());
+  while (set->reads < 30) std::this_thread::yield();  // so the second batch is decoded
+  REQUIRE(loader.next().has_value());
+  while (set->reads < 50) std::this_thread::yield();
+  REQUIRE(loader.next().has_value());
+  CHECK(device.copies_under_way() == 2);  // images and labels of the fourth
+}
+
 TEST_CASE("the loader refuses senseless options", "[loader]") {
   const auto set = std::make_shared<Numbered>(10);
   const auto make = [&](LoaderOptions options) {
@@ -124,6 +201,7 @@ TEST_CASE("the loader refuses senseless options", "[loader]") {
   CHECK_THROWS_AS(make({.batch_size = 0}), ValueError);
   CHECK_THROWS_AS(make({.batch_size = 11, .drop_last = true}), ValueError);
   CHECK_THROWS_AS(make({.workers = -1}), ValueError);
+  CHECK_THROWS_AS(make({.workers = 257}), ValueError);
   CHECK_THROWS_AS(make({.prefetch = 0}), ValueError);
   CHECK_THROWS_AS(Loader(std::make_shared<Numbered>(0), {}, reference_backend()), ValueError);
   Loader loader(set, {}, reference_backend());

@@ -46,6 +46,15 @@ TEST_CASE("moments of uniform and normal draws", "[random]") {
   CHECK(high < 1.0);
   CHECK(sum / n == Approx(0.5).margin(5 * 0.2887 / std::sqrt(n)));
   CHECK(squares / n == Approx(1.0 / 3).margin(5 * 0.2981 / std::sqrt(n)));
+  for (int i = 0; i < n; ++i) {
+    const double u = random.uniform(-3.0, 5.0);
+    low = std::min(low, u);
+    high = std::max(high, u);
+  }
+  CHECK(low >= -3.0);
+  CHECK(high < 5.0);
+  CHECK(low == Approx(-3.0).margin(1e-3));  // the nearest of n draws is 1/n of the range away
+  CHECK(high == Approx(5.0).margin(1e-3));
   sum = squares = 0;
   double fourth = 0;
   for (int i = 0; i < n; ++i) {
@@ -61,6 +70,12 @@ TEST_CASE("moments of uniform and normal draws", "[random]") {
 
 TEST_CASE("below() is unbiased and shuffle permutes", "[random]") {
   Random random(10);
+  // Without rejection, half of the numbers below 3 * 2^30 would be multiples of 3.
+  constexpr int draws = 30'000;
+  int multiples = 0;
+  for (int i = 0; i < draws; ++i) multiples += random.below(std::uint64_t{3} << 30) % 3 == 0;
+  CHECK(multiples == Approx(draws / 3.0).margin(5 * std::sqrt(draws * 2.0 / 9.0)));
+  CHECK(random.below(1) == 0);
   std::vector<int> counts(7, 0);
   constexpr int n = 70'000;
   for (int i = 0; i < n; ++i) ++counts[random.below(7)];

@@ -1,0 +1,56 @@
+#include "data/batch.h"
+
+#include <utility>
+
+namespace cograd {
+
+HostBatch::HostBatch(const Shape& images, std::vector<std::int64_t> indices, Backend& backend)
+    : backend_(&backend), shape_(images), indices_(std::move(indices)), staging_(nullptr, {}) {
+  if (backend.device().type == DeviceType::cpu) {
+    images_ = Tensor::empty(shape_, Dtype::f32, backend);
+    labels_ = Tensor::empty({shape_[0]}, Dtype::i64, backend);
+  } else {
+    const std::size_t bytes = indices_.size() * sizeof(std::int64_t) +
+                              static_cast<std::size_t>(shape_.numel()) * sizeof(float);
+    Allocator& staging = backend.staging_allocator();
+    staging_ = {staging.allocate(bytes), Free{&staging}};
+  }
+}
+
+HostBatch::~HostBatch() {
+  if (!arrived_) return;
+  try {
+    arrived_->wait();
+  } catch (...) {  // the device has failed: whoever uses it next will be told
+  }
+}
+
+std::int64_t* HostBatch::labels() {
+  return staging_ ? static_cast<std::int64_t*>(staging_.get()) : labels_.data<std::int64_t>();
+}
+
+float* HostBatch::pixels() {
+  return staging_ ? reinterpret_cast<float*>(labels() + indices_.size()) : images_.data<float>();
+}
+
+void HostBatch::send() {
+  if (!staging_ || arrived_) return;
+  images_ = Tensor::empty(shape_, Dtype::f32, *backend_);
+  labels_ = Tensor::empty({shape_[0]}, Dtype::i64, *backend_);
+  // The allocator may have given us memory that kernels under way still read.
+  backend_->wait(Stream::transfer, *backend_->record(Stream::compute));
+  const auto copy = [this](Tensor& to, const void* from) {
+    backend_->copy_bytes(to.raw(), from, to.bytes(), CopyDirection::from_host, Stream::transfer);
+  };
+  copy(images_, pixels());
+  copy(labels_, labels());
+  arrived_ = backend_->record(Stream::transfer);
+}
+
+Batch HostBatch::receive() {
+  send();
+  if (arrived_) backend_->wait(Stream::compute, *arrived_);
+  return {std::move(images_), std::move(labels_), std::move(indices_)};
+}
+
+}  // namespace cograd
