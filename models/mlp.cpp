@@ -6,12 +6,12 @@
 
 namespace cograd {
 
-Mlp::Mlp(const std::vector<std::int64_t>& sizes, Random& random) {
+Mlp::Mlp(const std::vector<std::int64_t>& sizes, Random& random, double gain) {
   require<ValueError>(sizes.size() >= 2, "[mlp] expected at least input and output size");
   for (std::size_t i = 0; i + 1 < sizes.size(); ++i) {
     auto layer = register_module("fc" + std::to_string(i + 1),
                                  std::make_shared<Linear>(sizes[i], sizes[i + 1], random));
-    const double deviation = 2.0 / std::sqrt(static_cast<double>(sizes[i] + sizes[i + 1]));
+    const double deviation = gain * std::sqrt(2.0 / static_cast<double>(sizes[i] + sizes[i + 1]));
     layer->weight().value = init::normal({sizes[i + 1], sizes[i]}, deviation, random);
     layer->bias()->value = init::constant({sizes[i + 1]}, 0.0);
     layers_.push_back(std::move(layer));

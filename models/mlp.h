@@ -12,9 +12,8 @@ namespace cograd {
 class Mlp final : public Module {
  public:
   /// `sizes` are the features: {784, 256, 256, 256, 10}. Weights are normal with standard
-  /// deviation 2 / sqrt(fan_in + fan_out), biases zero, as in Chatterjee, "Coherent Gradients",
-  /// ICLR 2020.
-  Mlp(const std::vector<std::int64_t>& sizes, Random& random);
+  /// deviation gain * sqrt(2 / (fan_in + fan_out)), biases zero (Glorot and Bengio, AISTATS 2010).
+  Mlp(const std::vector<std::int64_t>& sizes, Random& random, double gain = 1.0);
   Variable forward(Variable x) override;
 
  private:
