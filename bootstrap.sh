@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(
   build-essential cmake ninja-build ccache
   libdnnl-dev libeigen3-dev libfmt-dev
-  libopencv-core-dev libopencv-imgproc-dev libjpeg-dev zlib1g-dev
+  libopencv-core-dev libopencv-imgproc-dev libjpeg-dev libpng-dev zlib1g-dev
   libcli11-dev nlohmann-json3-dev catch2 libbenchmark-dev
   gnuplot-nox           # draws the figures of the reports
   curl ca-certificates  # for data/fetch.sh

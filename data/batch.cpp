@@ -5,7 +5,11 @@
 namespace cograd {
 
 HostBatch::HostBatch(const Shape& images, std::vector<std::int64_t> indices, Backend& backend)
-    : backend_(&backend), shape_(images), indices_(std::move(indices)), staging_(nullptr, {}) {
+    : backend_(&backend),
+      shape_(images),
+      capacity_(images[0]),
+      indices_(std::move(indices)),
+      staging_(nullptr, {}) {
   if (backend.device().type == DeviceType::cpu) {
     images_ = Tensor::empty(shape_, Dtype::f32, backend);
     labels_ = Tensor::empty({shape_[0]}, Dtype::i64, backend);
@@ -30,7 +34,16 @@ std::int64_t* HostBatch::labels() {
 }
 
 float* HostBatch::pixels() {
-  return staging_ ? reinterpret_cast<float*>(labels() + indices_.size()) : images_.data<float>();
+  return staging_ ? reinterpret_cast<float*>(labels() + capacity_) : images_.data<float>();
+}
+
+void HostBatch::keep(std::vector<std::int64_t> indices) {
+  indices_ = std::move(indices);
+  const auto rows = std::ssize(indices_);
+  shape_ = shape_.inner().prepended(rows);
+  if (staging_) return;
+  images_ = images_.rows(0, rows);
+  labels_ = labels_.rows(0, rows);
 }
 
 void HostBatch::send() {

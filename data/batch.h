@@ -30,6 +30,8 @@ class HostBatch {
   const std::vector<std::int64_t>& indices() const { return indices_; }
   float* pixels();         ///< row-major [B, C, H, W]
   std::int64_t* labels();  ///< [B]
+  /// Shrinks the batch to its first rows, which hold these examples: some could not be read.
+  void keep(std::vector<std::int64_t> indices);
 
   /// Starts the copy to the device, if there is one to make; the host does not wait for it.
   void send();
@@ -45,6 +47,7 @@ class HostBatch {
 
   Backend* backend_;
   Shape shape_;
+  std::int64_t capacity_;  // rows that there is memory for
   std::vector<std::int64_t> indices_;
   Tensor images_, labels_;
   std::unique_ptr<void, Free> staging_;  // labels, then pixels; null on a CPU

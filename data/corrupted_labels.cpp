@@ -39,12 +39,6 @@ std::string CorruptedLabels::name() const {
   return fmt::format("{} with {} % random labels", base_->name(), 100.0 * fraction_);
 }
 
-Example CorruptedLabels::get(std::int64_t index) const {
-  Example example = base_->get(index);
-  example.label = labels_[static_cast<std::size_t>(index)];
-  return example;
-}
-
 std::int64_t CorruptedLabels::label(std::int64_t index) const {
   require<ValueError>(index >= 0 && index < size(), "[{}] there is no example {} of {}", name(),
                       index, size());

@@ -19,7 +19,10 @@ class CorruptedLabels final : public Dataset {
   std::int64_t classes() const override { return base_->classes(); }
   Shape image_shape() const override { return base_->image_shape(); }
   std::string name() const override;
-  Example get(std::int64_t index) const override;
+  std::vector<std::string> class_names() const override { return base_->class_names(); }
+  void read(std::int64_t index, std::int64_t epoch, float* pixels) const override {
+    base_->read(index, epoch, pixels);
+  }
   std::int64_t label(std::int64_t index) const override;
 
   std::int64_t true_label(std::int64_t index) const { return base_->label(index); }

@@ -10,29 +10,42 @@
 
 namespace cograd {
 
-/// One labelled image. Pixels are row-major [C, H, W], already scaled as the
-/// set's transforms say.
+enum class Split : std::uint8_t { train, test };
+
+/// One labelled image. Pixels are row-major [C, H, W], scaled as the set's transforms say.
 struct Example {
   std::vector<float> pixels;
   std::int64_t label = 0;
 };
 
-/// get() may be called from several threads at once.
+/// All members may be called from several threads at once, and throw ValueError for an index
+/// outside [0, size()).
 class Dataset {
-public:
+ public:
   virtual ~Dataset() = default;
   virtual std::int64_t size() const = 0;
   virtual std::int64_t classes() const = 0;
   /// [C, H, W] of every image.
   virtual Shape image_shape() const = 0;
-  /// Throws ValueError unless 0 <= index < size().
-  virtual Example get(std::int64_t index) const = 0;
-  /// The label alone, without decoding the image.
-  virtual std::int64_t label(std::int64_t index) const = 0;
   /// "mnist train".
   virtual std::string name() const = 0;
+  /// What the classes are called, in order; empty where they have numbers only.
+  virtual std::vector<std::string> class_names() const { return {}; }
+  /// Known without decoding the image.
+  virtual std::int64_t label(std::int64_t index) const = 0;
+  /// Writes the pixels of example `index` to `pixels`, room for image_shape().numel() of them.
+  /// Random augmentation is a function of (seed of the set, epoch, index); without it the epoch
+  /// plays no part. Throws ImageError for a broken image file.
+  virtual void read(std::int64_t index, std::int64_t epoch, float* pixels) const = 0;
+
+  Example get(std::int64_t index, std::int64_t epoch = 0) const {
+    Example example{std::vector<float>(static_cast<std::size_t>(image_shape().numel())),
+                    label(index)};
+    read(index, epoch, example.pixels.data());
+    return example;
+  }
 };
 
 using DatasetPtr = std::shared_ptr<const Dataset>;
 
-} // namespace cograd
+}  // namespace cograd

@@ -6,6 +6,7 @@
 #include <opencv2/imgproc.hpp>
 #include <utility>
 
+#include "data/byte_images.h"
 #include "engine/error.h"
 #include "engine/random.h"
 
@@ -27,8 +28,7 @@ cv::Mat draw(std::int64_t digit, int size, Random& random) {
                              cv::FONT_HERSHEY_SCRIPT_COMPLEX};
   int font = fonts[random.below(fonts.size())];
   if (random.below(3) == 0) font |= cv::FONT_ITALIC;
-  const int thickness =
-      std::max(1, static_cast<int>(side * random.uniform(0.05, 0.10)));
+  const int thickness = std::max(1, static_cast<int>(side * random.uniform(0.05, 0.10)));
   const std::string text = std::to_string(digit);
   int baseline = 0;
   const cv::Size unit = cv::getTextSize(text, font, 1.0, 1, &baseline);
@@ -72,51 +72,6 @@ cv::Mat draw(std::int64_t digit, int size, Random& random) {
   return bytes;
 }
 
-class Glyphs final : public Dataset {
- public:
-  explicit Glyphs(const GlyphOptions& options) : options_(options) {
-    const std::int64_t n = options.size, pixels = options.image_size * options.image_size;
-    images_.resize(static_cast<std::size_t>(n * pixels));
-#pragma omp parallel for schedule(static)
-    for (std::int64_t i = 0; i < n; ++i) {
-      // Splits take turns in the streams of one seed, so neither repeats the other.
-      const auto stream = static_cast<std::uint64_t>(2 * i) + (options.split == Split::test);
-      Random random(options.seed, stream);
-      const cv::Mat image = draw(label_of(i), static_cast<int>(options.image_size), random);
-      std::copy_n(image.ptr<std::uint8_t>(), pixels, images_.data() + i * pixels);
-    }
-  }
-
-  std::int64_t size() const override { return options_.size; }
-  std::int64_t classes() const override { return kClasses; }
-  Shape image_shape() const override { return {1, options_.image_size, options_.image_size}; }
-  std::string name() const override {
-    return options_.split == Split::train ? "glyphs train" : "glyphs test";
-  }
-
-  Example get(std::int64_t index) const override {
-    Example example{{}, label(index)};
-    const std::int64_t pixels = image_shape().numel();
-    const std::uint8_t* from = images_.data() + index * pixels;
-    example.pixels.resize(static_cast<std::size_t>(pixels));
-    std::transform(from, from + pixels, example.pixels.begin(),
-                   [](std::uint8_t v) { return static_cast<float>(v) / 255.0f; });
-    return example;
-  }
-
-  std::int64_t label(std::int64_t index) const override {
-    require<ValueError>(index >= 0 && index < size(), "[glyphs] there is no example {} of {}",
-                        index, size());
-    return label_of(index);
-  }
-
- private:
-  static std::int64_t label_of(std::int64_t index) { return index % kClasses; }
-
-  GlyphOptions options_;
-  std::vector<std::uint8_t> images_;  // [N, S, S]
-};
-
 }  // namespace
 
 DatasetPtr draw_glyphs(const GlyphOptions& options) {
@@ -124,7 +79,24 @@ DatasetPtr draw_glyphs(const GlyphOptions& options) {
                       options.size);
   require<ValueError>(options.image_size >= 8 && options.image_size <= 512,
                       "[glyphs] images must be 8 to 512 pixels wide, not {}", options.image_size);
-  return std::make_shared<Glyphs>(options);
+  const std::int64_t n = options.size, pixels = options.image_size * options.image_size;
+  ByteImages::Content content{
+      .name = options.split == Split::train ? "glyphs train" : "glyphs test",
+      .image_shape = {1, options.image_size, options.image_size},
+      .pixels = std::vector<std::uint8_t>(static_cast<std::size_t>(n * pixels)),
+      .labels = std::vector<std::uint8_t>(static_cast<std::size_t>(n)),
+      .classes = kClasses};
+#pragma omp parallel for schedule(static)
+  for (std::int64_t i = 0; i < n; ++i) {
+    // Splits take turns in the streams of one seed, so neither repeats the other.
+    const auto stream = static_cast<std::uint64_t>(2 * i) + (options.split == Split::test);
+    Random random(options.seed, stream);
+    const std::int64_t label = i % kClasses;
+    const cv::Mat image = draw(label, static_cast<int>(options.image_size), random);
+    std::copy_n(image.ptr<std::uint8_t>(), pixels, content.pixels.data() + i * pixels);
+    content.labels[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(label);
+  }
+  return std::make_shared<ByteImages>(std::move(content));
 }
 
 }  // namespace cograd

@@ -4,7 +4,6 @@
 #include <cstdint>
 
 #include "data/dataset.h"
-#include "data/mnist.h"
 
 namespace cograd {
 
@@ -18,7 +17,8 @@ struct GlyphOptions {
 /// Images [1, S, S] in [0, 1] of the digits 0 to 9, classes in turn. Example i is a function of
 /// (seed, split, i): a stroke font of OpenCV's, under a random affine map, an elastic distortion
 /// (Simard, Steinkraus, Platt, "Best practices for convolutional neural networks", ICDAR 2003) and
-/// noise. Drawn at once, kept as bytes. Throws ValueError unless size >= 1 and 8 <= image_size <= 512.
+/// noise. Drawn at once, kept as bytes. Throws ValueError unless size >= 1 and 8 <= image_size <=
+/// 512.
 DatasetPtr draw_glyphs(const GlyphOptions& options);
 
 }  // namespace cograd

@@ -1,6 +1,7 @@
 #include "data/loader.h"
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <map>
@@ -18,6 +19,12 @@ namespace {
 constexpr std::uint64_t kShuffle = std::uint64_t{1} << 32;
 constexpr int kMaxWorkers = 256;
 
+/// Which examples an epoch goes through.
+struct Epoch {
+  std::int64_t number = 0;
+  std::vector<std::int64_t> order;
+};
+
 /// A decoded batch, or what went wrong.
 struct Decoded {
   std::optional<HostBatch> batch;
@@ -31,19 +38,20 @@ struct Decoded {
 class Loader::Workers {
  public:
   Workers(DatasetPtr dataset, LoaderOptions options, Backend& backend)
-      : dataset_(std::move(dataset)), options_(options), backend_(backend) {
+      : dataset_(std::move(dataset)), options_(std::move(options)), backend_(backend) {
     const std::int64_t n = dataset_->size();
     require<ValueError>(n >= 1, "[loader] {} is empty", dataset_->name());
-    require<ValueError>(options.batch_size >= 1,
-                        "[loader] the batch size must be at least 1, not {}", options.batch_size);
-    require<ValueError>(!options.drop_last || options.batch_size <= n,
+    require<ValueError>(options_.batch_size >= 1,
+                        "[loader] the batch size must be at least 1, not {}", options_.batch_size);
+    require<ValueError>(!options_.drop_last || options_.batch_size <= n,
                         "[loader] a batch of {} is larger than {} with its {} examples",
-                        options.batch_size, dataset_->name(), n);
-    require<ValueError>(options.workers >= 0 && options.workers <= kMaxWorkers,
-                        "[loader] expected 0 to {} workers, not {}", kMaxWorkers, options.workers);
-    require<ValueError>(options.prefetch >= 1,
-                        "[loader] expected to prefetch at least 1 batch, not {}", options.prefetch);
-    for (int i = 0; i < options.workers; ++i) {
+                        options_.batch_size, dataset_->name(), n);
+    require<ValueError>(options_.workers >= 0 && options_.workers <= kMaxWorkers,
+                        "[loader] expected 0 to {} workers, not {}", kMaxWorkers, options_.workers);
+    require<ValueError>(options_.prefetch >= 1,
+                        "[loader] expected to prefetch at least 1 batch, not {}",
+                        options_.prefetch);
+    for (int i = 0; i < options_.workers; ++i) {
       threads_.emplace_back([this](std::stop_token stop) { work(stop); });
     }
   }
@@ -57,20 +65,21 @@ class Loader::Workers {
     return options_.drop_last ? n / b : n / b + (n % b != 0);
   }
 
-  void start_epoch(std::int64_t epoch, std::int64_t first) {
-    require<ValueError>(epoch >= 0 && first >= 0 && first <= batches(),
-                        "[loader] cannot start epoch {} at batch {} of {}", epoch, first,
+  void start_epoch(std::int64_t number, std::int64_t first) {
+    require<ValueError>(number >= 0 && first >= 0 && first <= batches(),
+                        "[loader] cannot start epoch {} at batch {} of {}", number, first,
                         batches());
-    auto order =
-        std::make_shared<std::vector<std::int64_t>>(static_cast<std::size_t>(dataset_->size()));
-    std::iota(order->begin(), order->end(), std::int64_t{0});
+    auto epoch = std::make_shared<Epoch>();
+    epoch->number = number;
+    epoch->order.resize(static_cast<std::size_t>(dataset_->size()));
+    std::iota(epoch->order.begin(), epoch->order.end(), std::int64_t{0});
     if (options_.shuffle) {
-      Random random(options_.seed, kShuffle + static_cast<std::uint64_t>(epoch));
-      shuffle(order->begin(), order->end(), random);
+      Random random(options_.seed, kShuffle + static_cast<std::uint64_t>(number));
+      shuffle(epoch->order.begin(), epoch->order.end(), random);
     }
     {
       const std::lock_guard lock(mutex_);
-      order_ = std::move(order);
+      epoch_ = std::move(epoch);
       ++starts_;
       decoded_.clear();
       taken_ = delivered_ = first;
@@ -80,13 +89,15 @@ class Loader::Workers {
 
   std::optional<Batch> next() {
     std::unique_lock lock(mutex_);
-    require<ValueError>(order_ != nullptr, "[loader] call start_epoch() before next()");
+    require<ValueError>(epoch_ != nullptr, "[loader] call start_epoch() before next()");
     if (delivered_ == batches()) return std::nullopt;
+    const auto asked = std::chrono::steady_clock::now();
     if (!threads_.empty()) {
       changed_.wait(lock, [this] { return decoded_.contains(delivered_); });
     }
-    Decoded decoded = threads_.empty() ? decode(*order_, delivered_)
+    Decoded decoded = threads_.empty() ? decode(*epoch_, delivered_)
                                        : std::move(decoded_.extract(delivered_).mapped());
+    stalled_ += std::chrono::steady_clock::now() - asked;
     ++delivered_;
     lock.unlock();
     changed_.notify_all();
@@ -100,43 +111,50 @@ class Loader::Workers {
     return batch;
   }
 
+  double stalled() const { return stalled_.count(); }
+
  private:
   void work(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     for (;;) {
       changed_.wait(lock, stop, [this] {
-        return order_ != nullptr && taken_ < batches() && taken_ - delivered_ < options_.prefetch;
+        return epoch_ != nullptr && taken_ < batches() && taken_ - delivered_ < options_.prefetch;
       });
       if (stop.stop_requested()) return;
       const std::int64_t number = taken_++;
       const std::int64_t start = starts_;
-      const auto order = order_;  // start_epoch() may replace it meanwhile
+      const auto epoch = epoch_;  // start_epoch() may replace it meanwhile
       lock.unlock();
-      Decoded decoded = decode(*order, number);
+      Decoded decoded = decode(*epoch, number);
       lock.lock();
       if (start == starts_) decoded_.emplace(number, std::move(decoded));
       changed_.notify_all();
     }
   }
 
-  Decoded decode(const std::vector<std::int64_t>& order, std::int64_t number) const {
+  Decoded decode(const Epoch& epoch, std::int64_t number) const {
     try {
       const std::int64_t begin = number * options_.batch_size;
       const std::int64_t rows = std::min(options_.batch_size, dataset_->size() - begin);
       const Shape shape = dataset_->image_shape();
-      const auto pixels = static_cast<std::size_t>(shape.numel());
-      const auto first = order.begin() + begin;
+      const auto first = epoch.order.begin() + begin;
       HostBatch batch(shape.prepended(rows), {first, first + rows}, backend_);
-      float* image = batch.pixels();
-      std::int64_t* label = batch.labels();
+      std::vector<std::int64_t> read;
       for (const std::int64_t index : batch.indices()) {
-        const Example example = dataset_->get(index);
-        require<ShapeError>(example.pixels.size() == pixels,
-                            "[loader] example {} of {} has {} values: expected {} of shape {}",
-                            index, dataset_->name(), example.pixels.size(), pixels, shape.str());
-        image = std::copy(example.pixels.begin(), example.pixels.end(), image);
-        *label++ = example.label;
+        const auto row = std::ssize(read);
+        try {
+          dataset_->read(index, epoch.number, batch.pixels() + row * shape.numel());
+        } catch (const ImageError& error) {
+          if (!options_.skip_broken) throw;
+          options_.skip_broken(error.what());
+          continue;
+        }
+        batch.labels()[row] = dataset_->label(index);
+        read.push_back(index);
       }
+      require<ImageError>(!read.empty(), "[loader] none of the {} images of a batch can be read",
+                          rows);
+      if (std::ssize(read) < rows) batch.keep(std::move(read));
       return {std::move(batch), nullptr};
     } catch (...) {
       return {std::nullopt, std::current_exception()};
@@ -146,13 +164,13 @@ class Loader::Workers {
   const DatasetPtr dataset_;
   const LoaderOptions options_;
   Backend& backend_;
-  std::optional<HostBatch>
-      last_;  // handed out last: kept, so that next() need not wait for its copy
+  std::optional<HostBatch> last_;  // handed out: kept, so that next() need not wait for its copy
+  std::chrono::duration<double> stalled_{0};
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable_any changed_;
-  std::shared_ptr<const std::vector<std::int64_t>> order_;  // of the examples in this epoch
-  std::map<std::int64_t, Decoded> decoded_;                 // by number of the batch
+  std::shared_ptr<const Epoch> epoch_;
+  std::map<std::int64_t, Decoded> decoded_;  // by number of the batch
   std::int64_t starts_ = 0;  // start_epoch() calls: what was decoded for an earlier one is dropped
   std::int64_t taken_ = 0;   // next batch to decode
   std::int64_t delivered_ = 0;  // next batch to hand out
@@ -161,7 +179,7 @@ class Loader::Workers {
 };
 
 Loader::Loader(DatasetPtr dataset, LoaderOptions options, Backend& backend)
-    : workers_(std::make_unique<Workers>(std::move(dataset), options, backend)) {}
+    : workers_(std::make_unique<Workers>(std::move(dataset), std::move(options), backend)) {}
 
 Loader::~Loader() = default;
 
@@ -172,5 +190,7 @@ void Loader::start_epoch(std::int64_t epoch, std::int64_t first_batch) {
 std::optional<Batch> Loader::next() { return workers_->next(); }
 
 std::int64_t Loader::batches() const { return workers_->batches(); }
+
+double Loader::stalled() const { return workers_->stalled(); }
 
 }  // namespace cograd

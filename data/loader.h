@@ -1,8 +1,10 @@
 // The loader: batches of a data set, decoded ahead of time by worker threads.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "data/batch.h"
 #include "data/dataset.h"
@@ -16,11 +18,15 @@ struct LoaderOptions {
   std::uint64_t seed = 0;
   int workers = 1;   ///< threads, up to 256; 0: examples are decoded in next()
   int prefetch = 4;  ///< batches that may be ready or under way ahead of next()
+  /// What to do about a broken image: told what is wrong with it, maybe from several threads at
+  /// once, before it is left out of its batch. Without this next() throws the ImageError.
+  std::function<void(const std::string&)> skip_broken{};
 };
 
 /// Hands out the batches of one epoch after another. Which example comes when is a function of
-/// (seed, epoch) alone; the number of workers only changes how fast it comes. On a device the batch
-/// after the one handed out travels there while that one is computed on. One consumer.
+/// (seed, epoch) alone, and so is its augmentation; the number of workers only changes how fast it
+/// comes. On a device the batch after the one handed out travels there while that one is computed
+/// on. One consumer.
 class Loader {
  public:
   /// Throws ValueError for options out of range or an empty data set.
@@ -36,6 +42,8 @@ class Loader {
   std::optional<Batch> next();
   /// Batches of one epoch.
   std::int64_t batches() const;
+  /// Seconds that next() has waited for examples since the loader was made.
+  double stalled() const;
 
  private:
   class Workers;

@@ -1,46 +1,13 @@
 #include "data/mnist.h"
 
-#include <algorithm>
 #include <system_error>
 
+#include "data/byte_images.h"
 #include "data/idx.h"
 #include "engine/error.h"
 
 namespace cograd {
 namespace {
-
-constexpr std::int64_t kClasses = 10;
-
-class Mnist final : public Dataset {
- public:
-  Mnist(std::string name, Idx images, Idx labels)
-      : name_(std::move(name)), images_(std::move(images)), labels_(std::move(labels)) {}
-
-  std::int64_t size() const override { return images_.shape[0]; }
-  std::int64_t classes() const override { return kClasses; }
-  Shape image_shape() const override { return {1, images_.shape[1], images_.shape[2]}; }
-  std::string name() const override { return name_; }
-
-  Example get(std::int64_t index) const override {
-    Example example{{}, label(index)};
-    const std::int64_t pixels = image_shape().numel();
-    const std::uint8_t* from = images_.values.data() + index * pixels;
-    example.pixels.resize(static_cast<std::size_t>(pixels));
-    std::transform(from, from + pixels, example.pixels.begin(),
-                   [](std::uint8_t v) { return static_cast<float>(v) / 255.0f; });
-    return example;
-  }
-
-  std::int64_t label(std::int64_t index) const override {
-    require<ValueError>(index >= 0 && index < size(), "[{}] there is no example {} of {}", name_,
-                        index, size());
-    return labels_.values[static_cast<std::size_t>(index)];
-  }
-
- private:
-  std::string name_;
-  Idx images_, labels_;
-};
 
 /// The file with or without .gz.
 std::filesystem::path find(const std::filesystem::path& folder, const std::string& file,
@@ -72,13 +39,11 @@ DatasetPtr open_mnist(const std::filesystem::path& folder, Split split, const st
   require<FormatError>(images.shape[0] == labels.shape[0],
                        "[{}] {} images in {}, but {} labels in {}", name, images.shape[0],
                        image_path.string(), labels.shape[0], label_path.string());
-  for (std::size_t i = 0; i < labels.values.size(); ++i) {
-    require<FormatError>(labels.values[i] < kClasses,
-                         "[{}] label {} of example {} in {} is above 9", name, labels.values[i], i,
-                         label_path.string());
-  }
-  return std::make_shared<Mnist>(name + (split == Split::train ? " train" : " test"),
-                                 std::move(images), std::move(labels));
+  return std::make_shared<ByteImages>(
+      ByteImages::Content{.name = name + (split == Split::train ? " train" : " test"),
+                          .image_shape = {1, images.shape[1], images.shape[2]},
+                          .pixels = std::move(images.values),
+                          .labels = std::move(labels.values)});
 }
 
 }  // namespace cograd

@@ -16,16 +16,15 @@ Normalized::Normalized(DatasetPtr base, ChannelStatistics statistics)
   }
 }
 
-Example Normalized::get(std::int64_t index) const {
-  Example example = base_->get(index);
-  const std::size_t channels = statistics_.mean.size();
-  const std::size_t pixels = example.pixels.size() / channels;
-  for (std::size_t c = 0; c < channels; ++c) {
-    for (std::size_t i = c * pixels; i < (c + 1) * pixels; ++i) {
-      example.pixels[i] = (example.pixels[i] - statistics_.mean[c]) / statistics_.deviation[c];
+void Normalized::read(std::int64_t index, std::int64_t epoch, float* pixels) const {
+  base_->read(index, epoch, pixels);
+  const Shape shape = image_shape();
+  const std::int64_t plane = shape[1] * shape[2];
+  for (std::size_t c = 0; c < statistics_.mean.size(); ++c) {
+    for (float* end = pixels + plane; pixels < end; ++pixels) {
+      *pixels = (*pixels - statistics_.mean[c]) / statistics_.deviation[c];
     }
   }
-  return example;
 }
 
 }  // namespace cograd

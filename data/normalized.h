@@ -25,7 +25,8 @@ class Normalized final : public Dataset {
   std::int64_t classes() const override { return base_->classes(); }
   Shape image_shape() const override { return base_->image_shape(); }
   std::string name() const override { return base_->name(); }
-  Example get(std::int64_t index) const override;
+  std::vector<std::string> class_names() const override { return base_->class_names(); }
+  void read(std::int64_t index, std::int64_t epoch, float* pixels) const override;
   std::int64_t label(std::int64_t index) const override { return base_->label(index); }
 
  private:

@@ -16,7 +16,10 @@ class Subset final : public Dataset {
   std::int64_t classes() const override { return base_->classes(); }
   Shape image_shape() const override { return base_->image_shape(); }
   std::string name() const override;
-  Example get(std::int64_t index) const override { return base_->get(base_index(index)); }
+  std::vector<std::string> class_names() const override { return base_->class_names(); }
+  void read(std::int64_t index, std::int64_t epoch, float* pixels) const override {
+    base_->read(base_index(index), epoch, pixels);
+  }
   std::int64_t label(std::int64_t index) const override { return base_->label(base_index(index)); }
   /// Where example `index` stands in the base.
   std::int64_t base_index(std::int64_t index) const;

@@ -3,12 +3,7 @@
 
 #include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
-#include <algorithm>
-#include <cctype>
 #include <charconv>
-#include <cstdlib>
-#include <cstring>
 #include <memory>
 
 #include "engine/aggregation/aggregator.h"
@@ -22,18 +17,6 @@ constexpr const char* kAggregatorHelp =
     "Comma-separated list of mean, m3, mom:K, rm3, ra3, trimmed:K,T, winsorized:C, each\n"
     "with @BATCH if it has a batch size of its own (m3@30,rm3@10,mean@30,mean@10). An item\n"
     "that begins with a digit continues the one before it: trimmed:5,1,mean names two";
-
-/// CLI11's own range check prints the largest double as the upper end.
-CLI::Validator at_least(int low) {
-  return {[low](std::string& text) {
-            char* end = nullptr;
-            const double value = std::strtod(text.c_str(), &end);
-            return end != text.c_str() && *end == '\0' && value >= low
-                       ? std::string()
-                       : fmt::format("'{}' is not a number of at least {}", text, low);
-          },
-          "", ""};
-}
 
 /// Declares every flag, bound to `options`, whose values are the defaults.
 void add_flags(CLI::App& app, StudyOptions& options) {
@@ -74,23 +57,6 @@ void add_flags(CLI::App& app, StudyOptions& options) {
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
   app.add_option("--workers", run.workers, "Loader threads; 0: the training thread loads")
       ->check(at_least(0));
-  for (CLI::Option* option : app.get_options()) option->capture_default_str();
-}
-
-/// The argument as a shell would need it.
-std::string shell_quoted(const std::string& argument) {
-  const bool plain = !argument.empty() && std::all_of(argument.begin(), argument.end(), [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || std::strchr("_@%+=:,./-", c);
-  });
-  if (plain) return argument;
-  std::string quoted = "'";
-  for (const char c : argument) {
-    if (c == '\'')
-      quoted += "'\\''";
-    else
-      quoted += c;
-  }
-  return quoted + "'";
 }
 
 std::vector<std::string> split_list(std::string_view list, std::string_view flag) {
@@ -112,15 +78,10 @@ StudyOptions parse_options(int argc, const char* const* argv, std::string_view d
   StudyOptions options = presets("quick", "glyphs");
   for (int pass = 0; pass < 2; ++pass) {
     CLI::App app{std::string(description)};
-    app.get_formatter()->column_width(28);
     add_flags(app, options);
-    try {
-      app.parse(argc, argv);
-    } catch (const CLI::CallForHelp&) {
-      options.help = app.help();
+    if (std::string help = parse_command_line(app, argc, argv); !help.empty()) {
+      options.help = std::move(help);
       return options;
-    } catch (const CLI::ParseError& error) {
-      throw UsageError(error.what());
     }
     if (pass == 0) {
       const bool dataset_given = app.count("--dataset") > 0;
@@ -137,7 +98,7 @@ StudyOptions parse_options(int argc, const char* const* argv, std::string_view d
       }
     }
   }
-  for (int i = 0; i < argc; ++i) options.command += (i ? " " : "") + shell_quoted(argv[i]);
+  options.command = quoted_command(argc, argv);
   return options;
 }
 

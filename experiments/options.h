@@ -7,16 +7,10 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/error.h"
+#include "experiments/command_line.h"
 #include "experiments/run.h"
 
 namespace cograd {
-
-/// The command line cannot be understood.
-class UsageError : public Error {
- public:
-  using Error::Error;
-};
 
 /// An aggregator and the batch size it runs at ("m3@30"); 0: that of --batch-size.
 struct AggregatorChoice {

@@ -131,17 +131,4 @@ std::vector<std::pair<std::string, std::string>> facts_of(const Study& study, do
           {"Version", "cograd " COGRAD_VERSION}};
 }
 
-int report_errors(std::string_view name, const std::function<void()>& body) {
-  try {
-    body();
-    return 0;
-  } catch (const UsageError& error) {
-    fmt::print(stderr, "{}: error: {} (--help lists the options)\n", name, error.what());
-    return 2;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "{}: error: {}\n", name, error.what());
-    return 1;
-  }
-}
-
 }  // namespace cograd

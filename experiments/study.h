@@ -1,11 +1,9 @@
 // A study: runs that are checked together before the first one starts, then trained one by one.
 #pragma once
 
-#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -36,9 +34,5 @@ nlohmann::ordered_json config_of(const Study& study, const RunSettings& run);
 
 /// Command, data, model, settings, machine and time, for the report.
 std::vector<std::pair<std::string, std::string>> facts_of(const Study& study, double seconds);
-
-/// Runs the body of a main(): an Error becomes one line on stderr, "NAME: error: ...", and the exit
-/// status 2 for a command line that cannot be understood, 1 for everything else.
-int report_errors(std::string_view name, const std::function<void()>& body);
 
 }  // namespace cograd

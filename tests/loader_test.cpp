@@ -22,11 +22,12 @@ class Numbered final : public Dataset {
   std::int64_t classes() const override { return 7; }
   Shape image_shape() const override { return {2, 1, 1}; }
   std::string name() const override { return "numbered"; }
-  Example get(std::int64_t i) const override {
-    require<IoError>(i != broken_, "[numbered] example {} is broken", i);
+  void read(std::int64_t i, std::int64_t, float* pixels) const override {
+    require<ImageError>(i != broken_, "[numbered] example {} is broken", i);
     ++reads;
     std::this_thread::sleep_for(delay);
-    return {{static_cast<float>(i), static_cast<float>(-i)}, i % 7};
+    pixels[0] = static_cast<float>(i);
+    pixels[1] = static_cast<float>(-i);
   }
   std::int64_t label(std::int64_t i) const override { return i % 7; }
 

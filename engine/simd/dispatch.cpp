@@ -147,6 +147,11 @@ void sgd_update(float* p, const float* g, float* v, std::int64_t n,
   });
 }
 
+void weighted_rows(const std::uint8_t* x, std::int64_t stride, const float* weights, std::int64_t k,
+                   float* out, std::int64_t n) {
+  kernels().weighted_rows(x, stride, weights, k, out, n);
+}
+
 void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std::int64_t n,
             float* out, GroupNorms* norms) {
   const OrderedSum sum = ordered_sum(reduction, k);

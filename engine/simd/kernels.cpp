@@ -46,6 +46,15 @@ void sgd_momentum(float* p, const float* g, float* v, float learning_rate, float
   }
 }
 
+void weighted_rows(const std::uint8_t* x, std::int64_t stride, const float* weights, std::int64_t k,
+                   float* out, std::int64_t n) {
+  for (std::int64_t row = 0; row < k; ++row, x += stride) {
+    const float w = weights[row], keep = row == 0 ? 0.0f : 1.0f;
+#pragma omp simd
+    for (std::int64_t i = 0; i < n; ++i) out[i] = keep * out[i] + w * static_cast<float>(x[i]);
+  }
+}
+
 // --- reductions, one tile of coordinates at a time -----------------------------------------------
 
 constexpr int kUnrolled = 16;
@@ -246,6 +255,7 @@ const Kernels kKernels{
     .sgd = sgd,
     .sgd_momentum = sgd_momentum<false>,
     .sgd_nesterov = sgd_momentum<true>,
+    .weighted_rows = weighted_rows,
     .reduce = reduce,
 };
 

@@ -38,6 +38,8 @@ struct Kernels {
                        float momentum, std::int64_t n);
   void (*sgd_nesterov)(float* p, const float* g, float* v, float learning_rate, float weight_decay,
                        float momentum, std::int64_t n);
+  void (*weighted_rows)(const std::uint8_t* x, std::int64_t stride, const float* weights,
+                        std::int64_t k, float* out, std::int64_t n);
   /// out[i] from x[k * stride + i]. `scratch` holds k * kTile floats, aligned to a cache line.
   /// `norms` may be null.
   void (*reduce)(const ReductionPlan& plan, const float* x, std::int64_t stride, std::int64_t n,

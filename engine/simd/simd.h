@@ -32,6 +32,10 @@ void decayed_gradient(const float* g, const float* p, double weight_decay, float
 /// As Backend::sgd_update; v is null when momentum is 0.
 void sgd_update(float* p, const float* g, float* v, std::int64_t n,
                 const SgdCoefficients& coefficients);
+/// out [n] = sum over the k rows of bytes x[row * stride], each n long, of weights[row] * row. On
+/// the calling thread.
+void weighted_rows(const std::uint8_t* x, std::int64_t stride, const float* weights, std::int64_t k,
+                   float* out, std::int64_t n);
 /// out [n] = reduction over the k rows of stack [k, n], as Backend::reduce. The norms come from the
 /// same sweep over memory. Throws ValueError for k < 1, 2 trim >= k or a percent outside [0, 50].
 void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std::int64_t n,

@@ -1,0 +1,34 @@
+// Sets small enough to stay in memory, a byte per value.
+#pragma once
+
+#include "data/dataset.h"
+
+namespace cograd {
+
+/// Images as bytes, read as byte / 255.
+class ByteImages final : public Dataset {
+ public:
+  struct Content {
+    std::string name;
+    Shape image_shape;                 ///< [C, H, W]
+    std::vector<std::uint8_t> pixels;  ///< [N, C, H, W]
+    std::vector<std::uint8_t> labels;  ///< [N]
+    std::int64_t classes = 10;
+    std::vector<std::string> class_names{};
+  };
+  /// Throws FormatError for a label that is not a class, ShapeError if the numbers do not fit.
+  explicit ByteImages(Content content);
+
+  std::int64_t size() const override { return std::ssize(content_.labels); }
+  std::int64_t classes() const override { return content_.classes; }
+  Shape image_shape() const override { return content_.image_shape; }
+  std::string name() const override { return content_.name; }
+  std::vector<std::string> class_names() const override { return content_.class_names; }
+  std::int64_t label(std::int64_t index) const override;
+  void read(std::int64_t index, std::int64_t epoch, float* pixels) const override;
+
+ private:
+  Content content_;
+};
+
+}  // namespace cograd

@@ -1,0 +1,22 @@
+// CIFAR-10. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
+#pragma once
+
+#include <filesystem>
+
+#include "data/dataset.h"
+#include "data/normalized.h"
+
+namespace cograd {
+
+inline const ChannelStatistics kCifar10Statistics{{0.4914f, 0.4822f, 0.4465f},
+                                                  {0.2470f, 0.2435f, 0.2616f}};
+
+/// Whether `folder`, or cifar-10-batches-bin in it, holds the binary version.
+bool has_cifar10_binary(const std::filesystem::path& folder);
+
+/// The binary version: data_batch_1.bin to data_batch_5.bin and test_batch.bin, records of a label
+/// byte and 3 x 32 x 32 bytes. Images [3, 32, 32] in [0, 1]. Throws IoError when a file is missing,
+/// FormatError for one that is not whole records or has a label above 9.
+DatasetPtr open_cifar10_binary(const std::filesystem::path& folder, Split split);
+
+}  // namespace cograd

@@ -1,0 +1,153 @@
+#include "data/image_folder.h"
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <system_error>
+
+#include "engine/error.h"
+#include "engine/random.h"
+
+namespace cograd {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Streams of the seed for augmentation begin here: one for each (epoch, index).
+constexpr std::uint64_t kAugmentation = std::uint64_t{1} << 63;
+constexpr int kIndexBits = 32;
+
+/// ROOT/train, or ROOT/val, or ROOT/test where there is no val.
+fs::path folder_of(const fs::path& root, Split split, const std::string& name) {
+  if (split == Split::train) {
+    require<IoError>(fs::is_directory(root / "train"),
+                     "[{}] there is no folder train/ in {}: expected train/CLASS/*.jpg", name,
+                     root.string());
+    return root / "train";
+  }
+  for (const char* folder : {"val", "test"}) {
+    if (fs::is_directory(root / folder)) return root / folder;
+  }
+  throw IoError(fmt::format("[{}] there is no folder val/ or test/ in {}: expected val/CLASS/*.jpg",
+                            name, root.string()));
+}
+
+/// Tiny ImageNet's val: all images in one folder, their classes in a table.
+fs::path annotations_in(const fs::path& folder) {
+  const fs::path table = folder / "val_annotations.txt";
+  return fs::is_regular_file(table) && fs::is_directory(folder / "images") ? table : fs::path();
+}
+
+ImageIndex index_of(const fs::path& root, const fs::path& folder) {
+  return open_image_index(folder, root / (".cograd-index-" + folder.filename().string()));
+}
+
+}  // namespace
+
+ImageFolder::ImageFolder(const fs::path& root, Split split, const std::string& name,
+                         ImageFolderOptions options)
+    : root_(root),
+      folder_(folder_of(root, split, name)),
+      name_(name + (split == Split::train ? " train" : " test")),
+      options_(std::move(options)) {
+  require<ValueError>(
+      options_.transform.crop >= 1 && options_.transform.resize >= options_.transform.crop,
+      "[{}] cannot crop {} from {} pixels", name, options_.transform.crop,
+      options_.transform.resize);
+  std::map<std::string, std::int64_t> labels;
+  for (const ImageIndex::Class& c : index_of(root, folder_of(root, Split::train, name)).classes) {
+    labels.emplace(c.name, std::ssize(classes_));
+    classes_.push_back(c.name);
+  }
+  if (const fs::path table = annotations_in(folder_); !table.empty()) {
+    add_annotated(table);
+  } else {
+    for (const ImageIndex::Class& c : index_of(root, folder_).classes) {
+      const auto label = labels.find(c.name);
+      require<FormatError>(label != labels.end(), "[{}] {} is a class that train/ does not have",
+                           name, (folder_ / c.name).string());
+      for (const ImageIndex::File& f : c.files) {
+        files_.push_back({label->second, c.name + "/" + f.path, f.bytes, f.modified});
+      }
+    }
+  }
+  require<IoError>(!files_.empty(),
+                   "[{}] there are no .jpg, .jpeg or .png files in the folders of {}", name,
+                   folder_.string());
+}
+
+void ImageFolder::add_annotated(const fs::path& annotations) {
+  // "val_0.JPEG n03444034 0 32 44 62": file, class and a box that is of no use here.
+  std::ifstream in(annotations);
+  std::string line;
+  for (std::int64_t number = 1; std::getline(in, line); ++number) {
+    std::istringstream fields(line);
+    std::string file, wnid;
+    require<FormatError>(
+        static_cast<bool>(fields >> file >> wnid) && file.find('/') == std::string::npos,
+        "[{}] {}: line {}: expected a file name and a class", name_, annotations.string(), number);
+    const auto c = std::lower_bound(classes_.begin(), classes_.end(), wnid);
+    require<FormatError>(c != classes_.end() && *c == wnid,
+                         "[{}] {}: line {}: {} is a class that train/ does not have", name_,
+                         annotations.string(), number, wnid);
+    const fs::path path = folder_ / "images" / file;
+    std::error_code error;
+    const auto bytes = fs::file_size(path, error);
+    require<IoError>(!error, "[{}] {} is listed in {}, but cannot be read", name_, path.string(),
+                     annotations.string());
+    files_.push_back({c - classes_.begin(), "images/" + file, static_cast<std::int64_t>(bytes),
+                      modified_at(path)});
+  }
+}
+
+std::vector<std::string> ImageFolder::class_names() const {
+  std::vector<std::string> names = classes_;
+  std::ifstream in(root_ / "words.txt");
+  std::string line;
+  while (std::getline(in, line)) {
+    const std::size_t tab = line.find('\t');
+    if (tab == std::string::npos) continue;
+    const std::string wnid = line.substr(0, tab);
+    const auto c = std::lower_bound(classes_.begin(), classes_.end(), wnid);
+    if (c == classes_.end() || *c != wnid) continue;
+    names[static_cast<std::size_t>(c - classes_.begin())] = line.substr(tab + 1);
+  }
+  return names;
+}
+
+const ImageFolder::File& ImageFolder::file(std::int64_t index) const {
+  require<ValueError>(index >= 0 && index < size(), "[{}] there is no image {} of {}", name_, index,
+                      size());
+  return files_[static_cast<std::size_t>(index)];
+}
+
+fs::path ImageFolder::path(std::int64_t index) const { return folder_ / file(index).path; }
+
+void ImageFolder::read(std::int64_t index, std::int64_t epoch, float* pixels) const {
+  const File& f = file(index);
+  const fs::path where = folder_ / f.path;
+  thread_local std::vector<std::uint8_t> bytes;
+  read_file(where, bytes);
+  require<IoError>(std::ssize(bytes) == f.bytes && modified_at(where) == f.modified,
+                   "[{}] {} has changed since the folder was indexed: remove {}/.cograd-index-*",
+                   name_, where.string(), root_.string());
+  Random random(options_.seed, kAugmentation + (static_cast<std::uint64_t>(epoch) << kIndexBits) +
+                                   static_cast<std::uint64_t>(index));
+  transform_image(bytes, where.string(), options_.transform, random, pixels);
+}
+
+void hard_link_images(const ImageFolder& images, const std::vector<std::int64_t>& indices,
+                      const fs::path& folder) {
+  for (const std::int64_t index : indices) {
+    const fs::path from = images.path(index);
+    const fs::path to = folder / images.class_folder(images.label(index)) / from.filename();
+    std::error_code error;
+    fs::create_directories(to.parent_path(), error);
+    if (!error) fs::create_hard_link(from, to, error);
+    require<IoError>(!error, "[hard links] cannot link {} as {}: {}", from.string(), to.string(),
+                     error.message());
+  }
+}
+
+}  // namespace cograd

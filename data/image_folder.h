@@ -1,0 +1,72 @@
+// Image folders: a folder of image files for each class, as ImageNet is unpacked.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "data/image_index.h"
+#include "data/transform.h"
+
+namespace cograd {
+
+struct ImageFolderOptions {
+  ImageTransform transform;
+  std::uint64_t seed = 0;  ///< of augmentation
+};
+
+/// The images of one split, ROOT/train/CLASS/FILE and ROOT/val/CLASS/FILE (or test/), classes and
+/// files in the order of their names. Tiny ImageNet's original layout is read too:
+/// CLASS/images/FILE, and val/images/FILE with val/val_annotations.txt. Classes are those of the
+/// training split. Which files there are is remembered in ROOT/.cograd-index-SPLIT.
+class ImageFolder final : public Dataset {
+ public:
+  /// Throws IoError when a folder is missing or empty, FormatError when the classes of the splits
+  /// or the annotations do not fit.
+  ImageFolder(const std::filesystem::path& root, Split split, const std::string& name,
+              ImageFolderOptions options);
+
+  std::int64_t size() const override { return std::ssize(files_); }
+  std::int64_t classes() const override { return std::ssize(classes_); }
+  Shape image_shape() const override {
+    return {3, options_.transform.crop, options_.transform.crop};
+  }
+  std::string name() const override { return name_; }
+  /// From ROOT/words.txt ("n01443537 goldfish, Carassius auratus") where there is one, else the
+  /// names of the folders.
+  std::vector<std::string> class_names() const override;
+  std::int64_t label(std::int64_t index) const override { return file(index).label; }
+  /// Throws ImageError for a broken file, IoError for one that cannot be read or whose size or date
+  /// is not what the index says.
+  void read(std::int64_t index, std::int64_t epoch, float* pixels) const override;
+
+  /// Of the image file.
+  std::filesystem::path path(std::int64_t index) const;
+  const std::string& class_folder(std::int64_t label) const {
+    return classes_[static_cast<std::size_t>(label)];
+  }
+
+ private:
+  struct File {
+    std::int64_t label;
+    std::string path;  // below folder_
+    std::int64_t bytes, modified;
+  };
+  const File& file(std::int64_t index) const;
+  void add_annotated(const std::filesystem::path& annotations);
+
+  std::filesystem::path root_, folder_;
+  std::string name_;
+  ImageFolderOptions options_;
+  std::vector<std::string> classes_;
+  std::vector<File> files_;
+};
+
+/// ROOT/FOLDER/CLASS/FILE for each of `indices`, as hard links to the files of `images`: an image
+/// folder that takes no room. Throws IoError when a link cannot be made.
+void hard_link_images(const ImageFolder& images, const std::vector<std::int64_t>& indices,
+                      const std::filesystem::path& folder);
+
+}  // namespace cograd
