@@ -8,8 +8,9 @@ packages=(
   libdnnl-dev libeigen3-dev libfmt-dev
   libopencv-core-dev libopencv-imgproc-dev libjpeg-dev libpng-dev zlib1g-dev
   libcli11-dev nlohmann-json3-dev catch2 libbenchmark-dev
-  gnuplot-nox           # draws the figures of the reports
-  curl ca-certificates  # for data/fetch.sh
+  clang libclang-rt-dev  # for tests/fuzz
+  gnuplot-nox            # draws the figures of the reports
+  curl ca-certificates   # for data/fetch.sh
 )
 
 die() { echo "bootstrap: $*" >&2; exit 1; }

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "engine/backend.h"
 
@@ -19,7 +20,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "safetensors data is little-endian and copied as it is");
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json;
 
 constexpr std::array<std::pair<std::string_view, Dtype>, 6> kDtypes{{{"F64", Dtype::f64},
                                                                      {"F32", Dtype::f32},
@@ -28,6 +29,7 @@ constexpr std::array<std::pair<std::string_view, Dtype>, 6> kDtypes{{{"F64", Dty
                                                                      {"I32", Dtype::i32},
                                                                      {"U8", Dtype::u8}}};
 constexpr std::uint64_t kMaxHeader = 100'000'000;  // the format's own limit
+constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 62;
 
 /// Throws FormatError about the file unless `ok`.
 template <class... Args>
@@ -68,8 +70,8 @@ Entry parse_entry(const std::filesystem::path& path, const std::string& name, co
            "tensor '{}' has a shape that is not up to {} non-negative integers", name,
            Shape::kMaxRank);
     const auto e = extent.get<std::uint64_t>();
-    expect(e == 0 || bytes <= (std::uint64_t{1} << 62) / e, path, "tensor '{}' is absurdly large",
-           name);
+    expect(e <= kMaxBytes / std::max<std::uint64_t>(bytes, 1), path,
+           "tensor '{}' is absurdly large", name);
     bytes *= e;
     extents.push_back(static_cast<std::int64_t>(e));
   }
@@ -85,19 +87,48 @@ Entry parse_entry(const std::filesystem::path& path, const std::string& name, co
   return entry;
 }
 
-/// Parses the header text; keys that occur twice are an error, which plain parsing would hide.
-Json parse_header(const std::filesystem::path& path, const std::string& text) {
-  std::vector<std::string> keys;
-  const auto unique_keys = [&](int depth, Json::parse_event_t event, Json& value) {
-    if (event == Json::parse_event_t::key && depth == 1) {
-      expect(std::find(keys.begin(), keys.end(), value.get<std::string>()) == keys.end(), path,
-             "tensor '{}' occurs twice", value.get<std::string>());
-      keys.push_back(value.get<std::string>());
-    }
+/// Refuses tensors that occur twice, which parsing into an object would hide. A callback of
+/// Json::parse could do so too, but with one it takes time that grows with the square of the keys.
+class UniqueKeys : public nlohmann::json_sax<Json> {
+ public:
+  explicit UniqueKeys(const std::filesystem::path& path) : path_(path) {}
+
+  bool key(string_t& key) override {
+    expect(depth_ != 1 || keys_.insert(key).second, path_, "tensor '{}' occurs twice", key);
     return true;
-  };
+  }
+  bool start_object(std::size_t) override {
+    ++depth_;
+    return true;
+  }
+  bool end_object() override {
+    --depth_;
+    return true;
+  }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool parse_error(std::size_t, const std::string&, const Json::exception&) override {
+    return false;
+  }
+
+ private:
+  const std::filesystem::path& path_;
+  std::set<std::string> keys_;
+  int depth_ = 0;
+};
+
+Json parse_header(const std::filesystem::path& path, const std::string& text) {
   try {
-    Json header = Json::parse(text, unique_keys);
+    UniqueKeys unique_keys(path);
+    Json::sax_parse(text, &unique_keys);
+    Json header = Json::parse(text);
     expect(header.is_object(), path, "the header is not a JSON object");
     return header;
   } catch (const Json::exception&) {
@@ -220,16 +251,16 @@ class AtomicFile {
 }  // namespace
 
 void write_safetensors(const std::filesystem::path& path, const Safetensors& content) {
-  Json header = Json::object();
+  auto header = nlohmann::ordered_json::object();  // in the order of the data
   if (!content.metadata.empty()) header["__metadata__"] = content.metadata;
   std::uint64_t offset = 0;
   for (const auto& [name, tensor] : content.tensors) {
     require<ValueError>(!header.contains(name), "[safetensors] tensor '{}' is given twice", name);
     const std::uint64_t end =
         offset + static_cast<std::uint64_t>(tensor.numel()) * size_of(tensor.dtype());
-    const auto* code = std::find_if(kDtypes.begin(), kDtypes.end(), [&](const auto& pair) {
-      return pair.second == tensor.dtype();
-    });
+    const auto* code =
+        std::find_if(kDtypes.begin(), kDtypes.end(),
+                     [dtype = tensor.dtype()](const auto& pair) { return pair.second == dtype; });
     header[name] = {
         {"dtype", code->first},
         {"shape", std::vector<std::int64_t>(tensor.shape().begin(), tensor.shape().end())},
