@@ -1,13 +1,20 @@
 // The data sets that studies run on.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "experiments/options.h"
 #include "experiments/trainer.h"
 
 namespace cograd {
 
-/// Opens options.dataset from options.data, else from $COGRAD_DATA/DATASET, cut to the first
-/// train_size and test_size examples. Throws IoError naming what is missing.
+/// "glyphs", "mnist", ...
+const std::vector<std::string>& dataset_names();
+
+/// Opens options.dataset from options.data, else from $COGRAD_DATA/DATASET, cut to the classes,
+/// indices and sizes that are asked for. Throws IoError naming what is missing, ValueError for an
+/// option that the set does not have.
 StudyData open_study_data(const StudyOptions& options);
 
 }  // namespace cograd

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "data/loader.h"
@@ -12,11 +14,12 @@ namespace cograd {
 
 /// One example under a model.
 struct Judgement {
-  float loss = 0.0f;      ///< cross-entropy of its label
-  std::int32_t rank = 0;  ///< classes the model finds likelier than its label; 0: correct
+  float loss = 0.0f;  ///< cross-entropy of its label
+  /// Classes the model finds likelier than its label; 0: correct; -1: the image cannot be read.
+  std::int32_t rank = -1;
 };
 
-/// Loss and accuracies over the chosen ones of `judgements`.
+/// Loss and accuracies over the chosen ones of `judgements`, as far as they could be read.
 Evaluation summarize(const std::vector<Judgement>& judgements,
                      const std::vector<std::int64_t>& chosen);
 /// Over all of them.
@@ -26,7 +29,9 @@ Evaluation summarize(const std::vector<Judgement>& judgements);
 /// then stays on the backend.
 class Evaluator {
  public:
-  Evaluator(DatasetPtr data, Backend& backend, int workers);
+  /// `workers` and `skip_broken` are the loader's.
+  Evaluator(DatasetPtr data, Backend& backend, int workers,
+            std::function<void(const std::string&)> skip_broken = {});
   /// In evaluation mode; the model's own mode is restored.
   std::vector<Judgement> operator()(Module& model);
 
@@ -37,6 +42,7 @@ class Evaluator {
   DatasetPtr data_;
   Backend* backend_;
   int workers_;
+  std::function<void(const std::string&)> skip_broken_;
   bool keep_;
   std::vector<Batch> kept_;
 };

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "engine/aggregation/aggregator.h"
+#include "experiments/datasets.h"
 #include "models/registry.h"
 #include "optim/sgd.h"
 
@@ -24,15 +25,32 @@ void add_flags(CLI::App& app, StudyOptions& options) {
   app.add_option("--preset", options.preset, "Defaults for everything below")
       ->check(CLI::IsMember({"quick", "laptop", "paper"}));
   app.add_option("--dataset", options.dataset, "Data set; glyphs is drawn, nothing to download")
-      ->check(CLI::IsMember({"glyphs", "mnist", "fashion-mnist", "imagenet"}));
+      ->check(CLI::IsMember(dataset_names()));
   app.add_option("--data", options.data,
                  "Folder of the data set's files (default: $COGRAD_DATA/DATASET)");
+  app.add_option("--classes", options.classes, "First N classes; 0: all")->check(at_least(0));
+  app.add_option("--image-size", options.image_size,
+                 "Height and width of the images of tiny-imagenet, imagenet and image-folder;\n"
+                 "0: 64 for tiny-imagenet, else 224, or 299 for inception_v3")
+      ->check(at_least(0));
+  app.add_flag("--augment", options.augment,
+               "Random crops and flips of the training images (sets of image files)");
+  app.add_option("--broken-images", options.broken_images,
+                 "What to do about image files that cannot be decoded")
+      ->check(CLI::IsMember({"fail", "skip"}));
+  app.add_option("--train-indices", options.train_indices,
+                 "Index file of the training examples to use ('index', then one a line)");
+  app.add_option("--test-indices", options.test_indices, "The same for the test examples");
   app.add_option("--train-size", options.train_size,
                  "First N training examples; 0: all (of glyphs 10,000)")
       ->check(at_least(0));
   app.add_option("--test-size", options.test_size, "First N test examples; 0: all")
       ->check(at_least(0));
   app.add_option("--model", run.model, fmt::format("Model: {}", fmt::join(model_names(), ", ")));
+  app.add_option("--width", run.width,
+                 "Width of the model: features of an MLP's layers, channels of a network's first\n"
+                 "stage; 0: the usual")
+      ->check(at_least(0));
   app.add_option("--aggregator", options.aggregators, kAggregatorHelp);
   app.add_option("--corrupt-fraction", options.corrupt_fractions,
                  "Comma-separated fractions of training labels to draw at random");
@@ -52,7 +70,10 @@ void add_flags(CLI::App& app, StudyOptions& options) {
   app.add_option("--seed", run.seed, "Seed of weights, order and corruption")->check(at_least(0));
   app.add_option("--output-dir", options.output_dir, "Folder for the runs and report.html");
   app.add_flag("--resume", options.resume,
-               "Keep finished runs of the same settings that are in --output-dir");
+               "Go on with what is in --output-dir: keep finished runs of the same settings, and\n"
+               "continue the one that was broken off from its last checkpoint");
+  app.add_option("--checkpoint-every", run.checkpoint_every, "Seconds between checkpoints")
+      ->check(at_least(0));
   app.add_option("--device", options.device, "Where to compute")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
   app.add_option("--workers", run.workers, "Loader threads; 0: the training thread loads")

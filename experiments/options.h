@@ -23,7 +23,13 @@ struct StudyOptions {
   std::string preset = "quick";
   std::string dataset = "glyphs";
   std::string data;             ///< folder of the data set's files; empty: where they usually are
-  std::int64_t train_size = 0;  ///< the first so many examples; 0: all
+  std::int64_t classes = 0;     ///< the first so many classes; 0: all
+  std::int64_t image_size = 0;  ///< of sets of image files; 0: the set's own
+  bool augment = false;         ///< random crops and flips; sets of image files only
+  std::string train_indices;    ///< index file: the training examples to use; empty: all
+  std::string test_indices;
+  std::string broken_images = "fail";  ///< or "skip"
+  std::int64_t train_size = 0;         ///< the first so many of these examples; 0: all
   std::int64_t test_size = 0;
   std::string aggregators = "mean";     ///< list, see parse_aggregators()
   std::string corrupt_fractions = "0";  ///< list
@@ -33,7 +39,7 @@ struct StudyOptions {
   double momentum_of_mean = 0.0;
   std::string device = "auto";
   std::string output_dir;
-  bool resume = false;  ///< keep the finished runs in output_dir instead of refusing to start
+  bool resume = false;  ///< go on with what is in output_dir instead of refusing to start
   std::string help;     ///< not empty when --help was given: to be printed instead of running
   std::string command;  ///< the command line, quoted for a shell
 };

@@ -24,7 +24,10 @@ int terminal_width(std::FILE* out) {
 std::string rate_and_time(const ProgressState& state) {
   if (state.done <= 0 || state.rate() <= 0.0) return "";
   const double left = static_cast<double>(state.total - state.done) / state.rate();
-  return fmt::format("  {} examples/s  {} left", count_text(state.rate()), duration_text(left));
+  const double waiting = std::floor(100.0 * state.stalled / state.seconds);
+  return fmt::format("  {} examples/s{}  {} left", count_text(state.rate()),
+                     waiting >= 1.0 ? fmt::format("  {:.0f} % waiting for data", waiting) : "",
+                     duration_text(left));
 }
 
 std::string percent(const ProgressState& state) {
@@ -86,6 +89,14 @@ void Progress::advance(std::int64_t done) {
   tenths_shown_ = tenths;
   show();
 }
+
+void Progress::skip(std::int64_t done) {
+  state_.done = std::min(state_.done + done, state_.total);
+  state_.skipped += done;
+  tenths_shown_ = 10 * state_.done / state_.total;
+}
+
+void Progress::stalled(double seconds) { state_.stalled += seconds; }
 
 void Progress::note(const std::string& text) {
   fmt::print(out_, "{}{}\n", drawn_ ? "\r\x1b[K" : "", text);

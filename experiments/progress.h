@@ -13,18 +13,22 @@ struct ProgressState {
   std::string label;  ///< what is being done
   std::int64_t done = 0;
   std::int64_t total = 1;
-  double seconds = 0.0;  ///< since the start
+  std::int64_t skipped = 0;  ///< of `done`: what was done before the start
+  double seconds = 0.0;      ///< since the start
+  double stalled = 0.0;      ///< of these: waiting for data
 
   double fraction() const { return static_cast<double>(done) / static_cast<double>(total); }
-  double rate() const { return seconds > 0.0 ? static_cast<double>(done) / seconds : 0.0; }
+  double rate() const {
+    return seconds > 0.0 ? static_cast<double>(done - skipped) / seconds : 0.0;
+  }
 };
 
 /// "9 s", "3:07", "2:05:11".
 std::string duration_text(double seconds);
 /// "1234", "12.3k", "4.56M": three or four digits.
 std::string count_text(double value);
-/// " 42 % [#####-------] m3 b30  12.3k examples/s  1:23 left", at most `width` columns: narrow
-/// terminals lose first the bar, then the label.
+/// " 42 % [#####-------] m3 b30  12.3k examples/s  5 % waiting for data  1:23 left", at most
+/// `width` columns: narrow terminals lose first the bar, then the label.
 std::string progress_bar(const ProgressState& state, int width);
 /// The same without a bar, for files and pipes.
 std::string progress_line(const ProgressState& state);
@@ -40,6 +44,10 @@ class Progress {
 
   void label(std::string text) { state_.label = std::move(text); }
   void advance(std::int64_t done);
+  /// Work that need not be done again.
+  void skip(std::int64_t done);
+  /// More seconds waited for data.
+  void stalled(double seconds);
   /// Prints a line of its own above the bar.
   void note(const std::string& text);
 

@@ -13,6 +13,7 @@ struct RunSettings {
   std::int64_t batch_size = 32;
   double corrupt_fraction = 0.0;  ///< of the training labels, drawn at random
   std::string model = "mlp";
+  std::int64_t width = 0;  ///< ModelOptions::width
   std::int64_t epochs = 1;
   double learning_rate = 0.1;
   double momentum = 0.0;
@@ -21,6 +22,7 @@ struct RunSettings {
   bool force_momentum = false;        ///< with the rolling aggregators too
   std::uint64_t seed = 1;             ///< of weights, order and corruption
   int workers = 1;                    ///< loader threads; no influence on results
+  double checkpoint_every = 60.0;     ///< seconds between checkpoints; no influence on results
 };
 
 /// "m3 b30": how tables and figures call the run.

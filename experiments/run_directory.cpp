@@ -1,6 +1,7 @@
 // Run directories: made as NAME.partial, renamed when complete.
 #include "experiments/run_directory.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <set>
 #include <system_error>
 
+#include "data/index_file.h"
 #include "engine/error.h"
 
 namespace cograd {
@@ -20,20 +22,13 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 /// Keys of config.json that two runs with the same results may differ in.
-const std::set<std::string> kWithoutInfluence = {"command", "machine", "preset", "workers"};
+const std::set<std::string> kWithoutInfluence = {"command", "machine", "preset", "workers",
+                                                 "checkpoint_every"};
 
-enum Csv { kTrain, kPristine, kCorrupt, kTrainSample, kTest, kCoherence };
-
-void write_evaluation(CsvFile& file, std::int64_t epoch, const Evaluation& e) {
-  if (e.count == 0) return;
-  file.row(fmt::format("{},{},{:.6g},{:.6g},{:.6g}", epoch, e.count, e.loss, e.acc1, e.acc5));
-}
-
-void write_indices(const fs::path& path, const std::vector<std::int64_t>& indices) {
-  CsvFile file(path, "index");
-  for (const std::int64_t index : indices) file.row(fmt::format("{}", index));
-  file.flush();
-}
+constexpr const char* kEvaluationHeader = "epoch,count,loss,acc1,acc5";
+constexpr const char* kTrainHeader = "epoch,step,count,loss";
+constexpr const char* kCoherenceHeader = "epoch,step,parameter,coherence";
+constexpr const char* kSecondsFile = "seconds";
 
 Json read_json(const fs::path& path) {
   std::ifstream in(path);
@@ -64,6 +59,41 @@ void read_evaluations(const fs::path& path, std::vector<EpochRecord>& epochs,
   }
 }
 
+/// Throws IoError unless the run in `folder` has the same config in all that matters.
+void check_config(const fs::path& folder, const Json& config) {
+  const Json other = read_json(folder / "config.json");
+  for (const auto& [key, value] : config.items()) {
+    if (kWithoutInfluence.count(key) > 0) continue;
+    const Json found = other.value(key, Json());
+    require<IoError>(found == value,
+                     "[output] {} holds a run with {} {} instead of {}: remove it or choose "
+                     "another --output-dir",
+                     folder.string(), key, found.dump(), value.dump());
+  }
+}
+
+std::vector<EpochRecord> read_evaluations_in(const fs::path& folder, std::int64_t epochs) {
+  std::vector<EpochRecord> records(static_cast<std::size_t>(epochs + 1));
+  read_evaluations(folder / "pristine.csv", records, &EpochRecord::pristine);
+  read_evaluations(folder / "corrupt.csv", records, &EpochRecord::corrupt);
+  read_evaluations(folder / "train_sample.csv", records, &EpochRecord::train_sample);
+  read_evaluations(folder / "test.csv", records, &EpochRecord::test);
+  for (const EpochRecord& e : records) {
+    require<IoError>(e.test.count > 0, "[output] {} is damaged: remove the folder",
+                     (folder / "test.csv").string());
+  }
+  return records;
+}
+
+/// The event file in a folder: its name tells when it was begun.
+fs::path event_file_in(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().filename().string().starts_with("events.out.tfevents.")) return entry.path();
+  }
+  throw IoError(
+      fmt::format("[output] there is no event file in {}: remove the folder", folder.string()));
+}
+
 }  // namespace
 
 void write_text_file(const fs::path& path, const std::string& text) {
@@ -92,40 +122,35 @@ std::optional<RunRecord> finished_run(const fs::path& parent, const RunSettings&
                                       const Json& config) {
   const fs::path folder = parent / directory_name_of(settings);
   if (!fs::exists(folder)) return std::nullopt;
-  const Json other = read_json(folder / "config.json");
-  for (const auto& [key, value] : config.items()) {
-    if (kWithoutInfluence.count(key) > 0) continue;
-    const Json found = other.value(key, Json());
-    require<IoError>(found == value,
-                     "[output] {} holds a run with {} {} instead of {}: remove it or choose "
-                     "another --output-dir",
-                     folder.string(), key, found.dump(), value.dump());
-  }
+  check_config(folder, config);
   const Json summary = read_json(folder / "summary.json");
   RunRecord record;
   record.settings = settings;
   try {
     record.groups = summary.at("groups");
     record.seconds = summary.at("seconds");
-    record.epochs.resize(static_cast<std::size_t>(settings.epochs + 1));
-    read_evaluations(folder / "pristine.csv", record.epochs, &EpochRecord::pristine);
-    read_evaluations(folder / "corrupt.csv", record.epochs, &EpochRecord::corrupt);
-    read_evaluations(folder / "train_sample.csv", record.epochs, &EpochRecord::train_sample);
-    read_evaluations(folder / "test.csv", record.epochs, &EpochRecord::test);
-    for (const EpochRecord& e : record.epochs) {
-      require<IoError>(e.test.count > 0, "[output] {} is damaged: remove the folder",
-                       (folder / "test.csv").string());
-    }
   } catch (const nlohmann::json::exception&) {
     throw IoError(
         fmt::format("[output] {} is damaged: remove it", (folder / "summary.json").string()));
   }
+  record.epochs = read_evaluations_in(folder, settings.epochs);
   return record;
 }
 
 CsvFile::CsvFile(const fs::path& path, const std::string& header) : path_(path), out_(path) {
   row(header);
   flush();
+}
+
+CsvFile::CsvFile(const fs::path& path, std::uint64_t length) : path_(path) {
+  std::error_code error;
+  const std::uint64_t found = fs::file_size(path, error);
+  require<IoError>(!error && found >= length,
+                   "[output] {} is missing or shorter than at the checkpoint: remove the folder",
+                   path.string());
+  fs::resize_file(path, length, error);
+  if (!error) out_.open(path, std::ios::app);
+  require<IoError>(!error && out_.good(), "[output] cannot write {}", path.string());
 }
 
 void CsvFile::row(const std::string& line) { out_ << line << '\n'; }
@@ -135,46 +160,107 @@ void CsvFile::flush() {
   require<IoError>(out_.good(), "[output] cannot write {}", path_.string());
 }
 
-RunDirectory::RunDirectory(const fs::path& parent, const std::string& name, const Json& config)
+std::uint64_t CsvFile::length() {
+  flush();
+  const int descriptor = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool synced = descriptor >= 0 && fsync(descriptor) == 0;
+  if (descriptor >= 0) close(descriptor);
+  require<IoError>(synced, "[output] cannot sync {}", path_.string());
+  return fs::file_size(path_);
+}
+
+RunDirectory::RunDirectory(const fs::path& parent, const std::string& name, const Json& config,
+                           bool resume)
     : final_(parent / name), partial_(parent / (name + ".partial")) {
+  if (resume && has_checkpoint()) {
+    check_config(partial_, config);
+    return;
+  }
   std::error_code error;
   fs::remove_all(partial_, error);
   if (!error) fs::create_directories(partial_, error);
   require<IoError>(!error, "[output] cannot make {}: {}", partial_.string(), error.message());
   write_text_file(partial_ / "config.json", config.dump(2) + "\n");
-  const std::string evaluation = "epoch,count,loss,acc1,acc5";
-  csv_.emplace_back(path("train.csv"), "epoch,step,count,loss");
-  csv_.emplace_back(path("pristine.csv"), evaluation);
-  csv_.emplace_back(path("corrupt.csv"), evaluation);
-  csv_.emplace_back(path("train_sample.csv"), evaluation);
-  csv_.emplace_back(path("test.csv"), evaluation);
+  csv("train.csv", kTrainHeader);
+  for (const char* file : {"pristine.csv", "corrupt.csv", "train_sample.csv", "test.csv"}) {
+    csv(file, kEvaluationHeader);
+  }
+  events_.emplace(partial_);
+}
+
+bool RunDirectory::has_checkpoint() const {
+  std::error_code unreadable;  // counts as none
+  return fs::exists(checkpoint(), unreadable);
+}
+
+std::map<std::string, std::uint64_t> RunDirectory::lengths() {
+  std::map<std::string, std::uint64_t> lengths;
+  for (auto& [file, csv] : csv_) lengths[file] = csv.length();
+  events_->flush();
+  lengths["events"] = events_->length();
+  return lengths;
+}
+
+void RunDirectory::restore(const std::map<std::string, std::uint64_t>& lengths) {
+  for (const auto& [file, length] : lengths) {
+    if (file == "events") {
+      events_.emplace(EventWriter::resume(event_file_in(partial_), length));
+    } else {
+      csv_.emplace(file, CsvFile(path(file), length));
+    }
+  }
+}
+
+double RunDirectory::seconds_before() const {
+  std::ifstream in(path(kSecondsFile));
+  double seconds = 0.0;
+  in >> seconds;
+  return seconds;
+}
+
+void RunDirectory::note_seconds(double seconds) const {
+  write_text_file(path(kSecondsFile), fmt::format("{:.3f}\n", seconds));
+}
+
+CsvFile& RunDirectory::csv(const std::string& file, const std::string& header) {
+  const auto found = csv_.find(file);
+  return found != csv_.end() ? found->second
+                             : csv_.emplace(file, CsvFile(path(file), header)).first->second;
 }
 
 void RunDirectory::train(std::int64_t epoch, std::int64_t step, std::int64_t count, double loss) {
-  csv_[kTrain].row(fmt::format("{},{},{},{:.6g}", epoch, step, count, loss));
+  csv("train.csv", kTrainHeader).row(fmt::format("{},{},{},{:.6g}", epoch, step, count, loss));
 }
 
 void RunDirectory::coherence(std::int64_t epoch, std::int64_t step, const std::string& parameter,
                              double coherence) {
   // Only runs with more than one group have a coherence, and this file.
-  if (csv_.size() == kCoherence) {
-    csv_.emplace_back(path("coherence.csv"), "epoch,step,parameter,coherence");
-  }
-  csv_[kCoherence].row(fmt::format("{},{},{},{:.6g}", epoch, step, parameter, coherence));
+  csv("coherence.csv", kCoherenceHeader)
+      .row(fmt::format("{},{},{},{:.6g}", epoch, step, parameter, coherence));
 }
 
 void RunDirectory::evaluation(const EpochRecord& record) {
-  write_evaluation(csv_[kPristine], record.epoch, record.pristine);
-  write_evaluation(csv_[kCorrupt], record.epoch, record.corrupt);
-  write_evaluation(csv_[kTrainSample], record.epoch, record.train_sample);
-  write_evaluation(csv_[kTest], record.epoch, record.test);
-  for (CsvFile& file : csv_) file.flush();
+  const auto write = [&](const char* file, const Evaluation& e) {
+    if (e.count == 0) return;
+    csv(file, kEvaluationHeader)
+        .row(fmt::format("{},{},{:.6g},{:.6g},{:.6g}", record.epoch, e.count, e.loss, e.acc1,
+                         e.acc5));
+  };
+  write("pristine.csv", record.pristine);
+  write("corrupt.csv", record.corrupt);
+  write("train_sample.csv", record.train_sample);
+  write("test.csv", record.test);
+  for (auto& [file, csv] : csv_) csv.flush();
+}
+
+std::vector<EpochRecord> RunDirectory::evaluations(std::int64_t epochs) const {
+  return read_evaluations_in(partial_, epochs);
 }
 
 void RunDirectory::learned_examples(const std::vector<std::int64_t>& learned,
                                     const std::vector<std::int64_t>& not_learned) {
-  write_indices(path("learned_examples.csv"), learned);
-  write_indices(path("not_learned_examples.csv"), not_learned);
+  write_index_file(path("learned_examples.csv"), learned);
+  write_index_file(path("not_learned_examples.csv"), not_learned);
 }
 
 void RunDirectory::finish(const RunRecord& record) {
@@ -186,9 +272,12 @@ void RunDirectory::finish(const RunRecord& record) {
                         {"corrupt_acc1", last.corrupt.acc1},
                         {"test_acc1", last.test.acc1}};
   write_text_file(path("summary.json"), summary.dump(2) + "\n");
-  for (CsvFile& file : csv_) file.flush();
+  for (auto& [file, csv] : csv_) csv.flush();
   csv_.clear();
+  events_->flush();
+  events_.reset();
   std::error_code error;
+  for (const char* ending : {"", ".tmp"}) fs::remove(path(kSecondsFile).string() + ending, error);
   fs::rename(partial_, final_, error);
   require<IoError>(!error, "[output] cannot rename {} to {}: {}", partial_.string(),
                    final_.string(), error.message());

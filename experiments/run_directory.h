@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "experiments/run.h"
+#include "experiments/tensorboard.h"
 
 namespace cograd {
 
@@ -26,14 +28,19 @@ std::optional<RunRecord> finished_run(const std::filesystem::path& parent,
                                       const RunSettings& settings,
                                       const nlohmann::ordered_json& config);
 
-/// A CSV file with a fixed header.
+/// A CSV file.
 class CsvFile {
  public:
+  /// Starts it with a header.
   CsvFile(const std::filesystem::path& path, const std::string& header);
+  /// Goes on after its first `length` bytes, and drops the others.
+  CsvFile(const std::filesystem::path& path, std::uint64_t length);
   /// One line, without its end.
   void row(const std::string& line);
   /// Throws IoError if anything could not be written.
   void flush();
+  /// Bytes after flush(), all of them on the disk.
+  std::uint64_t length();
 
  private:
   std::filesystem::path path_;
@@ -41,11 +48,28 @@ class CsvFile {
 };
 
 /// parent/name, being written as parent/name.partial until finish(): a run that was broken off
-/// leaves no directory that looks finished. Leftovers of an earlier such run are replaced.
+/// leaves no directory that looks finished.
 class RunDirectory {
  public:
+  /// With `resume`, what an earlier run of the same config left behind is taken up if there is a
+  /// checkpoint in it: restore() must then follow. Else it is replaced. Throws IoError, also for
+  /// the checkpoint of a run with another config.
   RunDirectory(const std::filesystem::path& parent, const std::string& name,
-               const nlohmann::ordered_json& config);
+               const nlohmann::ordered_json& config, bool resume = false);
+
+  std::filesystem::path checkpoint() const { return path("checkpoint.safetensors"); }
+  bool has_checkpoint() const;
+  /// Lengths of the CSV files, all on the disk, and of the event file under "events": what a
+  /// checkpoint must remember of them.
+  std::map<std::string, std::uint64_t> lengths();
+  /// Shortens the files to what they were at the checkpoint. Throws IoError.
+  void restore(const std::map<std::string, std::uint64_t>& lengths);
+  /// Seconds that the run took before, and how to note them.
+  double seconds_before() const;
+  void note_seconds(double seconds) const;
+
+  /// For TensorBoard.
+  EventWriter& events() { return *events_; }
 
   /// train.csv: mean loss over `count` examples up to this step.
   void train(std::int64_t epoch, std::int64_t step, std::int64_t count, double loss);
@@ -58,14 +82,19 @@ class RunDirectory {
   /// learned_examples.csv and not_learned_examples.csv: indices into the training set.
   void learned_examples(const std::vector<std::int64_t>& learned,
                         const std::vector<std::int64_t>& not_learned);
+  /// The rows of all evaluations, read back.
+  std::vector<EpochRecord> evaluations(std::int64_t epochs) const;
   /// Where to put a further file (the weights).
   std::filesystem::path path(const std::string& file) const { return partial_ / file; }
   /// Writes summary.json, closes the files and gives the directory its name.
   void finish(const RunRecord& record);
 
  private:
+  CsvFile& csv(const std::string& file, const std::string& header);
+
   std::filesystem::path final_, partial_;
-  std::vector<CsvFile> csv_;  // in the order of the enumeration in the .cpp
+  std::map<std::string, CsvFile> csv_;  // by name
+  std::optional<EventWriter> events_;
 };
 
 }  // namespace cograd

@@ -35,6 +35,7 @@ std::string backend_text(const Backend& backend) {
 std::int64_t count_parameters(const Study& study) {
   const auto model = make_model(study.options.run.model, {.image = study.data.train->image_shape(),
                                                           .classes = study.data.train->classes(),
+                                                          .width = study.options.run.width,
                                                           .seed = study.options.run.seed});
   std::int64_t count = 0;
   for (const Parameter* parameter : model->parameters()) count += parameter->value.numel();
@@ -80,7 +81,8 @@ std::vector<RunRecord> run_study(const Study& study) {
     }
     progress.label(fmt::format("{}, {} % noise ({}/{})", label_of(run),
                                percent_text(run.corrupt_fraction), i + 1, study.runs.size()));
-    RunDirectory directory(study.options.output_dir, directory_name_of(run), config_of(study, run));
+    RunDirectory directory(study.options.output_dir, directory_name_of(run), config_of(study, run),
+                           study.options.resume);
     records.push_back(train_run(run, study.data, *study.backend, directory, progress));
     directory.finish(records.back());
   }
@@ -95,7 +97,12 @@ nlohmann::ordered_json config_of(const Study& study, const RunSettings& run) {
           {"train_examples", study.data.train->size()},
           {"test_examples", study.data.test->size()},
           {"classes", study.data.train->classes()},
+          {"image", study.data.train->image_shape().str()},
+          {"augment", study.options.augment},
+          {"train_indices", study.options.train_indices},
+          {"test_indices", study.options.test_indices},
           {"model", run.model},
+          {"width", run.width},
           {"parameters", study.parameters},
           {"epochs", run.epochs},
           {"learning_rate", run.learning_rate},
@@ -106,6 +113,7 @@ nlohmann::ordered_json config_of(const Study& study, const RunSettings& run) {
           {"last_partial_batch", "dropped"},
           {"seed", run.seed},
           {"workers", run.workers},
+          {"checkpoint_every", run.checkpoint_every},
           {"preset", study.options.preset},
           {"command", study.options.command},
           {"backend", study.backend->name()},

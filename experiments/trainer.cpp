@@ -13,7 +13,9 @@
 #include "engine/aggregation/aggregator.h"
 #include "engine/ops/ops.h"
 #include "engine/random.h"
+#include "experiments/checkpoint.h"
 #include "experiments/evaluator.h"
+#include "experiments/model_card.h"
 #include "models/registry.h"
 #include "models/state_dict.h"
 #include "optim/schedule.h"
@@ -68,6 +70,7 @@ class Run {
   Run(const RunSettings& settings, const StudyData& data, Backend& backend, RunDirectory& directory,
       Progress& progress)
       : settings_(settings),
+        data_(data),
         backend_(backend),
         directory_(directory),
         progress_(progress),
@@ -75,10 +78,11 @@ class Run {
                                                  settings.seed)),
         samples_(choose_samples(*train_, settings.seed)),
         evaluate_train_(std::make_shared<Subset>(train_, samples_.evaluated), backend,
-                        settings.workers),
-        evaluate_test_(data.test, backend, settings.workers),
+                        settings.workers, skip_broken()),
+        evaluate_test_(data.test, backend, settings.workers, skip_broken()),
         model_(make_model(settings.model, {.image = data.train->image_shape(),
                                            .classes = data.train->classes(),
+                                           .width = settings.width,
                                            .seed = settings.seed})),
         aggregator_(parse_aggregator(settings.aggregator)),
         schedule_(make_schedule(settings.schedule, settings.learning_rate,
@@ -88,8 +92,10 @@ class Run {
                  .shuffle = true,
                  .drop_last = true,
                  .seed = settings.seed,
-                 .workers = settings.workers},
-                backend) {
+                 .workers = settings.workers,
+                 .skip_broken = skip_broken()},
+                backend),
+        steps_per_epoch_(loader_.batches()) {
     model_->to(backend);
     parameters_ = model_->parameters();
     sgd_ =
@@ -101,79 +107,146 @@ class Run {
   }
 
   RunRecord operator()() {
-    const auto start = std::chrono::steady_clock::now();
+    if (directory_.has_checkpoint()) {
+      resume();
+    } else {
+      evaluate(0);
+    }
+    while (state_.epoch <= settings_.epochs) {
+      train_epoch();
+      evaluate(state_.epoch);
+      state_ = {.epoch = state_.epoch + 1};
+      if (checkpoint_due()) checkpoint();
+    }
+    checkpoint();
+    save_learned_examples();
+    save_state(*model_, directory_.path("weights.safetensors"),
+               to_metadata(card_of(settings_, data_)));
+
     RunRecord record;
     record.settings = settings_;
     record.groups = aggregator_->groups(settings_.batch_size);
-    record.epochs.push_back(evaluate(0));
-    for (std::int64_t epoch = 1; epoch <= settings_.epochs; ++epoch) {
-      train_epoch(epoch);
-      record.epochs.push_back(evaluate(epoch));
-    }
-    save_learned_examples();
-    save_state(*model_, directory_.path("weights.safetensors"));
-    record.seconds =
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    record.epochs = directory_.evaluations(settings_.epochs);
+    record.seconds = seconds();
     return record;
   }
 
  private:
-  void train_epoch(std::int64_t epoch) {
-    sgd_->set_learning_rate(schedule_->rate(static_cast<double>(epoch - 1)));
-    const std::int64_t steps = train_->size() / settings_.batch_size;
-    const std::int64_t report_every = std::max<std::int64_t>(1, steps / kReportsPerEpoch);
-    double loss_sum = 0.0;
-    std::int64_t count = 0;
+  using Clock = std::chrono::steady_clock;
+
+  double seconds() const {
+    return seconds_before_ + std::chrono::duration<double>(Clock::now() - start_).count();
+  }
+
+  bool checkpoint_due() const {
+    return std::chrono::duration<double>(Clock::now() - last_checkpoint_).count() >=
+           settings_.checkpoint_every;
+  }
+
+  void checkpoint() {
+    state_.file_lengths = directory_.lengths();
+    save_checkpoint(directory_.checkpoint(), *model_, *sgd_, state_);
+    directory_.note_seconds(seconds());
+    last_checkpoint_ = Clock::now();
+  }
+
+  void resume() {
+    state_ = load_checkpoint(directory_.checkpoint(), *model_, *sgd_);
+    directory_.restore(state_.file_lengths);
+    seconds_before_ = directory_.seconds_before();
+    const std::int64_t steps = (state_.epoch - 1) * steps_per_epoch_ + state_.step;
+    progress_.skip(steps * settings_.batch_size);
+  }
+
+  /// What the loaders are to do about broken images.
+  std::function<void(const std::string&)> skip_broken() const {
+    if (!data_.broken) return {};
+    return [broken = data_.broken](const std::string& message) { broken->report(message); };
+  }
+
+  void show_broken() {
+    if (!data_.broken) return;
+    for (const std::string& message : data_.broken->take()) {
+      progress_.note("skipped: " + message);
+    }
+  }
+
+  /// Steps since the start of training.
+  std::int64_t global_step() const { return (state_.epoch - 1) * steps_per_epoch_ + state_.step; }
+
+  void train_epoch() {
+    sgd_->set_learning_rate(schedule_->rate(static_cast<double>(state_.epoch - 1)));
+    const std::int64_t report_every =
+        std::max<std::int64_t>(1, steps_per_epoch_ / kReportsPerEpoch);
     model_->train();
-    loader_.start_epoch(epoch);
-    for (std::int64_t step = 1; std::optional<Batch> batch = loader_.next(); ++step) {
-      const bool report = step % report_every == 0 || step == steps;
-      loss_sum += train_step(*batch, epoch, step, report);
-      if (++count; report) {
-        directory_.train(epoch, step, count * settings_.batch_size,
-                         loss_sum / static_cast<double>(count));
-        loss_sum = 0.0;
-        count = 0;
-      }
+    loader_.start_epoch(state_.epoch, state_.step);
+    while (const std::optional<Batch> batch = loader_.next()) {
+      ++state_.step;
+      const bool report = state_.step % report_every == 0 || state_.step == steps_per_epoch_;
+      state_.loss_sum += train_step(*batch, report);
+      state_.examples += batch->images.size(0);
+      ++state_.batches;
+      if (report) report_loss();
+      show_broken();
+      progress_.stalled(loader_.stalled() - std::exchange(stalled_, loader_.stalled()));
       progress_.advance(settings_.batch_size);
+      if (checkpoint_due()) checkpoint();
+    }
+    report_coherence();
+  }
+
+  void report_loss() {
+    const double loss = state_.loss_sum / static_cast<double>(state_.batches);
+    directory_.train(state_.epoch, state_.step, state_.examples, loss);
+    directory_.events().scalar("loss/train", global_step(), loss);
+    directory_.events().scalar("learning_rate", global_step(), sgd_->learning_rate());
+    state_.loss_sum = 0.0;
+    state_.examples = state_.batches = 0;
+  }
+
+  /// For each parameter the distribution of its coherence over the epoch.
+  void report_coherence() {
+    for (const auto& [parameter, values] : state_.coherence) {
+      directory_.events().histogram("coherence/" + parameter, global_step(), values);
     }
   }
 
   /// Returns the mean loss of the batch.
-  double train_step(const Batch& batch, std::int64_t epoch, std::int64_t step, bool report) {
+  double train_step(const Batch& batch, bool report) {
     const std::int64_t rows = batch.images.size(0);
     const Groups groups(rows, aggregator_->groups(rows));
     const Variable loss = cross_entropy((*model_)(Variable(batch.images, groups)), batch.labels);
     double mean_loss = 0.0;  // of the group losses: the groups are of one size
     for (const float value : loss.value().to_vector<float>()) mean_loss += value;
     mean_loss /= static_cast<double>(groups.count());
-    if (!std::isfinite(mean_loss)) explain_non_finite("the loss", epoch, step);
+    if (!std::isfinite(mean_loss)) explain_non_finite("the loss");
 
     const bool measure = report && groups.count() > 1;
     backward(loss, *aggregator_, {.measure_coherence = measure});
-    if (report || step % kGradientCheckEvery == 0) check_gradients(epoch, step);
+    if (report || state_.step % kGradientCheckEvery == 0) check_gradients();
     if (measure) {
       for (const Parameter* parameter : parameters_) {
-        directory_.coherence(epoch, step, parameter->name, parameter->coherence());
+        const double coherence = parameter->coherence();
+        directory_.coherence(state_.epoch, state_.step, parameter->name, coherence);
+        if (std::isfinite(coherence)) state_.coherence[parameter->name].push_back(coherence);
       }
     }
     sgd_->step();
     return mean_loss;
   }
 
-  void check_gradients(std::int64_t epoch, std::int64_t step) const {
+  void check_gradients() const {
     for (const Parameter* parameter : parameters_) {
       if (parameter->gradient.defined() && !finite(parameter->gradient)) {
         throw NonFiniteError(fmt::format(
             "[trainer] the gradient of {} is not finite at epoch {}, step {} ({}): try a smaller "
             "--lr",
-            parameter->name, epoch, step, label_of(settings_)));
+            parameter->name, state_.epoch, state_.step, label_of(settings_)));
       }
     }
   }
 
-  [[noreturn]] void explain_non_finite(const std::string& what, std::int64_t epoch,
-                                       std::int64_t step) const {
+  [[noreturn]] void explain_non_finite(const std::string& what) const {
     std::string where = "all parameters are finite";
     for (const Parameter* parameter : parameters_) {
       if (finite(parameter->value)) continue;
@@ -182,10 +255,11 @@ class Run {
     }
     throw NonFiniteError(
         fmt::format("[trainer] {} is not finite at epoch {}, step {} ({}; {}): try a smaller --lr",
-                    what, epoch, step, label_of(settings_), where));
+                    what, state_.epoch, state_.step, label_of(settings_), where));
   }
 
-  EpochRecord evaluate(std::int64_t epoch) {
+  /// Epoch 0 is before the first one.
+  void evaluate(std::int64_t epoch) {
     const std::vector<Judgement> judgements = evaluate_train_(*model_);
     EpochRecord record;
     record.epoch = epoch;
@@ -193,21 +267,32 @@ class Run {
     record.corrupt = summarize(judgements, samples_.corrupt);
     record.train_sample = summarize(judgements, samples_.all);
     record.test = summarize(evaluate_test_(*model_));
+    show_broken();
     directory_.evaluation(record);
-    return record;
+    const auto events = [&](const std::string& name, const Evaluation& e) {
+      if (e.count == 0) return;
+      directory_.events().scalar("loss/" + name, epoch * steps_per_epoch_, e.loss);
+      directory_.events().scalar("accuracy/" + name, epoch * steps_per_epoch_, e.acc1);
+    };
+    events("pristine", record.pristine);
+    events("corrupt", record.corrupt);
+    events("train_sample", record.train_sample);
+    events("test", record.test);
   }
 
   void save_learned_examples() {
-    Evaluator evaluate_all(train_, backend_, settings_.workers);
+    Evaluator evaluate_all(train_, backend_, settings_.workers, skip_broken());
     const std::vector<Judgement> judgements = evaluate_all(*model_);
     std::vector<std::int64_t> learned, not_learned;
     for (std::size_t i = 0; i < judgements.size(); ++i) {
+      if (judgements[i].rank < 0) continue;
       (judgements[i].rank == 0 ? learned : not_learned).push_back(static_cast<std::int64_t>(i));
     }
     directory_.learned_examples(learned, not_learned);
   }
 
   const RunSettings& settings_;
+  const StudyData& data_;
   Backend& backend_;
   RunDirectory& directory_;
   Progress& progress_;
@@ -218,8 +303,15 @@ class Run {
   std::unique_ptr<Aggregator> aggregator_;
   std::unique_ptr<Schedule> schedule_;
   Loader loader_;
+  std::int64_t steps_per_epoch_;
   std::vector<Parameter*> parameters_;
   std::unique_ptr<Sgd> sgd_;
+
+  TrainingState state_;
+  double stalled_ = 0.0;         // of the loader's seconds, those that the progress knows
+  double seconds_before_ = 0.0;  // of the runs that were broken off
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point last_checkpoint_ = start_;
 };
 
 }  // namespace

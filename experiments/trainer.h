@@ -1,8 +1,12 @@
 // The trainer: one run from initialization to final weights.
 #pragma once
 
+#include <memory>
+
 #include "data/dataset.h"
+#include "data/transform.h"
 #include "engine/backend.h"
+#include "experiments/broken_images.h"
 #include "experiments/progress.h"
 #include "experiments/run.h"
 #include "experiments/run_directory.h"
@@ -12,6 +16,10 @@ namespace cograd {
 /// Examples to learn from, with their true labels, and to test on.
 struct StudyData {
   DatasetPtr train, test;
+  /// How images become examples, for whoever uses the trained model.
+  ImageTransform transform;
+  /// Where broken images are to be reported and then skipped; null: they end the run.
+  std::shared_ptr<BrokenImages> broken;
 };
 
 /// Examples that `settings` trains on per epoch: the last batch is dropped if it is not full, as in
@@ -19,8 +27,9 @@ struct StudyData {
 std::int64_t examples_per_epoch(const RunSettings& settings, std::int64_t train_size);
 
 /// Corrupts the labels, trains, evaluates before the first epoch and after each, and leaves the
-/// files of the run and its final weights in `directory`, which it does not finish().
-/// Throws NonFiniteError when the loss or a gradient is infinite or not a number.
+/// files of the run, its last checkpoint and its weights in `directory`, which it does not
+/// finish(). Goes on from the directory's checkpoint if there is one. Throws NonFiniteError when
+/// the loss or a gradient is infinite or not a number.
 RunRecord train_run(const RunSettings& settings, const StudyData& data, Backend& backend,
                     RunDirectory& directory, Progress& progress);
 

@@ -4,7 +4,8 @@
 
 namespace cograd {
 
-Dropout::Dropout(double rate, std::uint64_t seed) : rate_(rate), seed_(seed) {
+Dropout::Dropout(double rate, std::uint64_t seed)
+    : rate_(rate), seed_(seed), passes_(register_counter("passes")) {
   require<ValueError>(rate >= 0.0 && rate < 1.0, "[dropout] the rate must be in [0, 1), not {}",
                       rate);
 }

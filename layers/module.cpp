@@ -32,6 +32,14 @@ std::vector<NamedTensor> Module::state() {
   return all;
 }
 
+std::vector<NamedCounter> Module::counters() {
+  std::vector<NamedCounter> all;
+  walk("", [&](Module& m, const std::string& prefix) {
+    for (auto& [name, counter] : m.counters_) all.push_back({prefix + name, counter.get()});
+  });
+  return all;
+}
+
 void Module::to(Backend& backend, Dtype dtype) {
   for (NamedTensor& entry : state()) {
     const bool floating = entry.tensor->dtype() != Dtype::i64;
@@ -49,6 +57,10 @@ Parameter& Module::register_parameter(std::string name, Tensor value) {
 
 Tensor& Module::register_buffer(std::string name, Tensor value) {
   return *buffers_.emplace_back(std::move(name), std::make_unique<Tensor>(std::move(value))).second;
+}
+
+std::uint64_t& Module::register_counter(std::string name) {
+  return *counters_.emplace_back(std::move(name), std::make_unique<std::uint64_t>(0)).second;
 }
 
 }  // namespace cograd

@@ -18,6 +18,12 @@ struct NamedTensor {
   Tensor* tensor;
 };
 
+/// A count that a module keeps between passes, under its full dotted name.
+struct NamedCounter {
+  std::string name;
+  std::uint64_t* value;
+};
+
 /// Base of layers and models. Names of members nest with dots, as in PyTorch. Modules are neither
 /// copied nor moved: ops and optimizers hold pointers to their parameters.
 class Module {
@@ -43,6 +49,8 @@ class Module {
   /// All parameters and buffers in PyTorch's state_dict order: of each module first its
   /// parameters, then its buffers, then its children.
   std::vector<NamedTensor> state();
+  /// What a run must keep besides state() to go on as if it had never stopped.
+  std::vector<NamedCounter> counters();
   /// Moves parameters and buffers to a backend, and the floating-point ones to `dtype`.
   void to(Backend& backend, Dtype dtype = Dtype::f32);
 
@@ -50,6 +58,7 @@ class Module {
   /// To be called in constructors. The returned references stay valid.
   Parameter& register_parameter(std::string name, Tensor value);
   Tensor& register_buffer(std::string name, Tensor value);
+  std::uint64_t& register_counter(std::string name);
   template <class M>
   std::shared_ptr<M> register_module(std::string name, std::shared_ptr<M> module) {
     children_.emplace_back(std::move(name), module);
@@ -63,6 +72,7 @@ class Module {
 
   std::vector<std::pair<std::string, std::unique_ptr<Parameter>>> parameters_;
   std::vector<std::pair<std::string, std::unique_ptr<Tensor>>> buffers_;
+  std::vector<std::pair<std::string, std::unique_ptr<std::uint64_t>>> counters_;
   std::vector<std::pair<std::string, std::shared_ptr<Module>>> children_;
   bool training_ = true;
 };

@@ -4,8 +4,9 @@
 
 namespace cograd {
 
-void save_state(Module& module, const std::filesystem::path& path) {
-  Safetensors content;
+void save_state(Module& module, const std::filesystem::path& path,
+                std::map<std::string, std::string> metadata) {
+  Safetensors content{std::move(metadata), {}};
   for (const NamedTensor& entry : module.state())
     content.tensors.emplace_back(entry.name, *entry.tensor);
   write_safetensors(path, content);

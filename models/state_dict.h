@@ -9,7 +9,8 @@
 namespace cograd {
 
 /// Writes all of Module::state() under its names, atomically. Throws IoError.
-void save_state(Module& module, const std::filesystem::path& path);
+void save_state(Module& module, const std::filesystem::path& path,
+                std::map<std::string, std::string> metadata = {});
 
 /// Overwrites parameters and buffers with the tensors of the same names, wherever they live.
 /// Throws ValueError for a tensor that is missing or that the module does not know, ShapeError or

@@ -61,6 +61,16 @@ void Sgd::restore(std::vector<State> state, std::int64_t steps) {
   require<ValueError>(state.size() == parameters_.size(),
                       "[sgd] the state is for {} parameters, not {}", state.size(),
                       parameters_.size());
+  for (std::size_t i = 0; i < state.size(); ++i) {
+    const Shape& shape = parameters_[i]->value.shape();
+    const auto check = [&](const Tensor& tensor, const Shape& expected) {
+      require<ShapeError>(!tensor.defined() || tensor.shape() == expected,
+                          "[sgd] state of {} is {}: expected {}", parameters_[i]->name,
+                          tensor.shape().str(), expected.str());
+    };
+    check(state[i].velocity, shape);
+    check(state[i].window, shape.prepended(aggregator_->window()));
+  }
   state_ = std::move(state);
   steps_ = steps;
 }

@@ -43,6 +43,7 @@ class Sgd {
     Tensor window;  ///< [window, shape of parameter]
   };
   const std::vector<State>& state() const { return state_; }
+  /// Throws ValueError or ShapeError for a state of other parameters.
   void restore(std::vector<State> state, std::int64_t steps);
 
  private:

@@ -19,7 +19,9 @@ class Counting final : public Dataset {
   std::int64_t classes() const override { return classes_; }
   Shape image_shape() const override { return {1, 1, 1}; }
   std::string name() const override { return "counting"; }
-  void read(std::int64_t i, std::int64_t, float* pixels) const override { *pixels = static_cast<float>(i); }
+  void read(std::int64_t i, std::int64_t, float* pixels) const override {
+    *pixels = static_cast<float>(i);
+  }
   std::int64_t label(std::int64_t i) const override { return i % 10; }
 
  private:

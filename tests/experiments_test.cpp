@@ -225,7 +225,8 @@ TEST_CASE("an output folder must be writable", "[experiments]") {
 }
 
 TEST_CASE("progress text fits its width", "[experiments]") {
-  const ProgressState state{"m3 b30, 50 % noise", 400000, 1000000, 30.0};
+  ProgressState state{.label = "m3 b30, 50 % noise", .done = 400000, .total = 1000000};
+  state.seconds = 30.0;
   CHECK(progress_line(state) == " 40 % m3 b30, 50 % noise  13.3k examples/s  45 s left");
   for (const int width : {0, 5, 30, 50, 80, 120}) {
     CAPTURE(width);
@@ -233,6 +234,10 @@ TEST_CASE("progress text fits its width", "[experiments]") {
   }
   CHECK_THAT(progress_bar(state, 120), contains("[################------------------------]"));
   CHECK_THAT(progress_bar(state, 80), contains("45 s left"));
+  state.stalled = 4.6;
+  state.skipped = 100000;  // by an earlier run: not this one's speed
+  CHECK(progress_line(state) ==
+        " 40 % m3 b30, 50 % noise  10.0k examples/s  15 % waiting for data  1:00 left");
   CHECK(duration_text(59.4) == "59 s");
   CHECK(duration_text(3725) == "1:02:05");
   CHECK(count_text(123.4) == "123");

@@ -1,0 +1,163 @@
+// Runs that are broken off and taken up again: the same bits as those of an unbroken run.
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "engine/random.h"
+#include "experiments/checkpoint.h"
+#include "experiments/datasets.h"
+#include "experiments/presets.h"
+#include "experiments/study.h"
+#include "models/registry.h"
+#include "models/safetensors.h"
+#include "tests/catch.h"
+#include "tests/temporary_folder.h"
+
+namespace cograd::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Stopped : public std::exception {};
+
+/// A data set that breaks the run off at the n-th example.
+class Stopping final : public Dataset {
+ public:
+  Stopping(DatasetPtr base, std::int64_t n) : base_(std::move(base)), left_(n) {}
+  std::int64_t size() const override { return base_->size(); }
+  std::int64_t classes() const override { return base_->classes(); }
+  Shape image_shape() const override { return base_->image_shape(); }
+  std::string name() const override { return base_->name(); }
+  std::int64_t label(std::int64_t index) const override { return base_->label(index); }
+  void read(std::int64_t index, std::int64_t epoch, float* pixels) const override {
+    if (left_-- <= 0) throw Stopped();
+    base_->read(index, epoch, pixels);
+  }
+
+ private:
+  DatasetPtr base_;
+  mutable std::atomic<std::int64_t> left_;
+};
+
+std::string content_of(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+/// Content of all files of a run, but those that tell the time.
+std::map<std::string, std::string> files_of(const fs::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename();
+    if (name == "summary.json" || name.starts_with("events.out")) continue;
+    files[name] = content_of(entry.path());
+  }
+  return files;
+}
+
+StudyOptions study_options(const std::string& aggregator, const fs::path& folder) {
+  StudyOptions options = label_noise_preset("quick", "");
+  options.train_size = 120;
+  options.test_size = 30;
+  options.aggregators = aggregator;
+  options.corrupt_fractions = "0.5";
+  options.run.epochs = 3;
+  options.run.width = 16;
+  options.run.checkpoint_every = 0.0;  // at every step
+  options.device = "cpu";
+  options.output_dir = folder.string();
+  options.resume = true;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("a run that is broken off goes on to the bits of an unbroken one", "[resume]") {
+  const TemporaryFolder scratch;
+  Random random(20);
+  for (const std::string aggregator : {"m3@12", "rm3@10", "mean@16"}) {
+    CAPTURE(aggregator);
+    const auto run = [&](const std::string& folder, std::int64_t stop_after) {
+      StudyOptions options = study_options(aggregator, scratch.path / folder);
+      if (aggregator == "mean@16") options.momentum_of_mean = 0.9;
+      Study study = prepare_study(options);
+      if (stop_after >= 0) {
+        study.data.train = std::make_shared<Stopping>(study.data.train, stop_after);
+      }
+      run_study(study);
+      return scratch.path / folder / directory_name_of(study.runs[0]);
+    };
+    const auto expected = files_of(run("unbroken", -1));
+    REQUIRE(expected.contains("checkpoint.safetensors"));
+    REQUIRE(expected.contains("weights.safetensors"));
+
+    // Each attempt reads the whole set for its evaluations, and then gets some way in training.
+    fs::path finished;
+    int stops = 0;
+    for (bool done = false; !done;) {
+      REQUIRE(stops < 60);
+      try {
+        const auto some = static_cast<std::int64_t>(random.below(260));
+        finished = run("broken", stops < 12 ? some : -1);
+        done = true;
+      } catch (const Stopped&) {
+        ++stops;
+      }
+    }
+    CHECK(stops >= 4);
+    const auto found = files_of(finished);
+    for (const auto& [name, content] : expected) {
+      CAPTURE(name);
+      REQUIRE(found.contains(name));
+      CHECK((name == "config.json" || found.at(name) == content));
+    }
+    CHECK(found.size() == expected.size());
+    fs::remove_all(scratch.path / "broken");
+    fs::remove_all(scratch.path / "unbroken");
+  }
+}
+
+TEST_CASE("without --resume what is left of a run is replaced", "[resume]") {
+  const TemporaryFolder scratch;
+  StudyOptions options = study_options("mean@20", scratch.path);
+  Study study = prepare_study(options);
+  study.data.train = std::make_shared<Stopping>(study.data.train, 200);
+  CHECK_THROWS_AS(run_study(study), Stopped);
+  const fs::path partial = scratch.path / (directory_name_of(study.runs[0]) + ".partial");
+  REQUIRE(fs::exists(partial / "checkpoint.safetensors"));
+
+  options.run.learning_rate = 0.05;  // another run: its checkpoint is not taken for this one's
+  CHECK_THROWS_WITH(run_study(prepare_study(options)), contains("learning_rate"));
+  options.resume = false;
+  CHECK_NOTHROW(run_study(prepare_study(options)));
+}
+
+TEST_CASE("checkpoints of another model or none are refused", "[resume]") {
+  const TemporaryFolder scratch;
+  const auto model = make_model("mlp", {.width = 8});
+  RollingMedian rule(3);
+  Sgd sgd(model->parameters(), rule, {});
+  save_checkpoint(scratch.path / "c", *model, sgd, {.epoch = 3, .step = 7, .loss_sum = 0.1});
+  const TrainingState state = load_checkpoint(scratch.path / "c", *model, sgd);
+  CHECK(state.epoch == 3);
+  CHECK(state.step == 7);
+  CHECK(state.loss_sum == 0.1);
+
+  const auto other = make_model("mlp", {.width = 9});
+  Sgd other_sgd(other->parameters(), rule, {});
+  CHECK_THROWS_AS(load_checkpoint(scratch.path / "c", *other, other_sgd), ShapeError);
+  CHECK_THROWS_AS(load_checkpoint(scratch.path / "none", *model, sgd), IoError);
+  write_safetensors(scratch.path / "weights", {});
+  CHECK_THROWS_WITH(load_checkpoint(scratch.path / "weights", *model, sgd),
+                    contains("no training state"));
+  fs::resize_file(scratch.path / "c", fs::file_size(scratch.path / "c") - 1);
+  CHECK_THROWS_AS(load_checkpoint(scratch.path / "c", *model, sgd), FormatError);
+}
+
+}  // namespace cograd::testing
