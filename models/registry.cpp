@@ -2,10 +2,15 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <functional>
 #include <numbers>
+#include <utility>
 
+#include "models/inception.h"
 #include "models/mlp.h"
 #include "models/resnet.h"
+#include "models/vgg.h"
 
 namespace cograd {
 namespace {
@@ -13,36 +18,93 @@ namespace {
 /// Stream of the seed that weights are drawn from; the data and the loader use others.
 constexpr std::uint64_t kInitStream = 1;
 
-std::unique_ptr<Module> mlp(const ModelOptions& o, Random& random, double gain) {
-  const std::int64_t width = o.width > 0 ? o.width : 256;
-  return std::make_unique<Mlp>(
-      std::vector<std::int64_t>{o.image.numel(), width, width, width, o.classes}, random, gain);
+using Make = std::function<std::unique_ptr<Module>(const ModelOptions&, Random&)>;
+
+struct Entry {
+  std::string name;
+  std::int64_t smallest;  // height and width
+  Make make;
+};
+
+std::int64_t side_of(const ModelOptions& o) { return std::min(o.image[1], o.image[2]); }
+
+Make mlp(double gain) {
+  return [gain](const ModelOptions& o, Random& random) {
+    const std::int64_t width = o.width > 0 ? o.width : 256;
+    return std::make_unique<Mlp>(
+        std::vector<std::int64_t>{o.image.numel(), width, width, width, o.classes}, random, gain);
+  };
 }
 
-std::unique_ptr<Module> resnet18(const ModelOptions& o, Stem stem, Random& random) {
-  ResNetOptions options;
-  options.channels = o.image[0];
-  options.classes = o.classes;
-  options.base_width = o.width > 0 ? o.width : 64;
-  options.stem = stem;
-  return std::make_unique<ResNet>(options, random);
+Make resnet(ResidualBlock block, const std::array<int, 4>& blocks, Stem stem) {
+  return [=](const ModelOptions& o, Random& random) {
+    return std::make_unique<ResNet>(ResNetOptions{.block = block,
+                                                  .blocks = blocks,
+                                                  .channels = o.image[0],
+                                                  .classes = o.classes,
+                                                  .base_width = o.width > 0 ? o.width : 64,
+                                                  .stem = stem},
+                                    random);
+  };
+}
+
+Make vgg(const std::array<int, 5>& convolutions) {
+  return [=](const ModelOptions& o, Random& random) {
+    VggOptions options{.convolutions = convolutions, .channels = o.image[0], .classes = o.classes};
+    if (o.width > 0) options.base_width = o.width;
+    const bool small = side_of(o) < 224;
+    options.hidden = (small ? 8 : 64) * options.base_width;
+    if (small) options.pool = Pair{1, 1};
+    return std::make_unique<Vgg>(options, random);
+  };
+}
+
+std::unique_ptr<Module> inception_v3(const ModelOptions& o, Random& random) {
+  InceptionOptions options{.channels = o.image[0], .classes = o.classes};
+  if (o.width > 0) options.base_width = o.width;
+  if (side_of(o) < 128) options.stem = InceptionStem::small;
+  return std::make_unique<InceptionV3>(options, random);
+}
+
+const std::vector<Entry>& entries() {
+  static const std::vector<Entry> all = [] {
+    std::vector<Entry> list{{"mlp", 1, mlp(1.0)}, {"mlp_iclr2020", 1, mlp(std::numbers::sqrt2)}};
+    for (const auto& [suffix, stem] :
+         {std::pair{"", Stem::imagenet}, std::pair{"_cifar", Stem::cifar}}) {
+      const std::string s = suffix;
+      list.push_back({"resnet18" + s, 1, resnet(ResidualBlock::basic, {2, 2, 2, 2}, stem)});
+      list.push_back({"resnet34" + s, 1, resnet(ResidualBlock::basic, {3, 4, 6, 3}, stem)});
+      list.push_back({"resnet50" + s, 1, resnet(ResidualBlock::bottleneck, {3, 4, 6, 3}, stem)});
+    }
+    list.push_back({"vgg13_bn", 32, vgg({2, 2, 2, 2, 2})});
+    list.push_back({"vgg16_bn", 32, vgg({2, 2, 3, 3, 3})});
+    list.push_back({"inception_v3", 21, inception_v3});
+    return list;
+  }();
+  return all;
 }
 
 }  // namespace
 
 const std::vector<std::string>& model_names() {
-  static const std::vector<std::string> names{"mlp", "mlp_iclr2020", "resnet18", "resnet18_cifar"};
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> list;
+    for (const Entry& entry : entries()) list.push_back(entry.name);
+    return list;
+  }();
   return names;
 }
 
 std::unique_ptr<Module> make_model(const std::string& name, const ModelOptions& options) {
+  const auto entry = std::find_if(entries().begin(), entries().end(),
+                                  [&](const Entry& e) { return e.name == name; });
+  require<ValueError>(entry != entries().end(), "[model] unknown model '{}': expected one of {}",
+                      name, fmt::join(model_names(), ", "));
+  require<ValueError>(side_of(options) >= entry->smallest,
+                      "[model] {} needs images of at least {} x {} pixels, not {} x {}", name,
+                      entry->smallest, entry->smallest, options.image[1], options.image[2]);
   Random random(options.seed, kInitStream);
-  if (name == "mlp") return mlp(options, random, 1.0);
-  if (name == "mlp_iclr2020") return mlp(options, random, std::numbers::sqrt2);
-  if (name == "resnet18") return resnet18(options, Stem::imagenet, random);
-  if (name == "resnet18_cifar") return resnet18(options, Stem::cifar, random);
-  throw ValueError(fmt::format("[model] unknown model '{}': expected one of {}", name,
-                               fmt::join(model_names(), ", ")));
+  return entry->make(options, random);
 }
 
 }  // namespace cograd

@@ -13,16 +13,21 @@ namespace cograd {
 struct ModelOptions {
   Shape image{1, 28, 28};  ///< [C, H, W] of the images
   std::int64_t classes = 10;
-  /// Hidden features of the MLP, channels of the first stage of a ResNet; 0: the usual 256 and 64.
+  /// Hidden features of the MLP (usually 256), or channels of a network's first stage, to which all
+  /// others are in proportion (ResNet and VGG 64, Inception 32); 0: the usual.
   std::int64_t width = 0;
   std::uint64_t seed = 0;
 };
 
-/// Known names: "mlp" (3 hidden layers), "mlp_iclr2020" (the same, its weights drawn with standard
-/// deviation 2 / sqrt(fan_in + fan_out) as in Chatterjee, "Coherent Gradients", ICLR 2020),
-/// "resnet18" (ImageNet stem), "resnet18_cifar" (3x3 stem).
+/// "mlp": 3 hidden layers. "mlp_iclr2020": the same, its weights drawn with standard deviation
+/// 2 / sqrt(fan_in + fan_out) as in Chatterjee, "Coherent Gradients", ICLR 2020.
+/// "resnet18", "resnet34", "resnet50": ImageNet's stem; with "_cifar": the 3x3 stem.
+/// "vgg13_bn", "vgg16_bn": below 224 pixels with global pooling and a classifier of 8 times the
+/// width instead of 64 times.
+/// "inception_v3": below 128 pixels with the stem for small images.
 const std::vector<std::string>& model_names();
-/// In f32 on the reference backend: see Module::to(). Throws ValueError naming the known models.
+/// In f32 on the reference backend: see Module::to(). Throws ValueError naming the known models, or
+/// the smallest image that the model can take.
 std::unique_ptr<Module> make_model(const std::string& name, const ModelOptions& options);
 
 }  // namespace cograd

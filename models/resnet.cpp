@@ -16,8 +16,16 @@ std::shared_ptr<Conv2d> convolution(std::int64_t in, std::int64_t out, std::int6
       random);
 }
 
-/// relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut(x)), the shortcut being a 1x1 convolution with
-/// batch norm where the shape changes, else x itself.
+/// A 1x1 convolution with batch norm where the shape changes, else nothing: the shortcut is then
+/// the identity.
+std::shared_ptr<Sequential> shortcut(std::int64_t in, std::int64_t out, std::int64_t stride,
+                                     const BatchNorm2dOptions& batch_norm, Random& random) {
+  if (stride == 1 && in == out) return nullptr;
+  return std::make_shared<Sequential>(convolution(in, out, 1, stride, random),
+                                      std::make_shared<BatchNorm2d>(out, batch_norm));
+}
+
+/// relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut(x))
 class BasicBlock final : public Module {
  public:
   BasicBlock(std::int64_t in, std::int64_t out, std::int64_t stride,
@@ -26,12 +34,8 @@ class BasicBlock final : public Module {
     bn1_ = register_module("bn1", std::make_shared<BatchNorm2d>(out, batch_norm));
     conv2_ = register_module("conv2", convolution(out, out, 3, 1, random));
     bn2_ = register_module("bn2", std::make_shared<BatchNorm2d>(out, batch_norm));
-    if (stride != 1 || in != out) {
-      downsample_ = register_module(
-          "downsample",
-          std::make_shared<Sequential>(convolution(in, out, 1, stride, random),
-                                       std::make_shared<BatchNorm2d>(out, batch_norm)));
-    }
+    downsample_ = shortcut(in, out, stride, batch_norm, random);
+    if (downsample_) register_module("downsample", downsample_);
   }
 
   Variable forward(Variable x) override {
@@ -43,7 +47,39 @@ class BasicBlock final : public Module {
  private:
   std::shared_ptr<Conv2d> conv1_, conv2_;
   std::shared_ptr<BatchNorm2d> bn1_, bn2_;
-  std::shared_ptr<Sequential> downsample_;  // null where the shortcut is the identity
+  std::shared_ptr<Sequential> downsample_;
+};
+
+/// relu(bn3(conv3(relu(bn2(conv2(relu(bn1(conv1(x)))))))) + shortcut(x)); the stride is that of the
+/// 3x3 convolution, as in torchvision.
+class Bottleneck final : public Module {
+ public:
+  static constexpr std::int64_t kExpansion = 4;
+
+  Bottleneck(std::int64_t in, std::int64_t width, std::int64_t stride,
+             const BatchNorm2dOptions& batch_norm, Random& random) {
+    const std::int64_t out = kExpansion * width;
+    conv1_ = register_module("conv1", convolution(in, width, 1, 1, random));
+    bn1_ = register_module("bn1", std::make_shared<BatchNorm2d>(width, batch_norm));
+    conv2_ = register_module("conv2", convolution(width, width, 3, stride, random));
+    bn2_ = register_module("bn2", std::make_shared<BatchNorm2d>(width, batch_norm));
+    conv3_ = register_module("conv3", convolution(width, out, 1, 1, random));
+    bn3_ = register_module("bn3", std::make_shared<BatchNorm2d>(out, batch_norm));
+    downsample_ = shortcut(in, out, stride, batch_norm, random);
+    if (downsample_) register_module("downsample", downsample_);
+  }
+
+  Variable forward(Variable x) override {
+    Variable y = relu(bn1_->forward(conv1_->forward(x)));
+    y = relu(bn2_->forward(conv2_->forward(std::move(y))));
+    y = bn3_->forward(conv3_->forward(std::move(y)));
+    return add_relu(std::move(y), downsample_ ? downsample_->forward(std::move(x)) : std::move(x));
+  }
+
+ private:
+  std::shared_ptr<Conv2d> conv1_, conv2_, conv3_;
+  std::shared_ptr<BatchNorm2d> bn1_, bn2_, bn3_;
+  std::shared_ptr<Sequential> downsample_;
 };
 
 }  // namespace
@@ -59,12 +95,17 @@ ResNet::ResNet(const ResNetOptions& o, Random& random) : stem_(o.stem) {
   bn1_ = register_module("bn1", std::make_shared<BatchNorm2d>(o.base_width, o.batch_norm));
   std::int64_t in = o.base_width;
   for (std::size_t s = 0; s < stages_.size(); ++s) {
-    const std::int64_t out = o.base_width << s;
+    const std::int64_t width = o.base_width << s;
     stages_[s] = register_module("layer" + std::to_string(s + 1), std::make_shared<Sequential>());
     for (int b = 0; b < o.blocks[s]; ++b) {
       const std::int64_t stride = b == 0 && s > 0 ? 2 : 1;
-      stages_[s]->append(std::make_shared<BasicBlock>(in, out, stride, o.batch_norm, random));
-      in = out;
+      if (o.block == ResidualBlock::basic) {
+        stages_[s]->append(std::make_shared<BasicBlock>(in, width, stride, o.batch_norm, random));
+        in = width;
+      } else {
+        stages_[s]->append(std::make_shared<Bottleneck>(in, width, stride, o.batch_norm, random));
+        in = Bottleneck::kExpansion * width;
+      }
     }
   }
   fc_ = register_module("fc", std::make_shared<Linear>(in, o.classes, random));
