@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "data/byte_images.h"
 #include "data/image_file.h"
 #include "engine/error.h"
 
@@ -21,7 +20,9 @@ fs::path batches_in(const fs::path& folder) {
   return fs::is_directory(unpacked) ? unpacked : folder;
 }
 
-void append_records(const fs::path& path, ByteImages::Content& content) {
+}  // namespace
+
+void append_cifar10_batch(const fs::path& path, ByteImages::Content& content) {
   std::vector<std::uint8_t> bytes;
   read_file(path, bytes);
   require<FormatError>(!bytes.empty() && std::ssize(bytes) % kRecord == 0,
@@ -35,8 +36,6 @@ void append_records(const fs::path& path, ByteImages::Content& content) {
     content.pixels.insert(content.pixels.end(), record + 1, record + kRecord);
   }
 }
-
-}  // namespace
 
 bool has_cifar10_binary(const fs::path& folder) {
   const fs::path batches = batches_in(folder);
@@ -53,10 +52,10 @@ DatasetPtr open_cifar10_binary(const fs::path& folder, Split split) {
                               .class_names = {"airplane", "automobile", "bird", "cat", "deer",
                                               "dog", "frog", "horse", "ship", "truck"}};
   if (split == Split::test) {
-    append_records(batches / "test_batch.bin", content);
+    append_cifar10_batch(batches / "test_batch.bin", content);
   } else {
     for (int i = 1; i <= 5; ++i) {
-      append_records(batches / fmt::format("data_batch_{}.bin", i), content);
+      append_cifar10_batch(batches / fmt::format("data_batch_{}.bin", i), content);
     }
   }
   return std::make_shared<ByteImages>(std::move(content));

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "data/byte_images.h"
 #include "data/dataset.h"
 #include "data/normalized.h"
 
@@ -13,6 +14,9 @@ inline const ChannelStatistics kCifar10Statistics{{0.4914f, 0.4822f, 0.4465f},
 
 /// Whether `folder`, or cifar-10-batches-bin in it, holds the binary version.
 bool has_cifar10_binary(const std::filesystem::path& folder);
+
+/// Appends the images and labels of one file of the binary version. Throws as below.
+void append_cifar10_batch(const std::filesystem::path& path, ByteImages::Content& content);
 
 /// The binary version: data_batch_1.bin to data_batch_5.bin and test_batch.bin, records of a label
 /// byte and 3 x 32 x 32 bytes. Images [3, 32, 32] in [0, 1]. Throws IoError when a file is missing,

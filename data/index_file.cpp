@@ -24,8 +24,7 @@ void write_index_file(const std::filesystem::path& path, const std::vector<std::
 std::vector<std::int64_t> read_index_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   const std::string text(std::istreambuf_iterator<char>(in), {});
-  require<IoError>(in.good() || (in.eof() && !text.empty()), "[index file] cannot read {}",
-                   path.string());
+  require<IoError>(in.is_open() && !in.bad(), "[index file] cannot read {}", path.string());
   return parse_index_file(text, path.string());
 }
 

@@ -248,6 +248,32 @@ TEST_CASE("results depend neither on threads nor on the instruction set", "[simd
   }
 }
 
+TEST_CASE("weighted sums of rows of bytes", "[simd]") {
+  Random random(31);
+  for (const std::int64_t n : {1, 3, 17, 64, 255, 1001}) {
+    for (const std::int64_t k : {1, 2, 5}) {
+      const std::int64_t stride = n + 5;
+      std::vector<std::uint8_t> rows(static_cast<std::size_t>(k * stride));
+      for (auto& byte : rows) byte = static_cast<std::uint8_t>(random.below(256));
+      const std::vector<float> weights = numbers(k, 32);
+      std::vector<float> expected(static_cast<std::size_t>(n), 0.0f);
+      for (std::int64_t r = 0; r < k; ++r) {
+        for (std::int64_t i = 0; i < n; ++i) {
+          expected[static_cast<std::size_t>(i)] +=
+              weights[static_cast<std::size_t>(r)] * rows[static_cast<std::size_t>(r * stride + i)];
+        }
+      }
+      for (const std::string& name : instruction_sets()) {
+        CAPTURE(name, n, k);
+        const Using instruction_set(name);
+        std::vector<float> got(static_cast<std::size_t>(n), -7.0f);
+        simd::weighted_rows(rows.data(), stride, weights.data(), k, got.data(), n);
+        CHECK(count_different(got, expected, 1e-5) == 0);
+      }
+    }
+  }
+}
+
 TEST_CASE("wrong arguments of the vector loops", "[simd]") {
   const std::string before(simd::instruction_set());
   CHECK_THROWS_AS(simd::set_instruction_set("sse9"), ValueError);

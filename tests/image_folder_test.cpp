@@ -1,0 +1,365 @@
+// Image folders: which files, their index, layouts, broken files, and subsets of them.
+#include "data/image_folder.h"
+
+#include <sys/stat.h>
+
+#include <cmath>
+#include <fstream>
+#include <mutex>
+#include <sstream>
+
+#include "data/cifar10.h"
+#include "data/class_subset.h"
+#include "data/index_file.h"
+#include "data/loader.h"
+#include "data/subset.h"
+#include "engine/backend.h"
+#include "engine/error.h"
+#include "tests/catch.h"
+#include "tests/image_samples.h"
+#include "tests/temporary_folder.h"
+
+namespace cograd::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A picture of one brightness.
+std::vector<std::uint8_t> gray_jpeg(int brightness) {
+  return make_jpeg({.width = 24, .height = 16, .given = JCS_GRAYSCALE, .stored = JCS_GRAYSCALE},
+                   [brightness](int, int) {
+                     return std::vector<std::uint8_t>{static_cast<std::uint8_t>(brightness)};
+                   });
+}
+
+ImageFolderOptions options_for(std::int64_t size, bool augment = false) {
+  ImageFolderOptions options;
+  options.transform = {.resize = size,
+                       .crop = size,
+                       .augment = augment,
+                       .statistics = {{0, 0, 0}, {1 / 255.0f, 1 / 255.0f, 1 / 255.0f}}};
+  return options;
+}
+
+/// train/ant with 2 images, train/bee with 3, val/ with one each; brightness 10, 20, ... in order.
+void make_folder(const fs::path& root) {
+  int brightness = 0;
+  for (const char* file :
+       {"train/ant/b.jpg", "train/ant/a.JPEG", "train/bee/1.jpeg", "train/bee/2.jpg",
+        "train/bee/3.JPG", "val/ant/x.jpg", "val/bee/y.jpg"}) {
+    write_bytes(root / file, gray_jpeg(brightness += 10));
+  }
+  write_bytes(root / "train/ant/.hidden.jpg", {1, 2, 3});
+  write_bytes(root / "train/ant/notes.txt", {1, 2, 3});
+}
+
+std::string content_of(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+int brightness_of(const Dataset& set, std::int64_t index) {
+  return static_cast<int>(std::lround(set.get(index).pixels[0]));
+}
+
+}  // namespace
+
+TEST_CASE("an image folder is sorted and labelled by folder", "[images]") {
+  const TemporaryFolder scratch;
+  make_folder(scratch.path);
+  const ImageFolder train(scratch.path, Split::train, "things", options_for(16));
+  CHECK(train.name() == "things train");
+  REQUIRE(train.size() == 5);
+  CHECK(train.classes() == 2);
+  CHECK(train.image_shape() == Shape{3, 16, 16});
+  CHECK(train.class_names() == std::vector<std::string>{"ant", "bee"});
+  const std::vector<int> expected{20, 10, 30, 40, 50};  // a.JPEG before b.jpg
+  for (std::int64_t i = 0; i < 5; ++i) {
+    CAPTURE(i);
+    CHECK(train.label(i) == (i < 2 ? 0 : 1));
+    CHECK(std::abs(brightness_of(train, i) - expected[static_cast<std::size_t>(i)]) <= 2);
+  }
+  CHECK(train.path(0) == scratch.path / "train/ant/a.JPEG");
+  CHECK_THROWS_AS(train.label(5), ValueError);
+  CHECK_THROWS_AS(train.get(-1), ValueError);
+
+  std::ofstream(scratch.path / "words.txt") << "ant\tant, emmet\nwasp\twasp\n";
+  const ImageFolder test(scratch.path, Split::test, "things", options_for(16));
+  CHECK(test.size() == 2);
+  CHECK(test.class_names() == std::vector<std::string>{"ant, emmet", "bee"});
+}
+
+TEST_CASE("Tiny ImageNet's own layout is read", "[images]") {
+  const TemporaryFolder scratch;
+  write_bytes(scratch.path / "train/n02/images/n02_0.JPEG", gray_jpeg(20));
+  write_bytes(scratch.path / "train/n01/images/n01_0.JPEG", gray_jpeg(10));
+  write_bytes(scratch.path / "train/n01/n01_boxes.txt", {'x'});
+  write_bytes(scratch.path / "val/images/val_0.JPEG", gray_jpeg(30));
+  write_bytes(scratch.path / "val/images/val_1.JPEG", gray_jpeg(40));
+  const fs::path table = scratch.path / "val/val_annotations.txt";
+  std::ofstream(table) << "val_1.JPEG\tn02\t0\t32\t44\t62\nval_0.JPEG\tn01\t1\t2\t3\t4\n";
+  for (int round = 0; round < 2; ++round) {  // the second one from the cached index
+    const ImageFolder train(scratch.path, Split::train, "tiny", options_for(16));
+    REQUIRE(train.size() == 2);
+    CHECK(train.label(1) == 1);
+    CHECK(std::abs(brightness_of(train, 0) - 10) <= 2);
+    const ImageFolder val(scratch.path, Split::test, "tiny", options_for(16));
+    REQUIRE(val.size() == 2);
+    CHECK(val.label(0) == 1);
+    CHECK(std::abs(brightness_of(val, 0) - 40) <= 2);
+    CHECK(val.label(1) == 0);
+  }
+  const auto refused = [&](const std::string& line, const std::string& complaint) {
+    std::ofstream(table) << line << "\n";
+    CHECK_THROWS_WITH(ImageFolder(scratch.path, Split::test, "tiny", options_for(16)),
+                      contains(complaint) && contains("line 1"));
+  };
+  refused("val_0.JPEG n03", "n03 is a class that train/ does not have");
+  refused("val_0.JPEG", "expected a file name and a class");
+  refused("../x.JPEG n01", "expected a file name and a class");
+  std::ofstream(table) << "val_7.JPEG n01\n";
+  CHECK_THROWS_WITH(ImageFolder(scratch.path, Split::test, "tiny", options_for(16)),
+                    contains("val_7.JPEG"));
+}
+
+TEST_CASE("the index is cached, checked and rebuilt", "[images]") {
+  const TemporaryFolder scratch;
+  make_folder(scratch.path);
+  const fs::path train = scratch.path / "train", cache = scratch.path / "cache";
+  const ImageIndex scanned = scan_image_folder(train);
+  CHECK(scanned.classes.size() == 2);
+  CHECK(parse_image_index(to_text(scanned), "x") == scanned);
+  CHECK(open_image_index(train, cache) == scanned);
+  REQUIRE(fs::exists(cache));
+
+  // It is used: a size that is changed in it comes back.
+  ImageIndex changed = scanned;
+  changed.classes[0].files[0].bytes = 4711;
+  std::ofstream(cache) << to_text(changed);
+  CHECK(open_image_index(train, cache) == changed);
+
+  for (const std::string& damage : {to_text(changed).substr(0, 60), std::string("nonsense\n"),
+                                    std::string(), to_text(changed) + "class x"}) {
+    CAPTURE(damage);
+    std::ofstream(cache) << damage;
+    CHECK(open_image_index(train, cache) == scanned);
+    CHECK(content_of(cache) == to_text(scanned));
+  }
+  write_bytes(train / "bee/4.jpg", gray_jpeg(60));
+  CHECK(open_image_index(train, cache).classes[1].files.size() == 4);
+  write_bytes(train / "cow/1.jpg", gray_jpeg(70));
+  CHECK(open_image_index(train, cache).classes.size() == 3);
+  fs::remove_all(train / "ant");
+  CHECK(open_image_index(train, cache).classes.size() == 2);
+  // Where it cannot be written there is none.
+  CHECK(open_image_index(train, "/proc/no/cache").classes.size() == 2);
+}
+
+TEST_CASE("the index says which line is wrong", "[images]") {
+  const std::string header = "cograd image index 1\n";
+  for (const auto& [text, line] : {std::pair<std::string, std::string>{"", "line 1"},
+                                   {"cograd image index 2\n", "line 1"},
+                                   {header + "klass 1 2 a\n", "line 2"},
+                                   {header + "class 1 2 a\n", "line 3"},
+                                   {header + "class 1 2 a\n5 x b.jpg\n", "line 3"},
+                                   {header + "class 1 2 a\n-5 1 b\n", "line 3"},
+                                   {header + "class 99999999999999999999 2 a\n", "line 2"},
+                                   {header + "class 0 1 a", "line 2"}}) {
+    CAPTURE(text);
+    CHECK_THROWS_WITH(parse_image_index(text, "i"), contains("i: " + line));
+  }
+}
+
+TEST_CASE("image folders say what is missing", "[images]") {
+  const TemporaryFolder scratch;
+  const auto open = [&](Split split) {
+    return ImageFolder(scratch.path, split, "things", options_for(16));
+  };
+  CHECK_THROWS_WITH(open(Split::train), contains("there is no folder train/"));
+  fs::create_directories(scratch.path / "train");
+  CHECK_THROWS_WITH(open(Split::train), contains("expected one for each class"));
+  fs::create_directories(scratch.path / "train/ant");
+  CHECK_THROWS_WITH(open(Split::train), contains("no .jpg, .jpeg or .png"));
+  write_bytes(scratch.path / "train/ant/a.jpg", gray_jpeg(9));
+  CHECK(open(Split::train).size() == 1);
+  CHECK_THROWS_WITH(open(Split::test), contains("val/ or test/"));
+  write_bytes(scratch.path / "test/bee/a.jpg", gray_jpeg(9));
+  CHECK_THROWS_WITH(open(Split::test), contains("bee is a class that train/ does not have"));
+}
+
+TEST_CASE("files that have changed since they were indexed are refused", "[images]") {
+  const TemporaryFolder scratch;
+  make_folder(scratch.path);
+  const ImageFolder train(scratch.path, Split::train, "things", options_for(16));
+  CHECK_NOTHROW(train.get(2));
+  auto longer = gray_jpeg(30);
+  longer.push_back(0);
+  write_bytes(train.path(2), longer);
+  CHECK_THROWS_AS(train.get(2), IoError);
+  CHECK_THROWS_WITH(train.get(2), contains("1.jpeg") && contains(".cograd-index"));
+  fs::last_write_time(train.path(3), fs::file_time_type::clock::now() + std::chrono::hours(1));
+  CHECK_THROWS_AS(train.get(3), IoError);
+}
+
+TEST_CASE("augmentation is a function of seed, epoch and index", "[images]") {
+  const TemporaryFolder scratch;
+  for (int i = 0; i < 6; ++i) {
+    write_bytes(scratch.path / fmt::format("train/a/{}.jpg", i),
+                make_jpeg({.width = 60, .height = 50}, gradient));
+  }
+  ImageFolderOptions options = options_for(8, true);
+  const auto set = std::make_shared<ImageFolder>(scratch.path, Split::train, "a", options);
+  options.seed = 1;
+  const ImageFolder other(scratch.path, Split::train, "a", options);
+  CHECK(set->get(2, 3).pixels == set->get(2, 3).pixels);
+  CHECK(set->get(2, 3).pixels != set->get(2, 4).pixels);
+  CHECK(set->get(2, 3).pixels != set->get(3, 3).pixels);
+  CHECK(set->get(2, 3).pixels != other.get(2, 3).pixels);
+
+  for (const int workers : {0, 1, 3}) {
+    CAPTURE(workers);
+    Loader loader(set, {.batch_size = 4, .seed = 9, .workers = workers}, reference_backend());
+    for (const std::int64_t epoch : {5, 6}) {
+      loader.start_epoch(epoch);
+      while (const auto batch = loader.next()) {
+        const auto pixels = batch->images.to_vector<float>();
+        for (std::size_t i = 0; i < batch->indices.size(); ++i) {
+          const auto expected = set->get(batch->indices[i], epoch).pixels;
+          const auto at = pixels.begin() + static_cast<std::ptrdiff_t>(i * expected.size());
+          CHECK(std::equal(expected.begin(), expected.end(), at));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("hard links make an image folder of some examples", "[images]") {
+  const TemporaryFolder scratch;
+  make_folder(scratch.path / "all");
+  const ImageFolder all(scratch.path / "all", Split::train, "all", options_for(16));
+  hard_link_images(all, {1, 4}, scratch.path / "easy/train");
+  const ImageFolder easy(scratch.path / "easy", Split::train, "easy", options_for(16));
+  REQUIRE(easy.size() == 2);
+  CHECK(easy.class_names() == std::vector<std::string>{"ant", "bee"});
+  CHECK(easy.get(1).pixels == all.get(4).pixels);
+  CHECK(fs::hard_link_count(all.path(1)) == 2);
+  CHECK_THROWS_AS(hard_link_images(all, {1}, scratch.path / "easy/train"), IoError);  // is there
+}
+
+TEST_CASE("the binary CIFAR-10 is read", "[images]") {
+  const TemporaryFolder scratch;
+  const fs::path folder = scratch.path / "cifar-10-batches-bin";
+  const auto record = [](std::uint8_t label, std::uint8_t value) {
+    std::vector<std::uint8_t> bytes(3073, value);
+    bytes[0] = label;
+    bytes[1 + 1024] = 255;  // the first green pixel
+    return bytes;
+  };
+  CHECK_FALSE(has_cifar10_binary(scratch.path));
+  for (int i = 1; i <= 5; ++i) {
+    auto bytes = record(static_cast<std::uint8_t>(i), 51);
+    const auto second = record(9, 0);
+    bytes.insert(bytes.end(), second.begin(), second.end());
+    write_bytes(folder / fmt::format("data_batch_{}.bin", i), bytes);
+  }
+  CHECK(has_cifar10_binary(scratch.path));
+  const auto train = open_cifar10_binary(scratch.path, Split::train);
+  REQUIRE(train->size() == 10);
+  CHECK(train->image_shape() == Shape{3, 32, 32});
+  CHECK(train->label(2) == 2);
+  CHECK(train->label(3) == 9);
+  CHECK(train->class_names()[9] == "truck");
+  const auto pixels = train->get(2).pixels;
+  CHECK(pixels[0] == Approx(0.2));
+  CHECK(pixels[1024] == 1.0f);
+  CHECK_THROWS_WITH(open_cifar10_binary(scratch.path, Split::test), contains("test_batch.bin"));
+  write_bytes(folder / "test_batch.bin", std::vector<std::uint8_t>(3072));
+  CHECK_THROWS_WITH(open_cifar10_binary(scratch.path, Split::test), contains("3072 bytes"));
+  write_bytes(folder / "test_batch.bin", record(10, 0));
+  CHECK_THROWS_WITH(open_cifar10_binary(scratch.path, Split::test), contains("label 10"));
+}
+
+TEST_CASE("index files go there and back", "[images]") {
+  const TemporaryFolder scratch;
+  const fs::path path = scratch.path / "indices.csv";
+  write_index_file(path, {3, 0, 12345678901});
+  CHECK(content_of(path) == "index\n3\n0\n12345678901\n");
+  CHECK(read_index_file(path) == std::vector<std::int64_t>{3, 0, 12345678901});
+  CHECK(parse_index_file("index\r\n5\r\n", "i") == std::vector<std::int64_t>{5});
+  CHECK(parse_index_file("index\n", "i").empty());
+  CHECK_THROWS_WITH(parse_index_file("index\n5\nx\n", "i"), contains("i: line 3: 'x'"));
+  CHECK_THROWS_WITH(parse_index_file("index\n-1\n", "i"), contains("line 2"));
+  CHECK_THROWS_WITH(parse_index_file("5\n", "i"), contains("expected 'index'"));
+  CHECK_THROWS_AS(parse_index_file("", "i"), FormatError);
+  CHECK_THROWS_AS(read_index_file(scratch.path / "none"), IoError);
+}
+
+TEST_CASE("the first classes of a set", "[images]") {
+  const TemporaryFolder scratch;
+  make_folder(scratch.path);
+  write_bytes(scratch.path / "train/cow/1.jpg", gray_jpeg(70));
+  const auto set =
+      std::make_shared<ImageFolder>(scratch.path, Split::train, "things", options_for(16));
+  const DatasetPtr two = first_classes(set, 2);
+  CHECK(two->size() == 5);
+  CHECK(two->classes() == 2);
+  CHECK(two->class_names() == std::vector<std::string>{"ant", "bee"});
+  CHECK(first_classes(set, 3) == set);
+  CHECK_THROWS_AS(first_classes(set, 0), ValueError);
+  // Of a subset in another order.
+  const auto some =
+      first_classes(std::make_shared<Subset>(set, std::vector<std::int64_t>{5, 4, 0}), 2);
+  REQUIRE(some->size() == 2);
+  CHECK(some->label(0) == 1);
+  CHECK(some->get(1).pixels == set->get(0).pixels);
+}
+
+TEST_CASE("broken images are left out of their batches, or end the epoch", "[images][loader]") {
+  const TemporaryFolder scratch;
+  for (int i = 0; i < 10; ++i) {
+    auto file = gray_jpeg(20 * i);
+    if (i == 3 || i == 4) file.resize(file.size() / 2);
+    write_bytes(scratch.path / fmt::format("train/{}/x.jpg", i), file);
+  }
+  const auto set = std::make_shared<ImageFolder>(scratch.path, Split::train, "x", options_for(8));
+  for (const int workers : {0, 2}) {
+    CAPTURE(workers);
+    std::mutex mutex;
+    std::vector<std::string> told;
+    LoaderOptions options{.batch_size = 2, .shuffle = false, .workers = workers};
+    options.skip_broken = [&](const std::string& message) {
+      const std::lock_guard lock(mutex);
+      told.push_back(message);
+    };
+    Loader loader(set, options, reference_backend());
+    loader.start_epoch(0);
+    std::vector<std::int64_t> seen;
+    while (const auto batch = loader.next()) {
+      const auto labels = batch->labels.to_vector<std::int64_t>();
+      REQUIRE(labels == batch->indices);  // class i holds image i
+      REQUIRE(batch->images.shape() == Shape{std::ssize(labels), 3, 8, 8});
+      const auto pixels = batch->images.to_vector<float>();
+      for (std::size_t i = 0; i < labels.size(); ++i) {
+        CHECK(std::abs(pixels[i * 192] - 20.0f * static_cast<float>(labels[i])) < 3.0f);
+      }
+      seen.insert(seen.end(), labels.begin(), labels.end());
+    }
+    CHECK(seen == std::vector<std::int64_t>{0, 1, 2, 5, 6, 7, 8, 9});
+    REQUIRE(told.size() == 2);
+    CHECK_THAT(told[0] + told[1], contains("3/x.jpg") && contains("4/x.jpg"));
+
+    Loader strict(set, {.batch_size = 2, .shuffle = false, .workers = workers},
+                  reference_backend());
+    strict.start_epoch(0, 1);
+    CHECK_THROWS_AS(strict.next(), ImageError);
+    // A batch of nothing cannot be handed out.
+    Loader only(std::make_shared<Subset>(set, std::vector<std::int64_t>{3, 4}), options,
+                reference_backend());
+    only.start_epoch(0);
+    CHECK_THROWS_WITH(only.next(), contains("none of the 2 images"));
+  }
+}
+
+}  // namespace cograd::testing
