@@ -38,7 +38,13 @@ class Random {
   /// Uniform 32-bit word at `index` of the stream, without moving the position.
   std::uint32_t at(std::uint64_t index) const { return block(index / 4)[index % 4]; }
   /// Next uniform 32-bit word.
-  std::uint32_t next() { return at(position_++); }
+  std::uint32_t next() {
+    if (position_ / 4 != block_index_) {
+      block_index_ = position_ / 4;
+      block_ = block(block_index_);
+    }
+    return block_[position_++ % 4];
+  }
   /// Uniform in [0, 1), 24 bits.
   float uniform() { return static_cast<float>(next() >> 8) * 0x1p-24f; }
   /// Uniform in [low, high).
@@ -73,6 +79,8 @@ class Random {
   std::uint64_t seed_;
   std::uint64_t stream_;
   std::uint64_t position_ = 0;
+  std::uint64_t block_index_ = ~std::uint64_t{0};  // of block_, the words drawn from last
+  std::array<std::uint32_t, 4> block_{};
 };
 
 /// Fisher-Yates shuffle of [first, last) driven by `random`.

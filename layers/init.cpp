@@ -1,18 +1,31 @@
 #include "layers/init.h"
 
+#include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include "engine/backend.h"
 
 namespace cograd::init {
 namespace {
 
+/// Elements draw(random), each of which takes `words` words of the stream: so all threads can draw
+/// at once, from where one would be.
 template <class Draw>
-Tensor filled(const Shape& shape, Draw&& draw) {
-  std::vector<float> values(static_cast<std::size_t>(shape.numel()));
-  for (float& v : values) v = static_cast<float>(draw());
-  return Tensor::from(values, shape, reference_backend());
+Tensor filled(const Shape& shape, Random& random, std::uint64_t words, const Draw& draw) {
+  constexpr std::int64_t kPiece = 4096;
+  Tensor tensor = Tensor::empty(shape, Dtype::f32, reference_backend());
+  float* values = tensor.data<float>();
+  const std::int64_t n = shape.numel();
+  const std::uint64_t start = random.position();
+#pragma omp parallel for schedule(static) if (n > kPiece)
+  for (std::int64_t begin = 0; begin < n; begin += kPiece) {
+    Random here = random;
+    here.seek(start + words * static_cast<std::uint64_t>(begin));
+    const std::int64_t end = std::min(n, begin + kPiece);
+    for (std::int64_t i = begin; i < end; ++i) values[i] = static_cast<float>(draw(here));
+  }
+  random.seek(start + words * static_cast<std::uint64_t>(n));
+  return tensor;
 }
 
 }  // namespace
@@ -25,15 +38,15 @@ Fan fan_of(const Shape& weight) {
 }
 
 Tensor constant(const Shape& shape, double value) {
-  return filled(shape, [&] { return value; });
+  return Tensor::full(shape, value, Dtype::f32, reference_backend());
 }
 
 Tensor normal(const Shape& shape, double standard_deviation, Random& random) {
-  return filled(shape, [&] { return standard_deviation * random.normal(); });
+  return filled(shape, random, 2, [=](Random& r) { return standard_deviation * r.normal(); });
 }
 
 Tensor uniform(const Shape& shape, double bound, Random& random) {
-  return filled(shape, [&] { return random.uniform(-bound, bound); });
+  return filled(shape, random, 1, [=](Random& r) { return r.uniform(-bound, bound); });
 }
 
 Tensor kaiming_normal(const Shape& weight, Random& random) {
