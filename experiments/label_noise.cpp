@@ -47,10 +47,10 @@ void run(int argc, char** argv) {
   const Study study = prepare_study(options);
   const auto kept = std::count_if(study.finished.begin(), study.finished.end(),
                                   [](const auto& record) { return record.has_value(); });
-  fmt::print("{} runs{} on {}: {} training examples, {} epochs, {} ({} parameters)\n",
-             study.runs.size(), kept > 0 ? fmt::format(" ({} of them finished before)", kept) : "",
-             options.dataset, study.data.train->size(), options.run.epochs, options.run.model,
-             study.parameters);
+  fmt::print("{} run{}{} on {}: {} training examples, {} epochs, {} ({} parameters)\n",
+             study.runs.size(), study.runs.size() == 1 ? "" : "s",
+             kept > 0 ? fmt::format(" ({} of them finished before)", kept) : "", options.dataset,
+             study.data.train->size(), options.run.epochs, options.run.model, study.parameters);
   std::fflush(stdout);
   const std::vector<RunRecord> records = run_study(study);
 
@@ -67,7 +67,7 @@ void run(int argc, char** argv) {
   const std::filesystem::path folder = options.output_dir;
   write_claims(report.claims, folder / "claims.json");
   const std::string missing = write_report(report, folder / "report.html");
-  fmt::print("\n{}\n", claims_table(report.claims));
+  if (!report.claims.empty()) fmt::print("\n{}\n", claims_table(report.claims));
   if (!missing.empty()) fmt::print("The report has no figures: {}\n", missing);
   fmt::print("report: {}\n", std::filesystem::absolute(folder / "report.html").string());
 }

@@ -61,12 +61,18 @@ def compare(title, ours, theirs):
     print(f"{title}: {len(ours)} images, largest difference {worst:.4f} percentage points", flush=True)
 
 
-def randomized(model):
+def randomized(model, images):
+    """Random batch norm statistics, and a last layer whose logits are neither all alike nor far apart."""
     for name, buffer in model.named_buffers():
         if name.endswith("running_mean"):
             buffer.normal_(0, 0.1)
         elif name.endswith("running_var"):
             buffer.uniform_(0.5, 1.5)
+    with torch.no_grad():
+        scale = model.eval()(images).std()
+        last = list(model.parameters())[-2:]  # weight and bias
+        for parameter in last:
+            parameter /= scale
     return model
 
 
@@ -84,12 +90,12 @@ def main():
 
         for name in ("resnet18", "resnet34", "resnet50", "vgg13_bn", "vgg16_bn", "inception_v3"):
             extra = {"init_weights": True, "transform_input": False} if name == "inception_v3" else {}
-            model = randomized(getattr(torchvision.models, name)(weights=None, **extra))
+            inputs = pixels(299 if name == "inception_v3" else 224, photographs)
+            model = randomized(getattr(torchvision.models, name)(weights=None, **extra), inputs)
             save_file({k: v.contiguous() for k, v in model.state_dict().items()}, scratch / "w")
-            size = 299 if name == "inception_v3" else 224
             compare(f"PyTorch to cograd: {name}",
                     our_prediction(["--weights", scratch / "w", "--model", name, *photographs]),
-                    their_prediction(model, pixels(size, photographs)))
+                    their_prediction(model, inputs))
 
         run("label_noise", "--dataset", "tiny-imagenet", "--data", images, "--classes", 5,
             "--train-size", 400, "--test-size", 50, "--model", "resnet18", "--width", 64, "--epochs", 1,
