@@ -13,17 +13,16 @@ constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kLarge = std::size_t{1} << 20;
 
 std::size_t rounded(std::size_t bytes) {
-  const std::size_t step =
-      bytes <= kLarge ? kAlignment : std::bit_floor(bytes) / 16;
+  const std::size_t step = bytes <= kLarge ? kAlignment : std::bit_floor(bytes) / 16;
   return std::max(kAlignment, (bytes + step - 1) / step * step);
 }
 
-} // namespace
+}  // namespace
 
-void *CachingAllocator::allocate(std::size_t bytes) {
+void* CachingAllocator::allocate(std::size_t bytes) {
   const std::size_t wanted = rounded(bytes);
   const std::lock_guard lock(mutex_);
-  void *memory = nullptr;
+  void* memory = nullptr;
   std::size_t size = wanted;
   if (auto it = cached_.lower_bound(wanted);
       it != cached_.end() && it->first <= wanted + wanted / 8) {
@@ -32,14 +31,13 @@ void *CachingAllocator::allocate(std::size_t bytes) {
     cached_.erase(it);
   } else {
     memory = system_allocate(wanted);
-    if (memory == nullptr) { // what is cached may be what is missing
+    if (memory == nullptr) {  // what is cached may be what is missing
       release_cached_locked();
       memory = system_allocate(wanted);
     }
-    require<DeviceError>(
-        memory != nullptr,
-        "[allocator] no memory for {} bytes: {} bytes are in use", bytes,
-        stats_.in_use);
+    require<DeviceError>(memory != nullptr,
+                         "[allocator] no memory for {} bytes: {} bytes are in use", bytes,
+                         stats_.in_use);
     stats_.reserved += size;
     ++stats_.allocations;
   }
@@ -49,13 +47,11 @@ void *CachingAllocator::allocate(std::size_t bytes) {
   return memory;
 }
 
-void CachingAllocator::deallocate(void *memory) noexcept {
-  if (memory == nullptr)
-    return;
+void CachingAllocator::deallocate(void* memory) noexcept {
+  if (memory == nullptr) return;
   const std::lock_guard lock(mutex_);
   const auto it = handed_out_.find(memory);
-  if (it == handed_out_.end())
-    return;
+  if (it == handed_out_.end()) return;
   const std::size_t size = it->second;
   handed_out_.erase(it);
   stats_.in_use -= size;
@@ -78,7 +74,7 @@ void CachingAllocator::release_cached() {
 }
 
 void CachingAllocator::release_cached_locked() noexcept {
-  for (const auto &[size, memory] : cached_) {
+  for (const auto& [size, memory] : cached_) {
     stats_.reserved -= size;
     system_free(memory);
   }
@@ -87,17 +83,17 @@ void CachingAllocator::release_cached_locked() noexcept {
 
 CpuAllocator::~CpuAllocator() { release_cached(); }
 
-CpuAllocator &CpuAllocator::instance() {
+CpuAllocator& CpuAllocator::instance() {
   // Never destroyed: tensors held by other statics may outlive any order of
   // destruction.
-  static auto *allocator = new CpuAllocator;
+  static auto* allocator = new CpuAllocator;
   return *allocator;
 }
 
-void *CpuAllocator::system_allocate(std::size_t bytes) {
+void* CpuAllocator::system_allocate(std::size_t bytes) {
   return std::aligned_alloc(kAlignment, bytes);
 }
 
-void CpuAllocator::system_free(void *memory) noexcept { std::free(memory); }
+void CpuAllocator::system_free(void* memory) noexcept { std::free(memory); }
 
-} // namespace cograd
+}  // namespace cograd

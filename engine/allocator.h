@@ -10,22 +10,22 @@ namespace cograd {
 
 /// Bytes are counted as handed out (after rounding), not as asked for.
 struct MemoryStats {
-  std::size_t in_use = 0;      ///< handed out now
-  std::size_t peak = 0;        ///< largest in_use since the last reset_peak()
-  std::size_t reserved = 0;    ///< held from the system: in use or cached
-  std::size_t allocations = 0; ///< calls that had to go to the system
+  std::size_t in_use = 0;       ///< handed out now
+  std::size_t peak = 0;         ///< largest in_use since the last reset_peak()
+  std::size_t reserved = 0;     ///< held from the system: in use or cached
+  std::size_t allocations = 0;  ///< calls that had to go to the system
 };
 
 /// Source of memory. Thread-safe.
 class Allocator {
-public:
+ public:
   virtual ~Allocator() = default;
 
   /// At least `bytes` bytes, aligned to 64. Throws DeviceError when there is no
   /// more.
-  virtual void *allocate(std::size_t bytes) = 0;
+  virtual void* allocate(std::size_t bytes) = 0;
   /// Gives back what allocate() returned; never throws.
-  virtual void deallocate(void *memory) noexcept = 0;
+  virtual void deallocate(void* memory) noexcept = 0;
 
   virtual MemoryStats stats() const = 0;
   virtual void reset_peak() = 0;
@@ -39,39 +39,39 @@ public:
 /// and a request takes the smallest cached block that wastes at most an eighth
 /// of its own size. Derived classes say where the memory comes from.
 class CachingAllocator : public Allocator {
-public:
+ public:
   ~CachingAllocator() override = default;
 
-  void *allocate(std::size_t bytes) final;
-  void deallocate(void *memory) noexcept final;
+  void* allocate(std::size_t bytes) final;
+  void deallocate(void* memory) noexcept final;
   MemoryStats stats() const final;
   void reset_peak() final;
   void release_cached() final;
 
-protected:
+ protected:
   /// nullptr when the system has no more.
-  virtual void *system_allocate(std::size_t bytes) = 0;
-  virtual void system_free(void *memory) noexcept = 0;
+  virtual void* system_allocate(std::size_t bytes) = 0;
+  virtual void system_free(void* memory) noexcept = 0;
 
-private:
+ private:
   void release_cached_locked() noexcept;
 
   mutable std::mutex mutex_;
-  std::multimap<std::size_t, void *> cached_; // free blocks by size
-  std::unordered_map<void *, std::size_t> handed_out_;
+  std::multimap<std::size_t, void*> cached_;  // free blocks by size
+  std::unordered_map<void*, std::size_t> handed_out_;
   MemoryStats stats_;
 };
 
 /// CachingAllocator over host memory.
 class CpuAllocator final : public CachingAllocator {
-public:
+ public:
   ~CpuAllocator() override;
   /// The allocator that all CPU backends share.
-  static CpuAllocator &instance();
+  static CpuAllocator& instance();
 
-protected:
-  void *system_allocate(std::size_t bytes) override;
-  void system_free(void *memory) noexcept override;
+ protected:
+  void* system_allocate(std::size_t bytes) override;
+  void system_free(void* memory) noexcept override;
 };
 
-} // namespace cograd
+}  // namespace cograd

@@ -14,14 +14,13 @@ namespace cograd {
 /// descending order of number is an order in which every node comes before its
 /// inputs.
 class Node {
-public:
+ public:
   std::string_view op;
   std::uint64_t number = 0;
-  std::vector<std::shared_ptr<Node>>
-      inputs; // null where an input is a constant
-  std::vector<Parameter *> parameters;
-  std::function<void(const Tensor &, Backward &)> backward;
-  Tensor gradient; // sum over the uses seen so far
+  std::vector<std::shared_ptr<Node>> inputs;  // null where an input is a constant
+  std::vector<Parameter*> parameters;
+  std::function<void(const Tensor&, Backward&)> backward;
+  Tensor gradient;  // sum over the uses seen so far
   bool leaf = false;
   bool consumed = false;
 };
@@ -35,41 +34,36 @@ std::uint64_t next_number() {
   return number++;
 }
 
-Groups one_group(const Tensor &value) {
+Groups one_group(const Tensor& value) {
   const std::int64_t rows = value.shape().rank() > 0 ? value.size(0) : 1;
   return Groups(std::max<std::int64_t>(rows, 1), 1);
 }
 
 /// All nodes that `root` depends on, each before its inputs.
-std::vector<std::shared_ptr<Node>>
-in_backward_order(const std::shared_ptr<Node> &root) {
+std::vector<std::shared_ptr<Node>> in_backward_order(const std::shared_ptr<Node>& root) {
   std::vector<std::shared_ptr<Node>> nodes{root};
-  std::unordered_set<const Node *> seen{root.get()};
+  std::unordered_set<const Node*> seen{root.get()};
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     // By index: push_back moves the vector's elements, the nodes themselves
     // stay.
-    const Node &node = *nodes[i];
-    for (const auto &input : node.inputs) {
-      if (input != nullptr && seen.insert(input.get()).second)
-        nodes.push_back(input);
+    const Node& node = *nodes[i];
+    for (const auto& input : node.inputs) {
+      if (input != nullptr && seen.insert(input.get()).second) nodes.push_back(input);
     }
   }
   std::sort(nodes.begin(), nodes.end(),
-            [](const auto &a, const auto &b) { return a->number > b->number; });
+            [](const auto& a, const auto& b) { return a->number > b->number; });
   return nodes;
 }
 
-} // namespace
+}  // namespace
 
-Variable::Variable(Tensor value)
-    : value_(std::move(value)), groups_(one_group(value_)) {}
+Variable::Variable(Tensor value) : value_(std::move(value)), groups_(one_group(value_)) {}
 
-Variable::Variable(Tensor value, Groups groups)
-    : value_(std::move(value)), groups_(groups) {
-  require<ShapeError>(
-      value_.shape().rank() > 0 && value_.size(0) == groups_.rows(),
-      "[variable] groups over {} rows do not fit a tensor of shape {}",
-      groups_.rows(), value_.shape().str());
+Variable::Variable(Tensor value, Groups groups) : value_(std::move(value)), groups_(groups) {
+  require<ShapeError>(value_.shape().rank() > 0 && value_.size(0) == groups_.rows(),
+                      "[variable] groups over {} rows do not fit a tensor of shape {}",
+                      groups_.rows(), value_.shape().str());
 }
 
 Variable Variable::leaf(Tensor value) {
@@ -88,13 +82,12 @@ Variable Variable::leaf(Tensor value, Groups groups) {
   return v;
 }
 
-const Tensor &Variable::gradient() const {
+const Tensor& Variable::gradient() const {
   require<ValueError>(node_ != nullptr && node_->leaf,
                       "[variable] only a leaf keeps its gradient: make it with "
                       "Variable::leaf()");
-  require<ValueError>(
-      node_->gradient.defined(),
-      "[variable] the leaf has no gradient yet: call backward() first");
+  require<ValueError>(node_->gradient.defined(),
+                      "[variable] the leaf has no gradient yet: call backward() first");
   return node_->gradient;
 }
 
@@ -102,29 +95,27 @@ NoGradient::NoGradient() : before_(std::exchange(recording, false)) {}
 NoGradient::~NoGradient() { recording = before_; }
 
 Variable record(std::string_view op, Tensor value, std::vector<Variable> inputs,
-                std::vector<Parameter *> parameters,
-                std::function<void(const Tensor &, Backward &)> backward) {
+                std::vector<Parameter*> parameters,
+                std::function<void(const Tensor&, Backward&)> backward) {
   Variable result;
   result.value_ = std::move(value);
   result.groups_ = inputs.front().groups_;
   bool needed = !parameters.empty();
-  for (const Variable &input : inputs) {
+  for (const Variable& input : inputs) {
     require<ValueError>(input.groups_ == result.groups_,
                         "[{}] the inputs belong to batches split differently: "
                         "{} rows in {} groups "
                         "and {} rows in {}",
-                        op, result.groups_.rows(), result.groups_.count(),
-                        input.groups_.rows(), input.groups_.count());
+                        op, result.groups_.rows(), result.groups_.count(), input.groups_.rows(),
+                        input.groups_.count());
     needed = needed || input.requires_gradient();
   }
-  if (!needed || !recording)
-    return result;
+  if (!needed || !recording) return result;
   result.node_ = std::make_shared<Node>();
-  Node &node = *result.node_;
+  Node& node = *result.node_;
   node.op = op;
   node.number = next_number();
-  for (Variable &input : inputs)
-    node.inputs.push_back(std::move(input.node_));
+  for (Variable& input : inputs) node.inputs.push_back(std::move(input.node_));
   node.parameters = std::move(parameters);
   node.backward = std::move(backward);
   return result;
@@ -134,88 +125,78 @@ struct Backward::State {
   /// The group gradients of a parameter that more than one use (or micro-batch)
   /// contributes to.
   struct Pending {
-    int uses_left = 0; // in the graph that is running
-    bool written =
-        false; // something is in `groups` (K = 1: in Parameter::gradient)
-    bool shared = false; // more than one use
-    Tensor groups;       // [K, shape of parameter]
+    int uses_left = 0;     // in the graph that is running
+    bool written = false;  // something is in `groups` (K = 1: in Parameter::gradient)
+    bool shared = false;   // more than one use
+    Tensor groups;         // [K, shape of parameter]
   };
 
-  Aggregator &aggregator;
+  Aggregator& aggregator;
   BackwardOptions options;
-  std::int64_t k = 0; // groups of the batch; 0 before the first run()
+  std::int64_t k = 0;  // groups of the batch; 0 before the first run()
   bool micro_batches = false;
-  Node *running = nullptr;
-  std::unordered_map<Parameter *, Pending> pending;
-  Tensor scratch; // [n], for parameters of one use
+  Node* running = nullptr;
+  std::unordered_map<Parameter*, Pending> pending;
+  Tensor scratch;  // [n], for parameters of one use
   std::int64_t scratch_used = 0;
 
-  State(Aggregator &a, BackwardOptions o) : aggregator(a), options(o) {}
+  State(Aggregator& a, BackwardOptions o) : aggregator(a), options(o) {}
 
-  void run(const Variable &loss, Backward &pass);
-  void reserve_scratch(const std::vector<std::shared_ptr<Node>> &nodes);
-  void aggregate(Parameter &parameter, const Tensor &groups);
-  static void own_gradient(Parameter &parameter);
+  void run(const Variable& loss, Backward& pass);
+  void reserve_scratch(const std::vector<std::shared_ptr<Node>>& nodes);
+  void aggregate(Parameter& parameter, const Tensor& groups);
+  static void own_gradient(Parameter& parameter);
 };
 
-Backward::Backward(Aggregator &aggregator, BackwardOptions options)
+Backward::Backward(Aggregator& aggregator, BackwardOptions options)
     : state_(std::make_unique<State>(aggregator, options)) {
   state_->micro_batches = true;
 }
 
 Backward::~Backward() = default;
 
-void Backward::run(const Variable &loss) { state_->run(loss, *this); }
+void Backward::run(const Variable& loss) { state_->run(loss, *this); }
 
-void backward(const Variable &loss, Aggregator &aggregator,
-              BackwardOptions options) {
+void backward(const Variable& loss, Aggregator& aggregator, BackwardOptions options) {
   Backward pass(aggregator, options);
   pass.state_->micro_batches = false;
   pass.run(loss);
 }
 
-void Backward::State::run(const Variable &loss, Backward &pass) {
-  require<ValueError>(
-      loss.requires_gradient(),
-      "[backward] the loss depends on no parameter and no leaf");
-  require<ValueError>(
-      !loss.node()->consumed,
-      "[backward] this graph has been consumed by an earlier backward pass");
-  const Groups &groups = loss.groups();
-  require<ShapeError>(
-      loss.shape() == Shape{groups.count()},
-      "[backward] the loss must have one element per group, [{}], not {}",
-      groups.count(), loss.shape().str());
+void Backward::State::run(const Variable& loss, Backward& pass) {
+  require<ValueError>(loss.requires_gradient(),
+                      "[backward] the loss depends on no parameter and no leaf");
+  require<ValueError>(!loss.node()->consumed,
+                      "[backward] this graph has been consumed by an earlier backward pass");
+  const Groups& groups = loss.groups();
+  require<ShapeError>(loss.shape() == Shape{groups.count()},
+                      "[backward] the loss must have one element per group, [{}], not {}",
+                      groups.count(), loss.shape().str());
   const std::int64_t wanted = aggregator.groups(groups.batch());
-  require<ValueError>(
-      groups.count() == wanted,
-      "[backward] {} needs a batch of {} in {} groups, but it is in {}",
-      aggregator.name(), groups.batch(), wanted, groups.count());
-  require<ValueError>(
-      k == 0 || k == groups.count(),
-      "[backward] micro-batches of one batch must share its {} groups, not {}",
-      k, groups.count());
+  require<ValueError>(groups.count() == wanted,
+                      "[backward] {} needs a batch of {} in {} groups, but it is in {}",
+                      aggregator.name(), groups.batch(), wanted, groups.count());
+  require<ValueError>(k == 0 || k == groups.count(),
+                      "[backward] micro-batches of one batch must share its {} groups, not {}", k,
+                      groups.count());
   k = groups.count();
 
   auto nodes = in_backward_order(loss.node());
-  for (const auto &node : nodes) {
-    for (Parameter *p : node->parameters) {
-      Pending &uses = pending[p];
+  for (const auto& node : nodes) {
+    for (Parameter* p : node->parameters) {
+      Pending& uses = pending[p];
       uses.shared = uses.shared || uses.uses_left > 0;
       ++uses.uses_left;
     }
   }
-  if (!micro_batches && k > 1)
-    reserve_scratch(nodes);
+  if (!micro_batches && k > 1) reserve_scratch(nodes);
 
   // Seeding every group's loss with 1 is what makes group g's gradient that of
   // its own mean loss.
-  nodes.front()->gradient =
-      Tensor::full(loss.shape(), 1.0, loss.value().dtype(), loss.backend());
-  for (auto &node : nodes) {
+  nodes.front()->gradient = Tensor::full(loss.shape(), 1.0, loss.value().dtype(), loss.backend());
+  for (auto& node : nodes) {
     if (node->leaf) {
-      if (node->gradient.defined())
-        node->gradient = node->gradient.row_major();
+      if (node->gradient.defined()) node->gradient = node->gradient.row_major();
       continue;
     }
     require<ValueError>(node->backward != nullptr,
@@ -227,86 +208,73 @@ void Backward::State::run(const Variable &loss, Backward &pass) {
     const Tensor dy = std::exchange(node->gradient, Tensor());
     const auto closure = std::exchange(node->backward, nullptr);
     running = node.get();
-    if (dy.defined())
-      closure(dy, pass);
+    if (dy.defined()) closure(dy, pass);
     node->consumed = true;
     node->inputs.clear();
-    node.reset(); // the saved tensors go with the closure, the node with its
-                  // last user
+    node.reset();  // the saved tensors go with the closure, the node with its
+                   // last user
   }
   running = nullptr;
   scratch = Tensor();
-  if (!micro_batches)
-    pending.clear();
+  if (!micro_batches) pending.clear();
 }
 
-void Backward::State::reserve_scratch(
-    const std::vector<std::shared_ptr<Node>> &nodes) {
-  std::int64_t most =
-      0; // over the nodes: one op may hold the gradients of all its parameters
-  const Parameter *any = nullptr;
-  for (const auto &node : nodes) {
+void Backward::State::reserve_scratch(const std::vector<std::shared_ptr<Node>>& nodes) {
+  std::int64_t most = 0;  // over the nodes: one op may hold the gradients of all its parameters
+  const Parameter* any = nullptr;
+  for (const auto& node : nodes) {
     std::int64_t here = 0;
-    for (const Parameter *p : node->parameters) {
+    for (const Parameter* p : node->parameters) {
       here += p->value.numel();
       any = p;
     }
     most = std::max(most, here);
   }
   if (any != nullptr) {
-    scratch =
-        Tensor::empty({k * most}, any->value.dtype(), any->value.backend());
+    scratch = Tensor::empty({k * most}, any->value.dtype(), any->value.backend());
   }
 }
 
-void Backward::State::own_gradient(Parameter &p) {
-  const Tensor &g = p.gradient;
+void Backward::State::own_gradient(Parameter& p) {
+  const Tensor& g = p.gradient;
   const bool fits = g.defined() && g.unique() && g.shape() == p.value.shape() &&
-                    g.dtype() == p.value.dtype() &&
-                    &g.backend() == &p.value.backend();
-  if (!fits)
-    p.gradient =
-        Tensor::empty(p.value.shape(), p.value.dtype(), p.value.backend());
+                    g.dtype() == p.value.dtype() && &g.backend() == &p.value.backend();
+  if (!fits) p.gradient = Tensor::empty(p.value.shape(), p.value.dtype(), p.value.backend());
 }
 
-void Backward::State::aggregate(Parameter &p, const Tensor &groups) {
+void Backward::State::aggregate(Parameter& p, const Tensor& groups) {
   own_gradient(p);
   p.norms = {};
   groups.backend().reduce(aggregator.over_groups(), groups, p.gradient,
                           options.measure_coherence ? &p.norms : nullptr);
 }
 
-bool Backward::needs_input(std::size_t i) const {
-  return state_->running->inputs[i] != nullptr;
-}
+bool Backward::needs_input(std::size_t i) const { return state_->running->inputs[i] != nullptr; }
 
 void Backward::input_gradient(std::size_t i, Tensor dx) {
-  Node *input = state_->running->inputs[i].get();
-  if (input == nullptr)
-    return;
-  Tensor &sum = input->gradient;
+  Node* input = state_->running->inputs[i].get();
+  if (input == nullptr) return;
+  Tensor& sum = input->gradient;
   if (!sum.defined()) {
     sum = std::move(dx);
   } else if (sum.unique()) {
     sum.backend().add_into(sum, dx);
-  } else { // somebody else was handed the same tensor
+  } else {  // somebody else was handed the same tensor
     sum = sum.backend().add(sum, dx, nullptr);
   }
 }
 
 void Backward::parameter_gradient(
-    Parameter &p,
-    const std::function<void(Tensor &, Write)> &write_group_gradients) {
-  State &s = *state_;
-  State::Pending &uses = s.pending.at(&p);
+    Parameter& p, const std::function<void(Tensor&, Write)>& write_group_gradients) {
+  State& s = *state_;
+  State::Pending& uses = s.pending.at(&p);
   --uses.uses_left;
   const Shape shape = p.value.shape().prepended(s.k);
   const Write mode = uses.written ? Write::accumulate : Write::overwrite;
   uses.written = true;
 
-  if (s.k == 1) { // one group: its gradient is the result under every rule
-    if (mode == Write::overwrite)
-      State::own_gradient(p);
+  if (s.k == 1) {  // one group: its gradient is the result under every rule
+    if (mode == Write::overwrite) State::own_gradient(p);
     p.norms = {};
     Tensor only = p.gradient.reshape(shape);
     write_group_gradients(only, mode);
@@ -335,15 +303,14 @@ void Backward::parameter_gradient(
 }
 
 void Backward::finish() {
-  State &s = *state_;
+  State& s = *state_;
   if (s.k > 1) {
-    for (auto &[parameter, uses] : s.pending) {
-      if (uses.written)
-        s.aggregate(*parameter, uses.groups);
+    for (auto& [parameter, uses] : s.pending) {
+      if (uses.written) s.aggregate(*parameter, uses.groups);
     }
   }
   s.pending.clear();
   s.k = 0;
 }
 
-} // namespace cograd
+}  // namespace cograd

@@ -39,13 +39,12 @@ struct Parameter {
   /// || mean_k g_k ||^2 / mean_k || g_k ||^2, in [0, 1]; 0 when all gradients
   /// are zero.
   double coherence() const {
-    return norms.mean_squared > 0.0 ? norms.squared_mean / norms.mean_squared
-                                    : 0.0;
+    return norms.mean_squared > 0.0 ? norms.squared_mean / norms.mean_squared : 0.0;
   }
 };
 
 class Variable {
-public:
+ public:
   Variable() = default;
   /// A constant (images, say) whose outermost axis is a batch: one group, or
   /// split into `groups`. Throws ShapeError when the groups are of another
@@ -56,26 +55,25 @@ public:
   static Variable leaf(Tensor value);
   static Variable leaf(Tensor value, Groups groups);
 
-  const Tensor &value() const { return value_; }
-  const Shape &shape() const { return value_.shape(); }
-  const Groups &groups() const { return groups_; }
-  Backend &backend() const { return value_.backend(); }
+  const Tensor& value() const { return value_; }
+  const Shape& shape() const { return value_.shape(); }
+  const Groups& groups() const { return groups_; }
+  Backend& backend() const { return value_.backend(); }
   /// True if a backward pass can come through here.
   bool requires_gradient() const { return node_ != nullptr; }
-  const std::shared_ptr<Node> &node() const { return node_; }
+  const std::shared_ptr<Node>& node() const { return node_; }
   /// Of a leaf, after backward(): d loss / d value (row-major).
-  const Tensor &gradient() const;
+  const Tensor& gradient() const;
 
   /// True when the value's memory is nobody else's: an op given this Variable
   /// as an rvalue may write its result over it. What a Node has saved for its
   /// backward counts as somebody's.
   bool donatable() const { return value_.defined() && value_.unique(); }
 
-private:
-  friend Variable
-  record(std::string_view op, Tensor value, std::vector<Variable> inputs,
-         std::vector<Parameter *> parameters,
-         std::function<void(const Tensor &, Backward &)> backward);
+ private:
+  friend Variable record(std::string_view op, Tensor value, std::vector<Variable> inputs,
+                         std::vector<Parameter*> parameters,
+                         std::function<void(const Tensor&, Backward&)> backward);
   Tensor value_;
   Groups groups_;
   std::shared_ptr<Node> node_;
@@ -83,13 +81,13 @@ private:
 
 /// While one is alive on this thread, ops record nothing (evaluation).
 class NoGradient {
-public:
+ public:
   NoGradient();
   ~NoGradient();
-  NoGradient(const NoGradient &) = delete;
-  NoGradient &operator=(const NoGradient &) = delete;
+  NoGradient(const NoGradient&) = delete;
+  NoGradient& operator=(const NoGradient&) = delete;
 
-private:
+ private:
   bool before_;
 };
 
@@ -98,10 +96,9 @@ private:
 /// the Backward; it holds the saved tensors. Nothing is recorded when neither
 /// an input nor a parameter needs a gradient. The groups of the result are
 /// those of the inputs, which must agree (ValueError).
-Variable
-record(std::string_view op, Tensor value, std::vector<Variable> inputs,
-       std::vector<Parameter *> parameters,
-       std::function<void(const Tensor &dy, Backward &backward)> backward);
+Variable record(std::string_view op, Tensor value, std::vector<Variable> inputs,
+                std::vector<Parameter*> parameters,
+                std::function<void(const Tensor& dy, Backward& backward)> backward);
 
 struct BackwardOptions {
   /// Measure Parameter::norms (costs a little bandwidth, no further pass).
@@ -116,14 +113,14 @@ struct BackwardOptions {
 /// one's loss and finish() once: the K gradients of every parameter are kept
 /// until then.
 class Backward {
-public:
-  explicit Backward(Aggregator &aggregator, BackwardOptions options = {});
+ public:
+  explicit Backward(Aggregator& aggregator, BackwardOptions options = {});
   ~Backward();
-  Backward(const Backward &) = delete;
-  Backward &operator=(const Backward &) = delete;
+  Backward(const Backward&) = delete;
+  Backward& operator=(const Backward&) = delete;
 
   /// Micro-batch: adds the group gradients of `loss` ([K], see cross_entropy).
-  void run(const Variable &loss);
+  void run(const Variable& loss);
   /// Aggregates what the micro-batches have left, into Parameter::gradient.
   void finish();
 
@@ -135,12 +132,11 @@ public:
   void input_gradient(std::size_t i, Tensor dx);
   /// Has `write_group_gradients` write or add the [K, shape of parameter]
   /// gradients of `parameter`.
-  void parameter_gradient(
-      Parameter &parameter,
-      const std::function<void(Tensor &dw, Write)> &write_group_gradients);
+  void parameter_gradient(Parameter& parameter,
+                          const std::function<void(Tensor& dw, Write)>& write_group_gradients);
 
-private:
-  friend void backward(const Variable &, Aggregator &, BackwardOptions);
+ private:
+  friend void backward(const Variable&, Aggregator&, BackwardOptions);
   struct State;
   std::unique_ptr<State> state_;
 };
@@ -148,7 +144,6 @@ private:
 /// Runs the backward pass of `loss` and leaves each parameter's aggregated
 /// gradient in Parameter::gradient. The graph is consumed. Throws ValueError if
 /// the loss depends on nothing.
-void backward(const Variable &loss, Aggregator &aggregator,
-              BackwardOptions options = {});
+void backward(const Variable& loss, Aggregator& aggregator, BackwardOptions options = {});
 
-} // namespace cograd
+}  // namespace cograd

@@ -5,13 +5,12 @@
 namespace cograd {
 
 #ifndef COGRAD_HAS_ONEDNN
-Backend &onednn_backend() {
-  throw DeviceError(
-      "[backend] onednn was not compiled in: build with COGRAD_WITH_ONEDNN=ON");
+Backend& onednn_backend() {
+  throw DeviceError("[backend] onednn was not compiled in: build with COGRAD_WITH_ONEDNN=ON");
 }
 #endif
 
-Backend &cpu_backend() {
+Backend& cpu_backend() {
 #ifdef COGRAD_HAS_ONEDNN
   return onednn_backend();
 #else
@@ -19,14 +18,11 @@ Backend &cpu_backend() {
 #endif
 }
 
-Backend &backend_for(std::string_view device_name) {
-  if (device_name == "auto" || device_name == "cpu")
-    return cpu_backend();
-  require<ValueError>(
-      device_name == "cuda",
-      "[backend] unknown device '{}': expected auto, cpu or cuda", device_name);
-  throw DeviceError(
-      "[backend] this build has no CUDA backend: use --device cpu");
+Backend& backend_for(std::string_view device_name) {
+  if (device_name == "auto" || device_name == "cpu") return cpu_backend();
+  require<ValueError>(device_name == "cuda",
+                      "[backend] unknown device '{}': expected auto, cpu or cuda", device_name);
+  throw DeviceError("[backend] this build has no CUDA backend: use --device cpu");
 }
 
-} // namespace cograd
+}  // namespace cograd

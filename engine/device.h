@@ -16,7 +16,7 @@ struct Device {
   std::string str() const {
     return type == DeviceType::cpu ? "cpu" : "cuda:" + std::to_string(index);
   }
-  friend bool operator==(const Device &, const Device &) = default;
+  friend bool operator==(const Device&, const Device&) = default;
 };
 
-} // namespace cograd
+}  // namespace cograd

@@ -8,17 +8,15 @@ namespace cograd {
 
 Groups::Groups(std::int64_t batch, std::int64_t count)
     : batch_(batch), count_(count), rows_(batch) {
-  require<ValueError>(
-      count >= 1 && count <= batch,
-      "[groups] a batch of {} cannot be split into {} groups: expected 1 to {}",
-      batch, count, batch);
+  require<ValueError>(count >= 1 && count <= batch,
+                      "[groups] a batch of {} cannot be split into {} groups: expected 1 to {}",
+                      batch, count, batch);
 }
 
 Groups Groups::window(std::int64_t first, std::int64_t rows) const {
-  require<ValueError>(
-      first >= 0 && rows >= 1 && first + rows <= rows_,
-      "[groups] micro-batch of rows {} to {} is not inside the batch of {}",
-      first, first + rows, rows_);
+  require<ValueError>(first >= 0 && rows >= 1 && first + rows <= rows_,
+                      "[groups] micro-batch of rows {} to {} is not inside the batch of {}", first,
+                      first + rows, rows_);
   Groups part = *this;
   part.first_ = first_ + first;
   part.rows_ = rows;
@@ -29,9 +27,7 @@ std::int64_t Groups::begin(std::int64_t g) const {
   return g * (batch_ / count_) + std::min(g, batch_ % count_);
 }
 
-std::int64_t Groups::size(std::int64_t g) const {
-  return begin(g + 1) - begin(g);
-}
+std::int64_t Groups::size(std::int64_t g) const { return begin(g + 1) - begin(g); }
 
 RowRange Groups::range(std::int64_t g) const {
   const auto clip = [&](std::int64_t row) {
@@ -40,4 +36,4 @@ RowRange Groups::range(std::int64_t g) const {
   return {clip(begin(g)), clip(begin(g + 1))};
 }
 
-} // namespace cograd
+}  // namespace cograd

@@ -21,7 +21,7 @@ struct RowRange {
 /// Variable carries the Groups of its batch, so that ops know which rows belong
 /// together.
 class Groups {
-public:
+ public:
   /// One group over everything, for data that is not a batch.
   Groups() = default;
   /// K groups over a batch. Throws ValueError unless 1 <= count <= batch.
@@ -42,11 +42,10 @@ public:
   /// is in the window.
   RowRange range(std::int64_t g) const;
 
-  friend bool operator==(const Groups &, const Groups &) = default;
+  friend bool operator==(const Groups&, const Groups&) = default;
 
-private:
-  std::int64_t
-  begin(std::int64_t g) const; // first row of group g in the whole mini-batch
+ private:
+  std::int64_t begin(std::int64_t g) const;  // first row of group g in the whole mini-batch
 
   std::int64_t batch_ = 0;
   std::int64_t count_ = 1;
@@ -54,4 +53,4 @@ private:
   std::int64_t rows_ = 0;
 };
 
-} // namespace cograd
+}  // namespace cograd

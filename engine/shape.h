@@ -13,7 +13,7 @@ namespace cograd {
 /// op and must not allocate. Rank 0 is a scalar (one element). Throws
 /// ShapeError on a negative extent or rank > 6.
 class Shape {
-public:
+ public:
   static constexpr int kMaxRank = 6;
 
   Shape() = default;
@@ -35,19 +35,18 @@ public:
   /// "[2, 3, 4]".
   std::string str() const;
 
-  const std::int64_t *begin() const { return extents_.data(); }
-  const std::int64_t *end() const { return extents_.data() + rank_; }
+  const std::int64_t* begin() const { return extents_.data(); }
+  const std::int64_t* end() const { return extents_.data() + rank_; }
 
-  friend bool operator==(const Shape &a, const Shape &b) {
+  friend bool operator==(const Shape& a, const Shape& b) {
     return a.rank_ == b.rank_ && a.extents_ == b.extents_;
   }
 
-private:
+ private:
   void append(std::int64_t extent);
 
-  std::array<std::int64_t, kMaxRank>
-      extents_{}; // unused tail stays zero, so == is member-wise
+  std::array<std::int64_t, kMaxRank> extents_{};  // unused tail stays zero, so == is member-wise
   int rank_ = 0;
 };
 
-} // namespace cograd
+}  // namespace cograd

@@ -20,86 +20,79 @@ class Backend;
 /// only it reads such a tensor. In the blocked layouts C is split into blocks
 /// of 8 or 16 that lie innermost, the last block padded with zeros (oneDNN's
 /// nChw8c and nChw16c).
-enum class Layout : std::uint8_t {
-  row_major,
-  channels_last,
-  blocked8,
-  blocked16
-};
+enum class Layout : std::uint8_t { row_major, channels_last, blocked8, blocked16 };
 
 /// Elements of storage a tensor of this shape takes in this layout (blocked
 /// layouts pad C).
-std::int64_t storage_numel(const Shape &shape, Layout layout);
+std::int64_t storage_numel(const Shape& shape, Layout layout);
 
 /// A piece of a backend's memory, given back when the last tensor on it goes.
 class Storage {
-public:
-  Storage(Backend &backend, std::size_t bytes);
+ public:
+  Storage(Backend& backend, std::size_t bytes);
   ~Storage();
-  Storage(const Storage &) = delete;
-  Storage &operator=(const Storage &) = delete;
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
 
-  Backend &backend() const { return *backend_; }
-  std::byte *data() const { return data_; }
+  Backend& backend() const { return *backend_; }
+  std::byte* data() const { return data_; }
 
-private:
-  Backend *backend_;
-  std::byte *data_;
+ private:
+  Backend* backend_;
+  std::byte* data_;
 };
 
 /// A small value: copying it copies no elements, both copies see the same
 /// storage.
 class Tensor {
-public:
+ public:
   /// Undefined tensor: defined() is false.
   Tensor() = default;
 
-  static Tensor empty(const Shape &shape, Dtype dtype, Backend &backend,
+  static Tensor empty(const Shape& shape, Dtype dtype, Backend& backend,
                       Layout layout = Layout::row_major);
-  static Tensor zeros(const Shape &shape, Dtype dtype, Backend &backend);
-  static Tensor full(const Shape &shape, double value, Dtype dtype,
-                     Backend &backend);
+  static Tensor zeros(const Shape& shape, Dtype dtype, Backend& backend);
+  static Tensor full(const Shape& shape, double value, Dtype dtype, Backend& backend);
   /// Copies `values` (row-major host data, shape.numel() of them) to `backend`.
   template <class T>
-  static Tensor from(std::span<const T> values, const Shape &shape,
-                     Backend &backend);
+  static Tensor from(std::span<const T> values, const Shape& shape, Backend& backend);
   template <class T>
-  static Tensor from(const std::vector<T> &values, const Shape &shape,
-                     Backend &backend) {
+  static Tensor from(const std::vector<T>& values, const Shape& shape, Backend& backend) {
     return from(std::span<const T>(values), shape, backend);
   }
 
   bool defined() const { return storage_ != nullptr; }
-  const Shape &shape() const { return shape_; }
+  const Shape& shape() const { return shape_; }
   std::int64_t size(int axis) const { return shape_[axis]; }
   std::int64_t numel() const { return numel_; }
   Dtype dtype() const { return dtype_; }
   Layout layout() const { return layout_; }
-  Backend &backend() const { return storage_->backend(); }
+  Backend& backend() const { return storage_->backend(); }
   /// True when nobody else shares the storage, so its memory may be reused for
   /// a result.
   bool unique() const { return storage_.use_count() == 1; }
 
   /// Bytes of this tensor in its layout.
   std::size_t bytes() const {
-    return static_cast<std::size_t>(storage_numel(shape_, layout_)) *
-           size_of(dtype_);
+    return static_cast<std::size_t>(storage_numel(shape_, layout_)) * size_of(dtype_);
   }
-  std::byte *raw() const { return storage_->data() + offset_; }
+  std::byte* raw() const { return storage_->data() + offset_; }
   /// Elements in physical order, in the backend's memory. Throws DtypeError
   /// unless T fits.
-  template <class T> T *data() {
+  template <class T>
+  T* data() {
     check_dtype(dtype_of<T>);
-    return reinterpret_cast<T *>(raw());
+    return reinterpret_cast<T*>(raw());
   }
-  template <class T> const T *data() const {
+  template <class T>
+  const T* data() const {
     check_dtype(dtype_of<T>);
-    return reinterpret_cast<const T *>(raw());
+    return reinterpret_cast<const T*>(raw());
   }
 
   /// Same storage, other shape of as many elements. The layout must be
   /// row-major.
-  Tensor reshape(const Shape &shape) const;
+  Tensor reshape(const Shape& shape) const;
   /// Rows [begin, end) of the outermost axis, sharing storage; keeps the
   /// layout.
   Tensor rows(std::int64_t begin, std::int64_t end) const;
@@ -111,31 +104,31 @@ public:
   /// A row-major copy on its own storage.
   Tensor clone() const;
   /// This tensor on `backend` (row-major); itself if it is there already.
-  Tensor to(Backend &backend) const;
+  Tensor to(Backend& backend) const;
   /// This tensor with its elements converted; itself if they are of that type.
   Tensor to(Dtype dtype) const;
   /// Row-major copy of the elements on the host. Throws DtypeError unless T
   /// fits.
-  template <class T> std::vector<T> to_vector() const;
+  template <class T>
+  std::vector<T> to_vector() const;
   /// The only element, converted. Throws ShapeError unless numel() is 1.
   double item() const;
   /// Overwrites the elements with those of `source` (same shape and dtype, any
   /// backend).
-  void copy_from(const Tensor &source);
+  void copy_from(const Tensor& source);
 
-private:
+ private:
   void check_dtype(Dtype wanted) const {
-    require<DtypeError>(wanted == dtype_,
-                        "[tensor] asked for {} elements of a {} tensor",
+    require<DtypeError>(wanted == dtype_, "[tensor] asked for {} elements of a {} tensor",
                         name_of(wanted), name_of(dtype_));
   }
 
   std::shared_ptr<Storage> storage_;
-  std::size_t offset_ = 0; // bytes
+  std::size_t offset_ = 0;  // bytes
   std::int64_t numel_ = 0;
   Shape shape_;
   Dtype dtype_ = Dtype::f32;
   Layout layout_ = Layout::row_major;
 };
 
-} // namespace cograd
+}  // namespace cograd

@@ -16,7 +16,7 @@ namespace cograd {
 /// rules, how the gradients of the last steps become one (in the optimizer,
 /// which keeps the window, because weight decay enters before it).
 class Aggregator {
-public:
+ public:
   virtual ~Aggregator() = default;
 
   /// As parse_aggregator() reads it: "mean", "m3", "mom:5", "rm3", "ra3",
@@ -34,7 +34,7 @@ public:
 
 /// The mean over the batch: plain SGD.
 class Mean final : public Aggregator {
-public:
+ public:
   std::string name() const override { return "mean"; }
   std::int64_t groups(std::int64_t batch_size) const override;
   Reduction over_groups() const override { return {}; }
@@ -44,20 +44,20 @@ public:
 /// even K the mean of the middle two. Zielinski, Krishnan, Chatterjee, arXiv
 /// 2003.07422, section 2.
 class MedianOfMeans final : public Aggregator {
-public:
+ public:
   explicit MedianOfMeans(std::int64_t groups);
   std::string name() const override;
   std::int64_t groups(std::int64_t batch_size) const override;
   Reduction over_groups() const override { return {Reduction::Kind::median}; }
 
-private:
+ private:
   std::int64_t groups_;
 };
 
 /// Median of this step's gradient and those of the window - 1 steps before; RM3
 /// of the paper is window = 3. No update is made until the window is full.
 class RollingMedian final : public Aggregator {
-public:
+ public:
   explicit RollingMedian(int window = 3);
   std::string name() const override;
   std::int64_t groups(std::int64_t batch_size) const override;
@@ -65,13 +65,13 @@ public:
   int window() const override { return window_; }
   Reduction over_steps() const override { return {Reduction::Kind::median}; }
 
-private:
+ private:
   int window_;
 };
 
 /// Mean of the same window: RA3, the control for RM3.
 class RollingMean final : public Aggregator {
-public:
+ public:
   explicit RollingMean(int window = 3);
   std::string name() const override;
   std::int64_t groups(std::int64_t batch_size) const override;
@@ -79,20 +79,20 @@ public:
   int window() const override { return window_; }
   Reduction over_steps() const override { return {Reduction::Kind::mean}; }
 
-private:
+ private:
   int window_;
 };
 
 /// Mean of the K group means without the `trim` smallest and the `trim`
 /// largest.
 class TrimmedMean final : public Aggregator {
-public:
+ public:
   TrimmedMean(std::int64_t groups, std::int64_t trim);
   std::string name() const override;
   std::int64_t groups(std::int64_t batch_size) const override;
   Reduction over_groups() const override;
 
-private:
+ private:
   std::int64_t groups_;
   std::int64_t trim_;
 };
@@ -102,15 +102,13 @@ private:
 /// learning rates compare with Mean's. Chatterjee, "Coherent Gradients", ICLR
 /// 2020 (there: the sum).
 class Winsorized final : public Aggregator {
-public:
+ public:
   explicit Winsorized(double percent);
   std::string name() const override;
-  std::int64_t groups(std::int64_t batch_size) const override {
-    return batch_size;
-  }
+  std::int64_t groups(std::int64_t batch_size) const override { return batch_size; }
   Reduction over_groups() const override;
 
-private:
+ private:
   double percent_;
 };
 
@@ -118,4 +116,4 @@ private:
 /// Throws ValueError naming the text and the forms it expected.
 std::unique_ptr<Aggregator> parse_aggregator(std::string_view text);
 
-} // namespace cograd
+}  // namespace cograd

@@ -6,40 +6,34 @@
 
 namespace cograd {
 
-Variable linear(const Variable &x, Parameter &weight, Parameter *bias) {
+Variable linear(const Variable& x, Parameter& weight, Parameter* bias) {
   require_rank("linear", x, 2, "[N, I]");
-  const Shape &w = weight.value.shape();
-  require<ShapeError>(w.rank() == 2,
-                      "[linear] weight {} must be [O, I], not {}", weight.name,
+  const Shape& w = weight.value.shape();
+  require<ShapeError>(w.rank() == 2, "[linear] weight {} must be [O, I], not {}", weight.name,
                       w.str());
   require_parameter("linear", "weight", x, weight, {w[0], x.shape()[1]});
-  if (bias != nullptr)
-    require_parameter("linear", "bias", x, *bias, {w[0]});
+  if (bias != nullptr) require_parameter("linear", "bias", x, *bias, {w[0]});
 
-  Tensor y = x.backend().linear(x.value(), weight.value,
-                                bias ? bias->value : Tensor());
+  Tensor y = x.backend().linear(x.value(), weight.value, bias ? bias->value : Tensor());
 
-  std::vector<Parameter *> parameters{&weight};
-  if (bias != nullptr)
-    parameters.push_back(bias);
+  std::vector<Parameter*> parameters{&weight};
+  if (bias != nullptr) parameters.push_back(bias);
   return record(
       "linear", std::move(y), {x}, std::move(parameters),
-      [x = x.value(), groups = x.groups(), &weight, bias](const Tensor &dy,
-                                                          Backward &backward) {
-        Backend &backend = x.backend();
-        backward.parameter_gradient(weight, [&](Tensor &dw, Write write) {
+      [x = x.value(), groups = x.groups(), &weight, bias](const Tensor& dy, Backward& backward) {
+        Backend& backend = x.backend();
+        backward.parameter_gradient(weight, [&](Tensor& dw, Write write) {
           backend.linear_weight_gradient(x, dy, groups, dw, write);
         });
         if (bias != nullptr) {
-          backward.parameter_gradient(*bias, [&](Tensor &db, Write write) {
+          backward.parameter_gradient(*bias, [&](Tensor& db, Write write) {
             backend.bias_gradient(dy, groups, db, write);
           });
         }
         if (backward.needs_input(0)) {
-          backward.input_gradient(
-              0, backend.linear_data_gradient(dy, weight.value));
+          backward.input_gradient(0, backend.linear_data_gradient(dy, weight.value));
         }
       });
 }
 
-} // namespace cograd
+}  // namespace cograd

@@ -9,12 +9,12 @@
 namespace cograd {
 
 /// y = x w^T + b. x [N, I], w [O, I], b [O] or null.
-Variable linear(const Variable &x, Parameter &weight, Parameter *bias);
+Variable linear(const Variable& x, Parameter& weight, Parameter* bias);
 
 /// Cross-correlation. x [N, I, H, W], w [O, I/cg, kh, kw], b [O] or null;
 /// y [N, O, floor((H + 2p - d(k-1) - 1) / s) + 1, ...].
-Variable conv2d(const Variable &x, Parameter &weight, Parameter *bias,
-                const ConvGeometry &geometry);
+Variable conv2d(const Variable& x, Parameter& weight, Parameter* bias,
+                const ConvGeometry& geometry);
 
 /// What batch norm takes its statistics over while training.
 enum class Statistics : std::uint8_t { per_group, whole_batch };
@@ -22,19 +22,18 @@ enum class Statistics : std::uint8_t { per_group, whole_batch };
 /// Training mode: y = gamma (x - mean) / sqrt(var + eps) + beta with the
 /// batch's own statistics, per channel; `running` is updated. x [N, C, H, W];
 /// gamma, beta [C].
-Variable batch_norm(const Variable &x, Parameter &gamma, Parameter &beta,
-                    RunningStatistics &running, double eps,
+Variable batch_norm(const Variable& x, Parameter& gamma, Parameter& beta,
+                    RunningStatistics& running, double eps,
                     Statistics statistics = Statistics::per_group);
 /// Evaluation mode: with the running statistics.
-Variable batch_norm_inference(const Variable &x, Parameter &gamma,
-                              Parameter &beta, const RunningStatistics &running,
-                              double eps);
+Variable batch_norm_inference(const Variable& x, Parameter& gamma, Parameter& beta,
+                              const RunningStatistics& running, double eps);
 
-Variable max_pool2d(const Variable &x, const PoolGeometry &geometry);
-Variable avg_pool2d(const Variable &x, const PoolGeometry &geometry);
+Variable max_pool2d(const Variable& x, const PoolGeometry& geometry);
+Variable avg_pool2d(const Variable& x, const PoolGeometry& geometry);
 /// Output cells average floor/ceil ranges of the input (they may overlap and
 /// even enlarge).
-Variable adaptive_avg_pool2d(const Variable &x, Pair output);
+Variable adaptive_avg_pool2d(const Variable& x, Pair output);
 
 /// max(x, 0); derivative 0 at 0. Works in place when x is an rvalue that nobody
 /// shares.
@@ -46,18 +45,16 @@ Variable add_relu(Variable a, Variable b);
 /// Zeroes elements with probability `rate` and scales the rest by 1 / (1 -
 /// rate). The mask is a function of (seed, stream) alone; use a new stream at
 /// every step.
-Variable dropout(const Variable &x, double rate, std::uint64_t seed,
-                 std::uint64_t stream);
+Variable dropout(const Variable& x, double rate, std::uint64_t seed, std::uint64_t stream);
 /// Joins along the channel axis.
-Variable concat(const std::vector<Variable> &parts);
+Variable concat(const std::vector<Variable>& parts);
 /// [N, ...] to [N, F], in C, H, W order.
-Variable flatten(const Variable &x);
+Variable flatten(const Variable& x);
 
 /// Softmax cross-entropy, natural logarithm. logits [N, C], labels i64 [N]. The
 /// result is [K]: the mean loss of each group, so that backward() finds for
 /// each group the gradient of its own mean loss. With smoothing e the target is
 /// (1 - e) one-hot + e / C on every class.
-Variable cross_entropy(const Variable &logits, const Tensor &labels,
-                       double smoothing = 0.0);
+Variable cross_entropy(const Variable& logits, const Tensor& labels, double smoothing = 0.0);
 
-} // namespace cograd
+}  // namespace cograd

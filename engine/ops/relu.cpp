@@ -6,11 +6,9 @@ namespace cograd {
 
 Variable relu(Variable x) {
   Tensor y = x.backend().relu(x.value(), x.donatable());
-  return record("relu", y, {std::move(x)}, {},
-                [y](const Tensor &dy, Backward &backward) {
-                  backward.input_gradient(
-                      0, dy.backend().relu_backward(y, dy, dy.unique()));
-                });
+  return record("relu", y, {std::move(x)}, {}, [y](const Tensor& dy, Backward& backward) {
+    backward.input_gradient(0, dy.backend().relu_backward(y, dy, dy.unique()));
+  });
 }
 
-} // namespace cograd
+}  // namespace cograd
