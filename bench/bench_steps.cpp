@@ -1,0 +1,86 @@
+// Whole training steps: forward, backward with aggregation, update. Named
+// step/MODEL/bBATCH/PRECISION/AGGREGATOR; MODEL ends in the image size where that is not its own.
+//
+// Counters: items_per_second, examples; peak_bytes, the most memory that tensors took during a
+// step, parameters and batch included.
+#include <benchmark/benchmark.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "engine/aggregation/aggregator.h"
+#include "engine/ops/ops.h"
+#include "engine/random.h"
+#include "models/registry.h"
+#include "optim/sgd.h"
+
+namespace {
+
+using namespace cograd;
+
+struct Step {
+  std::string name;  // of the benchmark
+  std::string model;
+  Shape image;
+  std::int64_t batch;
+};
+
+const std::vector<Step> kSteps{
+    {"mlp", "mlp", {1, 28, 28}, 100},
+    {"resnet18_cifar", "resnet18_cifar", {3, 32, 32}, 32},
+    {"resnet18_cifar", "resnet18_cifar", {3, 32, 32}, 96},
+    {"resnet18_64", "resnet18", {3, 64, 64}, 96},
+    {"vgg13_bn_64", "vgg13_bn", {3, 64, 64}, 48},
+};
+
+void train(benchmark::State& state, const Step& step, const std::string& rule) {
+  Backend& backend = cpu_backend();
+  Allocator& allocator = backend.allocator();
+  allocator.release_cached();
+  const std::size_t before = allocator.stats().in_use;
+
+  Random random(1);
+  std::vector<float> pixels(static_cast<std::size_t>(step.image.prepended(step.batch).numel()));
+  for (float& v : pixels) v = static_cast<float>(random.normal());
+  std::vector<std::int64_t> classes;
+  for (std::int64_t i = 0; i < step.batch; ++i) classes.push_back(i % 10);
+  const Tensor images = Tensor::from(pixels, step.image.prepended(step.batch), backend);
+  const Tensor labels = Tensor::from(classes, {step.batch}, backend);
+
+  const auto model = make_model(step.model, {.image = step.image, .classes = 10, .seed = 1});
+  model->to(backend);
+  const auto aggregator = parse_aggregator(rule);
+  Sgd sgd(model->parameters(), *aggregator, {.learning_rate = 1e-3});
+  const Groups groups(step.batch, aggregator->groups(step.batch));
+  const auto run = [&] {
+    const Variable loss = cross_entropy((*model)(Variable(images, groups)), labels);
+    backward(loss, *aggregator);
+    sgd.step();
+  };
+  for (int i = 0; i < 3; ++i) run();  // fills caches, and the window of the rolling rules
+  allocator.reset_peak();
+  for (auto _ : state) run();
+  state.SetItemsProcessed(state.iterations() * step.batch);
+  state.counters["peak_bytes"] = static_cast<double>(allocator.stats().peak - before);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  for (const Step& step : kSteps) {
+    std::vector<std::string> rules{"mean", "m3", "rm3"};
+    if (step.model == "mlp") rules.emplace_back("winsorized:8");
+    for (const std::string& rule : rules) {
+      const std::string name =
+          "step/" + step.name + "/b" + std::to_string(step.batch) + "/f32/" + rule;
+      benchmark::RegisterBenchmark(name.c_str(),
+                                   [&step, rule](benchmark::State& s) { train(s, step, rule); })
+          ->UseRealTime()
+          ->Unit(benchmark::kMillisecond);
+    }
+  }
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+}

@@ -1,0 +1,284 @@
+#!/usr/bin/env python3
+"""Times whole training steps beside PyTorch, in turns, and writes the table of ratios.
+
+Usage: bench/compare_pytorch.py [--rounds 5] [--only REGEX] [--update docs/performance.md] [--no-compile]
+Needs build/release/bin/bench_steps. Makes a virtual environment with the newest torch from PyPI in
+$COGRAD_TORCH_ENV (default: ~/.cache/cograd/torch) and runs itself in it.
+
+A round is one measurement of each variant, one after the other; ratios are taken within a round, and
+their median over the rounds is reported with the smallest and the largest. The peer of a step is the
+fastest PyTorch variant of the same precision: default or channels-last layout, eager or compiled.
+M3 is done in the ways that PyTorch's users have: a backward pass over each third and the median
+(passes), three sub-steps of an optimizer that remembers gradients, as the authors of the paper do it
+(substeps), and per-group gradients by torch.func.vmap (vmap; not with batch norm, whose statistics it
+would not keep apart from the running ones).
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BENCH = ROOT / "build/release/bin/bench_steps"
+
+
+def enter_environment():
+    env = pathlib.Path(os.environ.get("COGRAD_TORCH_ENV", pathlib.Path.home() / ".cache/cograd/torch"))
+    python = env / "bin/python"
+    if pathlib.Path(sys.prefix).resolve() == env.resolve():
+        return
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", env], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", "torch", "numpy"], check=True)
+    os.execv(python, [str(python), *sys.argv])
+
+
+if __name__ == "__main__":
+    enter_environment()
+
+import torch  # noqa: E402
+import torch.nn as nn  # noqa: E402
+import torch.nn.functional as F  # noqa: E402
+
+
+# --- the models, as cograd has them ---------------------------------------------------------------
+class Block(nn.Module):
+    def __init__(self, i, o, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(i, o, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(o)
+        self.conv2 = nn.Conv2d(o, o, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(o)
+        self.short = nn.Identity()
+        if stride != 1 or i != o:
+            self.short = nn.Sequential(nn.Conv2d(i, o, 1, stride, bias=False), nn.BatchNorm2d(o))
+
+    def forward(self, x):
+        y = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        return F.relu(self.bn2(self.conv2(y)) + self.short(x), inplace=True)
+
+
+def resnet18(cifar_stem):
+    stem = [nn.Conv2d(3, 64, 3, 1, 1, bias=False) if cifar_stem else nn.Conv2d(3, 64, 7, 2, 3, bias=False),
+            nn.BatchNorm2d(64), nn.ReLU(inplace=True)]
+    if not cifar_stem:
+        stem.append(nn.MaxPool2d(3, 2, 1))
+    blocks, i = [], 64
+    for stage in range(4):
+        for b in range(2):
+            o = 64 << stage
+            blocks.append(Block(i, o, 2 if b == 0 and stage > 0 else 1))
+            i = o
+    return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
+
+
+def vgg13_bn():
+    layers, i = [], 3
+    for o in (64, 128, 256, 512, 512):
+        for _ in range(2):
+            layers += [nn.Conv2d(i, o, 3, padding=1), nn.BatchNorm2d(o), nn.ReLU(inplace=True)]
+            i = o
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 512),
+                         nn.ReLU(inplace=True), nn.Dropout(), nn.Linear(512, 512), nn.ReLU(inplace=True),
+                         nn.Dropout(), nn.Linear(512, 10))
+
+
+def mlp():
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(),
+                         nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 10))
+
+
+MODELS = {"mlp": (mlp, (1, 28, 28)), "resnet18_cifar": (lambda: resnet18(True), (3, 32, 32)),
+          "resnet18_64": (lambda: resnet18(False), (3, 64, 64)), "vgg13_bn_64": (vgg13_bn, (3, 64, 64))}
+
+
+# --- the rules ------------------------------------------------------------------------------------
+def update(parameters, gradients):
+    with torch.no_grad():
+        for p, g in zip(parameters, gradients):
+            p -= 1e-3 * g
+
+
+def median_of(groups):
+    return [torch.stack(g).median(dim=0).values for g in zip(*groups)]
+
+
+def step_function(rule, model, forward, parameters):
+    """step(x, t) for the rule; `forward` is the model, compiled or not, under autocast or not."""
+    def gradients(x, t):
+        return torch.autograd.grad(F.cross_entropy(forward(x).float(), t), parameters)
+
+    if rule == "mean":
+        return lambda x, t: update(parameters, gradients(x, t))
+    if rule == "m3 passes":
+        return lambda x, t: update(parameters, median_of(
+            [gradients(a, b) for a, b in zip(x.chunk(3), t.chunk(3))]))
+    if rule == "m3 substeps":
+        memory = []
+
+        def substeps(x, t):
+            for a, b in zip(x.chunk(3), t.chunk(3)):
+                memory.append([g.clone() for g in gradients(a, b)])
+                if len(memory) == 3:
+                    update(parameters, median_of(memory))
+                    memory.clear()
+        return substeps
+    if rule == "m3 vmap":
+        names = [n for n, _ in model.named_parameters()]
+
+        def loss(values, a, b):
+            return F.cross_entropy(torch.func.functional_call(model, dict(zip(names, values)), (a,)), b)
+        per_group = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0, 0))
+        return lambda x, t: update(parameters, [
+            g.median(dim=0).values for g in per_group(tuple(parameters), torch.stack(x.chunk(3)),
+                                                      torch.stack(t.chunk(3)))])
+    if rule == "rm3":
+        window = []
+
+        def rolling(x, t):
+            window.append(gradients(x, t))
+            del window[:-3]
+            if len(window) == 3:
+                update(parameters, median_of(window))
+        return rolling
+    if rule == "winsorized:8":
+        names = [n for n, _ in model.named_parameters()]
+
+        def loss_of_one(values, a, b):
+            y = torch.func.functional_call(model, dict(zip(names, values)), (a[None],))
+            return F.cross_entropy(y, b[None])
+        per_example = torch.func.vmap(torch.func.grad(loss_of_one), in_dims=(None, 0, 0))
+
+        def winsorized(x, t):
+            result = []
+            for g in per_example(tuple(parameters), x, t):
+                n = g.shape[0]
+                low = round((n - 1) * 0.08)
+                ordered = g.sort(dim=0).values
+                result.append(g.clamp(min=ordered[low], max=ordered[n - 1 - low]).mean(dim=0))
+            update(parameters, result)
+        return winsorized
+    raise ValueError(rule)
+
+
+class Variant:
+    def __init__(self, step, rule, layout, compiled, precision):
+        model_name, batch = step.split("/")[1], int(step.split("/")[2][1:])
+        make, image = MODELS[model_name]
+        torch.manual_seed(1)
+        model = make().train()
+        self.x = torch.randn(batch, *image)
+        self.t = torch.arange(batch) % 10
+        if layout == "channels_last":
+            model = model.to(memory_format=torch.channels_last)
+            self.x = self.x.contiguous(memory_format=torch.channels_last)
+        inner = torch.compile(model) if compiled else model
+
+        def forward(x):
+            if precision == "bf16":
+                with torch.autocast("cpu", torch.bfloat16):
+                    return inner(x)
+            return inner(x)
+        self.step = step_function(rule, model, forward, list(model.parameters()))
+        self.name = f"{rule}, {'compiled' if compiled else 'eager'}, {layout}"
+        self.step(self.x, self.t)
+        self.repeats = 1
+        self.repeats = max(1, int(0.7 / self.seconds()))
+
+    def seconds(self):
+        start = time.perf_counter()
+        for _ in range(self.repeats):
+            self.step(self.x, self.t)
+        return (time.perf_counter() - start) / self.repeats
+
+
+def our_seconds(step):
+    out = subprocess.run([BENCH, f"--benchmark_filter=^{step}/real_time$", "--benchmark_format=json"], check=True,
+                         capture_output=True).stdout
+    result = json.loads(out)["benchmarks"][0]
+    return result["real_time"] * 1e-3, result["peak_bytes"]
+
+
+def variants_of(step, compile_too):
+    _, model, _, precision, rule = step.split("/")
+    rules = {"m3": ["m3 passes", "m3 substeps"]}.get(rule, [rule])
+    if rule == "m3" and model == "mlp":
+        rules.append("m3 vmap")
+    layouts = ["contiguous"] if model == "mlp" else ["contiguous", "channels_last"]
+    found = []
+    for r in rules:
+        for layout in layouts:
+            for compiled in ([False, True] if compile_too and r in ("mean", "m3 passes", "rm3") else [False]):
+                try:
+                    found.append(Variant(step, r, layout, compiled, precision))
+                except Exception as error:  # a variant that PyTorch cannot do is not a peer
+                    print(f"  {step}: no {r} {layout} compiled={compiled}: {str(error)[:100]}", file=sys.stderr)
+    return found
+
+
+def spread(values):
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def measure(step, rounds, compile_too):
+    variants = variants_of(step, compile_too)
+    ours, theirs = [], [[] for _ in variants]
+    for _ in range(rounds):
+        seconds, peak = our_seconds(step)
+        ours.append(seconds)
+        for variant, times in zip(variants, theirs):
+            times.append(variant.seconds())
+    best = min(range(len(variants)), key=lambda i: statistics.median(theirs[i]))
+    ratio = spread([a / b for a, b in zip(ours, theirs[best])])
+    return (f"| {step} | {1e3 * statistics.median(ours):.1f} | {1e3 * statistics.median(theirs[best]):.1f} | "
+            f"{variants[best].name} | {ratio} | {peak / 2**20:.0f} |")
+
+
+def aggregator_ratios(steps, rounds):
+    """M3 / Mean and RM3 / Mean of cograd itself, alternated."""
+    rows = []
+    for step in steps:
+        if not step.endswith("/mean"):
+            continue
+        stem = step.rsplit("/", 1)[0]
+        for rule in ("m3", "rm3"):
+            pairs = [(our_seconds(f"{stem}/{rule}"), our_seconds(step)) for _ in range(rounds)]
+            rows.append(f"| {stem} | {rule} | {spread([a[0] / b[0] for a, b in pairs])} | "
+                        f"{pairs[0][0][1] / pairs[0][1][1]:.2f} |")
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default=".")
+    parser.add_argument("--update", type=pathlib.Path)
+    parser.add_argument("--no-compile", action="store_true")
+    args = parser.parse_args()
+    names = subprocess.run([BENCH, "--benchmark_list_tests"], check=True, capture_output=True, text=True).stdout
+    steps = [n.removesuffix("/real_time") for n in names.split() if re.search(args.only, n)]
+    lines = [f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads; median of {args.rounds} rounds.", "",
+             "| step | cograd, ms | PyTorch, ms | its fastest variant | ratio (min to max) | peak MiB |",
+             "| --- | --- | --- | --- | --- | --- |"]
+    for step in steps:
+        lines.append(measure(step, args.rounds, not args.no_compile))
+        print(lines[-1], flush=True)
+    lines += ["", "| step | aggregator | time over that of `mean` (min to max) | peak memory over that of `mean` |",
+              "| --- | --- | --- | --- |", *aggregator_ratios(steps, args.rounds)]
+    text = "\n".join(lines)
+    print(text)
+    if args.update:
+        page = args.update.read_text()
+        begin, end = "<!-- steps -->\n", "<!-- /steps -->"
+        head, rest = page.split(begin)
+        args.update.write_text(head + begin + text + "\n" + end + rest.split(end)[1])
+
+
+if __name__ == "__main__":
+    main()
