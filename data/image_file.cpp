@@ -25,11 +25,15 @@ namespace {
 
 /// ImageNet's largest has 61 million; a header that lies must not make us ask for all it claims.
 constexpr std::int64_t kMaxPixels = std::int64_t{1} << 26;
+/// Neither deflate (1032 : 1, of pixels of a bit) nor JPEG's Huffman codes get so many into a byte.
+constexpr std::int64_t kMaxPixelsPerByte = 1 << 14;
 
-void check_size(std::int64_t height, std::int64_t width, const std::string& name) {
-  require<ImageError>(height >= 1 && width >= 1 && height <= kMaxPixels / width,
+void check_size(std::int64_t height, std::int64_t width, std::span<const std::uint8_t> file,
+                const std::string& name) {
+  const std::int64_t most = std::min(kMaxPixels, kMaxPixelsPerByte * std::ssize(file));
+  require<ImageError>(height >= 1 && width >= 1 && height <= most / width,
                       "[image] {} claims to be {} x {} pixels: expected at most {} in all", name,
-                      width, height, kMaxPixels);
+                      width, height, most);
 }
 
 // --- JPEG --------------------------------------------------------------------------------------
@@ -147,7 +151,7 @@ void decode_jpeg(std::span<const std::uint8_t> file, const std::string& name,
     throw ImageError(fmt::format("[image] {} is a broken JPEG: {}", name, errors.message.data()));
   };
   if (!read_jpeg_header(info, errors, file.data(), file.size())) fail();
-  check_size(info.image_height, info.image_width, name);
+  check_size(info.image_height, info.image_width, file, name);
   const bool inks = info.jpeg_color_space == JCS_CMYK || info.jpeg_color_space == JCS_YCCK;
   info.out_color_space = inks ? JCS_CMYK : JCS_EXT_RGBX;
   info.dct_method = JDCT_ISLOW;
@@ -183,9 +187,10 @@ void decode_png(std::span<const std::uint8_t> file, const std::string& name,
                         "[image] {} is a broken PNG: {}", name, png.message);
   };
   check(png_image_begin_read_from_memory(&png, file.data(), file.size()));
-  check_size(png.height, png.width, name);
+  check_size(png.height, png.width, file, name);
   if (choose) choose({png.height, png.width});  // decoded whole in any case
   png.format = PNG_FORMAT_RGBA;                 // blending with a background would need one
+  png.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;       // where the file does not say: not linear light
   image = {{png.height, png.width}, std::move(image.pixels)};
   image.pixels.resize(4 * std::size_t{png.height} * png.width);
   check(png_image_finish_read(&png, nullptr, image.pixels.data(), 0, nullptr));
