@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <chrono>
 #include <cmath>
 #include <fstream>
 #include <mutex>
@@ -50,6 +51,7 @@ void make_folder(const fs::path& root) {
     write_bytes(root / file, gray_jpeg(brightness += 10));
   }
   write_bytes(root / "train/ant/.hidden.jpg", {1, 2, 3});
+  write_bytes(root / "train/.hidden/a.jpg", {1, 2, 3});
   write_bytes(root / "train/ant/notes.txt", {1, 2, 3});
 }
 
@@ -128,6 +130,9 @@ TEST_CASE("the index is cached, checked and rebuilt", "[images]") {
   const TemporaryFolder scratch;
   make_folder(scratch.path);
   const fs::path train = scratch.path / "train", cache = scratch.path / "cache";
+  // An hour ago: some file systems cannot tell apart two changes within milliseconds.
+  const auto past = fs::file_time_type::clock::now() - std::chrono::hours(1);
+  for (const char* name : {"ant", "bee"}) fs::last_write_time(train / name, past);
   const ImageIndex scanned = scan_image_folder(train);
   CHECK(scanned.classes.size() == 2);
   CHECK(parse_image_index(to_text(scanned), "x") == scanned);
@@ -244,7 +249,7 @@ TEST_CASE("hard links make an image folder of some examples", "[images]") {
   REQUIRE(easy.size() == 2);
   CHECK(easy.class_names() == std::vector<std::string>{"ant", "bee"});
   CHECK(easy.get(1).pixels == all.get(4).pixels);
-  CHECK(fs::hard_link_count(all.path(1)) == 2);
+  CHECK(fs::equivalent(all.path(4), easy.path(1)));
   CHECK_THROWS_AS(hard_link_images(all, {1}, scratch.path / "easy/train"), IoError);  // is there
 }
 

@@ -70,67 +70,144 @@ TEST_CASE("resampling by one copies", "[images]") {
   Random random(8);
   const Image image = random_image(6, 9, random);
   std::vector<float> out(3 * 54);
-  resample(image, {0, 1}, 6, {0, 1}, 9, kOne, kZero, out.data());
-  for (std::size_t i = 0; i < 54; ++i) {
-    for (std::size_t c = 0; c < 3; ++c) CHECK(out[c * 54 + i] == image.pixels[4 * i + c]);
+  for (const bool mirrored : {false, true}) {
+    const ResampleAxis across = mirrored ? ResampleAxis{9, -1} : ResampleAxis{0, 1};
+    resample(image, {0, 1}, 6, across, 9, kOne, kZero, out.data());
+    for (std::size_t i = 0; i < 54; ++i) {
+      const std::size_t from = mirrored ? i / 9 * 9 + 8 - i % 9 : i;
+      for (std::size_t c = 0; c < 3; ++c) CHECK(out[c * 54 + i] == image.pixels[4 * from + c]);
+    }
   }
-  resample(image, {0, 1}, 6, {9, -1}, 9, kOne, kZero, out.data());
-  CHECK(out[0] == image.pixels[4 * 8]);  // mirrored
+}
+
+TEST_CASE("resampling whole images of any size to any other", "[images]") {
+  Random random(9);
+  const auto extent = [&] { return 1 + static_cast<std::int64_t>(random.below(40)); };
+  for (int round = 0; round < 40; ++round) {
+    const std::int64_t height = extent(), width = extent(), rows = extent(), columns = extent();
+    CAPTURE(height, width, rows, columns);
+    Image image = random_image(height, width, random);
+    const double down = static_cast<double>(height) / static_cast<double>(rows);
+    const double across = static_cast<double>(width) / static_cast<double>(columns);
+    const bool mirrored = round % 2 == 1;
+    const ResampleAxis horizontal =
+        mirrored ? ResampleAxis{static_cast<double>(width), -across} : ResampleAxis{0, across};
+    std::vector<float> out(static_cast<std::size_t>(3 * rows * columns));
+    resample(image, {0, down}, rows, horizontal, columns, kOne, kZero, out.data());
+    double worst = 0.0;
+    for (std::int64_t y = 0; y < rows; ++y) {
+      for (std::int64_t x = 0; x < columns; ++x) {
+        const std::int64_t seen = mirrored ? columns - 1 - x : x;
+        const double expected = slow(image, (static_cast<double>(y) + 0.5) * down,
+                                     (static_cast<double>(seen) + 0.5) * across, down, across, 1);
+        const auto at = static_cast<std::size_t>((rows + y) * columns + x);
+        worst = std::max(worst, std::abs(out[at] - expected));
+      }
+    }
+    CHECK(worst < 2e-3);
+    std::fill(image.pixels.begin(), image.pixels.end(), std::uint8_t{201});
+    resample(image, {0, down}, rows, horizontal, columns, kOne, kZero, out.data());
+    for (const float value : out) REQUIRE(value == Approx(201).epsilon(1e-6));
+  }
 }
 
 TEST_CASE("the center crop lies where torchvision has it", "[images]") {
-  // Shorter side 100 to 50: half the size; 120 x 100 becomes 60 x 50, of which columns 14 to 46 and
-  // rows 9 to 41 remain: pixel (y, x) shows (18 + 2 y + 1, 28 + 2 x + 1) of the file.
-  const auto file = make_jpeg({.width = 120, .height = 100, .quality = 100}, gradient);
-  ImageTransform transform{.resize = 50, .crop = 32, .augment = false, .statistics = kBytes};
-  Random none(0);
-  std::vector<float> pixels(3 * 32 * 32);
-  transform_image(file, "x", transform, none, pixels.data());
-  double worst = 0.0;
-  for (int y = 0; y < 32; ++y) {
-    for (int x = 0; x < 32; ++x) {
-      const double red = 2 * (28 + 2 * x + 1 - 0.5), green = 2 * (18 + 2 * y + 1 - 0.5);
-      const auto at = static_cast<std::size_t>(32 * y + x);
-      worst = std::max({worst, std::abs(pixels[at] - red), std::abs(pixels[1024 + at] - green)});
+  // Width and height become scaled_*, of which a square from (top, left) on remains.
+  struct Case {
+    int width, height;
+    ImageTransform transform;
+    int scaled_width, scaled_height, left, top;
+  };
+  const ImageTransform imagenet = imagenet_transform(224, false);
+  for (Case c : {Case{120, 100, {.resize = 50, .crop = 32}, 60, 50, 14, 9},
+                 Case{500, 375, imagenet, 341, 256, 58, 16},    // 58.5 to the even number
+                 Case{375, 500, imagenet, 256, 341, 16, 58},    // 500 * 256 / 375 = 341.3
+                 Case{1000, 750, imagenet, 341, 256, 58, 16}})  // decoded at half the size
+  {
+    CAPTURE(c.width, c.height);
+    c.transform.statistics = kBytes;
+    const auto file =
+        make_jpeg({.width = c.width, .height = c.height, .quality = 100}, ramp(c.width, c.height));
+    const std::int64_t n = c.transform.crop;
+    std::vector<float> pixels(static_cast<std::size_t>(3 * n * n));
+    Random none(0);
+    transform_image(file, "x", c.transform, none, pixels.data());
+    const auto value = [](double pixel, int scaled, int extent) {
+      return 255.0 * ((pixel + 0.5) * extent / scaled - 0.5) / (extent - 1);
+    };
+    double worst = 0.0, red = 0.0, green = 0.0;
+    for (std::int64_t y = 0; y < n; ++y) {
+      for (std::int64_t x = 0; x < n; ++x) {
+        const auto at = static_cast<std::size_t>(n * y + x);
+        const double a =
+            pixels[at] - value(static_cast<double>(c.left + x), c.scaled_width, c.width);
+        const double b = pixels[at + static_cast<std::size_t>(n * n)] -
+                         value(static_cast<double>(c.top + y), c.scaled_height, c.height);
+        worst = std::max({worst, std::abs(a), std::abs(b)});
+        red += a / static_cast<double>(n * n);
+        green += b / static_cast<double>(n * n);
+      }
     }
-  }
-  CHECK(worst < 4.0);  // a shift by a pixel would be 2 to 4 everywhere
-  double mean = 0.0;
-  for (int x = 0; x < 32; ++x) mean += pixels[static_cast<std::size_t>(x)] - (2 * (28 + 2 * x) + 1);
-  CHECK(std::abs(mean / 32) < 0.7);
+    CHECK(worst < 4.0);
+    // A pixel of the result is 0.7 or more; it is not off by half of one.
+    CHECK(std::abs(red) < 0.2);
+    CHECK(std::abs(green) < 0.2);
+    CHECK(none.position() == 0);
 
-  transform = {.resize = 50, .crop = 32, .augment = false, .statistics = kImageNetStatistics};
-  std::vector<float> normalized(3 * 32 * 32);
-  transform_image(file, "x", transform, none, normalized.data());
-  CHECK(normalized[5] == Approx((pixels[5] / 255 - 0.485) / 0.229).epsilon(1e-4));
-  CHECK(normalized[2053] == Approx((pixels[2053] / 255 - 0.406) / 0.225).epsilon(1e-4));
+    c.transform.statistics = kImageNetStatistics;
+    std::vector<float> normalized(pixels.size());
+    transform_image(file, "x", c.transform, none, normalized.data());
+    const auto blue = static_cast<std::size_t>(2 * n * n) + 5;
+    CHECK(normalized[5] == Approx((pixels[5] / 255 - 0.485) / 0.229).epsilon(1e-4).margin(1e-5));
+    CHECK(normalized[blue] == Approx((pixels[blue] / 255 - 0.406) / 0.225).epsilon(1e-4));
+  }
 }
 
 TEST_CASE("random crops stay inside, differ, and are mirrored half of the time", "[images]") {
-  const auto file = make_jpeg({.width = 100, .height = 90, .quality = 100}, gradient);
+  constexpr int kWidth = 100, kHeight = 90, kDraws = 300;
+  const auto file =
+      make_jpeg({.width = kWidth, .height = kHeight, .quality = 100}, ramp(kWidth, kHeight));
   const ImageTransform transform{.resize = 16, .crop = 16, .augment = true, .statistics = kBytes};
   std::vector<float> pixels(3 * 256), again(3 * 256);
   int flipped = 0;
-  double least = 1e9, greatest = 0.0;
-  constexpr int kDraws = 300;
+  double smallest = 1.0, largest = 0.0, narrowest = 2.0, widest = 0.0;
   for (std::uint64_t draw = 0; draw < kDraws; ++draw) {
     Random random(1, draw);
     transform_image(file, "x", transform, random, pixels.data());
-    const double left = pixels[0] / 2.0, right = pixels[15] / 2.0;  // columns of the file
-    const double extent = std::abs(right - left);
-    flipped += left > right;
-    least = std::min(least, extent);
-    greatest = std::max(greatest, extent);
-    for (std::size_t i = 0; i < 256; ++i) REQUIRE((pixels[i] > -4 && pixels[i] < 204));
+    // The box, from the middles of its pixels in the corners.
+    const double width = (pixels[15] - pixels[0]) / 255.0 * (kWidth - 1) * 16 / 15;
+    const double height = (pixels[256 + 240] - pixels[256]) / 255.0 * (kHeight - 1) * 16 / 15;
+    flipped += width < 0;
+    REQUIRE(height > 0);
+    const double area = std::abs(width) * height / (kWidth * kHeight);
+    const double ratio = std::abs(width) / height;
+    smallest = std::min(smallest, area);
+    largest = std::max(largest, area);
+    narrowest = std::min(narrowest, ratio);
+    widest = std::max(widest, ratio);
+    for (std::size_t i = 0; i < 512; ++i) REQUIRE((pixels[i] > -2 && pixels[i] < 257));
     Random same(1, draw);
     transform_image(file, "x", transform, same, again.data());
     REQUIRE(again == pixels);
   }
   CHECK(flipped > kDraws / 2 - 50);  // 150 expected, standard deviation 9
   CHECK(flipped < kDraws / 2 + 50);
-  CHECK(least > 20);     // at least sqrt(0.08 * 90 * 100 * 3/4) * 15/16 = 22
-  CHECK(least < 35);     // and boxes that small occur
-  CHECK(greatest > 80);  // as do large ones
+  // All of what is allowed, and no more than that and a rounded pixel.
+  CHECK((smallest > 0.07 && smallest < 0.12));
+  CHECK((largest > 0.85 && largest < 1.02));
+  CHECK((narrowest > 0.70 && narrowest < 0.79));
+  CHECK((widest > 1.27 && widest < 1.43));
+}
+
+TEST_CASE("where no random box fits, the largest one in the center is taken", "[images]") {
+  const auto file = make_jpeg({.width = 2000, .height = 10, .quality = 100}, ramp(2000, 10));
+  const ImageTransform transform{.resize = 8, .crop = 8, .augment = true, .statistics = kBytes};
+  std::vector<float> pixels(3 * 64);
+  Random random(5);
+  transform_image(file, "x", transform, random, pixels.data());
+  for (std::size_t i = 0; i < 64; ++i) REQUIRE(std::abs(pixels[i] - 127.5f) < 3);  // 993 to 1006
+  CHECK(pixels[64] < 20);
+  CHECK(pixels[64 + 63] > 235);
 }
 
 TEST_CASE("images that are much too narrow or too small still have a crop", "[images]") {
@@ -138,9 +215,7 @@ TEST_CASE("images that are much too narrow or too small still have a crop", "[im
   for (const auto& [width, height] :
        {std::pair{1, 1}, std::pair{300, 2}, std::pair{2, 300}, std::pair{20, 20}}) {
     CAPTURE(width, height);
-    const auto file = make_jpeg({.width = width, .height = height}, [](int, int) {
-      return std::vector<std::uint8_t>{200, 100, 50};
-    });
+    const auto file = make_jpeg({.width = width, .height = height}, solid({200, 100, 50}));
     for (const bool augment : {false, true}) {
       Random random(2);
       transform_image(file, "x",
