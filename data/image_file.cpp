@@ -99,17 +99,14 @@ Window choose_window(jpeg_decompress_struct& info, const ImageRegion& region) {
 /// Between setjmp and the last call into libjpeg there must be nothing with a destructor: the jump
 /// skips those. Hence these functions' plain parameters. They return false upon an error.
 bool decode_rows(jpeg_decompress_struct& info, JpegErrors& errors, const Window& window,
-                 bool to_the_end, std::uint8_t* rows, std::size_t stride) {
+                 std::uint8_t* rows, std::size_t stride) {
   if (setjmp(errors.jump)) return false;
   if (window.top > 0) jpeg_skip_scanlines(&info, window.top);
   for (JDIMENSION y = 0; y < window.height; ++y) {
     JSAMPROW row = rows + y * stride;
     jpeg_read_scanlines(&info, &row, 1);
   }
-  const JDIMENSION left = info.output_height - info.output_scanline;
-  if (left > 0 && !to_the_end) return true;
-  if (left > 0) jpeg_skip_scanlines(&info, left);
-  jpeg_finish_decompress(&info);
+  if (info.output_scanline == info.output_height) jpeg_finish_decompress(&info);
   return true;
 }
 
@@ -160,6 +157,8 @@ void decode_jpeg(std::span<const std::uint8_t> file, const std::string& name,
                         .width = static_cast<double>(full.width),
                         .needed = full};
   Window window = choose_window(info, choose ? choose(full) : all);
+  // To find what is cut off it must be read: libjpeg does not look at rows skipped at the bottom.
+  if (!has_end(file)) window.height = info.output_height - window.top;
   if (!start(info, errors, window)) fail();
 
   image.size = {window.height, window.width};
@@ -168,7 +167,7 @@ void decode_jpeg(std::span<const std::uint8_t> file, const std::string& name,
   image.left = window.left;
   const auto stride = static_cast<std::size_t>(4 * image.size.width);
   image.pixels.resize(static_cast<std::size_t>(image.size.height) * stride);
-  if (!decode_rows(info, errors, window, !has_end(file), image.pixels.data(), stride)) fail();
+  if (!decode_rows(info, errors, window, image.pixels.data(), stride)) fail();
   if (inks) cmyk_to_rgb(image.pixels, info.saw_Adobe_marker);
 }
 

@@ -299,6 +299,22 @@ TEST_CASE("broken images are errors that name the file", "[images]") {
   }
 }
 
+TEST_CASE("a file that is cut off below the region is broken, too", "[images]") {
+  Image image;
+  const ChooseRegion upper_half = [](const ImageSize& full) -> ImageRegion {
+    const double height = static_cast<double>(full.height) / 2, width = double(full.width);
+    return {0, 0, height, width, {full.height / 2, full.width}};
+  };
+  Bytes file = make_jpeg({.width = 200, .height = 160}, gradient);
+  decode_image(file, "x", upper_half, image);
+  CHECK(image.size.height < 160);
+  Bytes longer = file;
+  longer.resize(file.size() + 10);  // what follows its end does not matter
+  CHECK_NOTHROW(decode_image(longer, "x", upper_half, image));
+  file.resize(file.size() * 9 / 10);
+  CHECK_THROWS_AS(decode_image(file, "x", upper_half, image), ImageError);
+}
+
 TEST_CASE("sizes that the file cannot hold are not believed", "[images]") {
   const auto refuse = [](const Bytes& file) {
     CHECK_THROWS_WITH(decode_image(file, "x.jpg"), contains("x.jpg claims to be"));

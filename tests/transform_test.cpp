@@ -200,14 +200,26 @@ TEST_CASE("random crops stay inside, differ, and are mirrored half of the time",
 }
 
 TEST_CASE("where no random box fits, the largest one in the center is taken", "[images]") {
-  const auto file = make_jpeg({.width = 2000, .height = 10, .quality = 100}, ramp(2000, 10));
+  // Columns 993 to 1005, in the middle of a slope that begins at column 980.
+  const auto file = make_jpeg({.width = 2000, .height = 10, .quality = 100}, [](int, int x) {
+    const auto level = static_cast<std::uint8_t>(std::clamp(6 * (x - 980), 0, 255));
+    return std::vector<std::uint8_t>(3, level);
+  });
   const ImageTransform transform{.resize = 8, .crop = 8, .augment = true, .statistics = kBytes};
   std::vector<float> pixels(3 * 64);
-  Random random(5);
-  transform_image(file, "x", transform, random, pixels.data());
-  for (std::size_t i = 0; i < 64; ++i) REQUIRE(std::abs(pixels[i] - 127.5f) < 3);  // 993 to 1006
-  CHECK(pixels[64] < 20);
-  CHECK(pixels[64 + 63] > 235);
+  int flipped = 0;
+  for (std::uint64_t draw = 0; draw < 10; ++draw) {
+    Random random(5, draw);
+    transform_image(file, "x", transform, random, pixels.data());
+    const bool mirrored = pixels[0] > pixels[7];
+    flipped += mirrored;
+    for (std::size_t i = 0; i < 64; ++i) {
+      const double x = static_cast<double>(mirrored ? 7 - i % 8 : i % 8);
+      const double column = 993 + (x + 0.5) * 13 / 8 - 0.5;
+      REQUIRE(std::abs(pixels[i] - 6 * (column - 980)) < 3);
+    }
+  }
+  CHECK((flipped > 0 && flipped < 10));
 }
 
 TEST_CASE("images that are much too narrow or too small still have a crop", "[images]") {
