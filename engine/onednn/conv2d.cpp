@@ -89,20 +89,18 @@ dnnl::convolution_forward::primitive_desc forward_description(const Description&
 /// Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016: F(4x4, 3x3)
 /// takes a quarter of the multiplications. On random normal numbers its float32 results are off
 /// by 1.6e-6 (relative, Frobenius), the direct ones by 0.2e-6 to 2.3e-6. Transforming the weights
-/// costs the same for any number of 4x4 tiles of outputs, so there must be enough of these.
-constexpr std::int64_t kFewestTiles = 64, kFewestTilesForWeights = 32;
-
-bool suits_winograd(const Description& d, std::int64_t fewest_tiles) {
-  const std::int64_t tiles = d.y[0] * ((d.y[2] + 3) / 4) * ((d.y[3] + 3) / 4);
+/// costs the same for any number of 4x4 tiles, so small images do not gain. The number of images
+/// plays no part in the choice: a group's gradient has the same rounding alone and within a batch.
+bool suits_winograd(const Description& d) {
   return d.w[2] == 3 && d.w[3] == 3 && d.geometry.stride == Pair{1, 1} &&
-         d.geometry.dilation == Pair{1, 1} && d.geometry.channel_groups == 1 &&
-         tiles >= fewest_tiles;
+         d.geometry.dilation == Pair{1, 1} && d.geometry.channel_groups == 1 && d.y[2] >= 8 &&
+         d.y[3] >= 8;
 }
 
 /// Describes a pass with its layouts left to oneDNN, and again with channels-last where it picks
 /// one that a Tensor cannot carry.
 template <class Primitive, class Describe>
-Convolution settled(const Description& d, std::int64_t fewest_tiles, const Describe& describe,
+Convolution settled(const Description& d, const Describe& describe,
                     memory::desc (*x_of)(const typename Primitive::primitive_desc&),
                     memory::desc (*y_of)(const typename Primitive::primitive_desc&),
                     memory::desc (*w_of)(const typename Primitive::primitive_desc&)) {
@@ -112,7 +110,7 @@ Convolution settled(const Description& d, std::int64_t fewest_tiles, const Descr
     if (!x || !y) return std::nullopt;
     return Convolution{Primitive(pd), pd.scratchpad_desc(), w_of(pd), *x, *y};
   };
-  if (suits_winograd(d, fewest_tiles)) {
+  if (suits_winograd(d)) {
     try {
       if (auto fast = with(algorithm::convolution_winograd)) return *std::move(fast);
     } catch (const dnnl::error& error) {  // not for this shape, or not on this machine
@@ -148,7 +146,7 @@ Tensor OneDnnBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
     using Forward = dnnl::convolution_forward;
     const auto conv = cache.get(key, [&] {
       return settled<Forward>(
-          d, kFewestTiles,
+          d,
           [&](algorithm how, const auto& mx, const auto& my) {
             return forward_description(d, b.defined(), how, mx, my);
           },
@@ -183,7 +181,7 @@ Tensor OneDnnBackend::conv2d_data_gradient(const Tensor& dy, const Tensor& w, co
     using Backward = dnnl::convolution_backward_data;
     const auto conv = cache.get(d.key(PrimitiveKey::Pass::conv_data), [&] {
       return settled<Backward>(
-          d, kFewestTiles,
+          d,
           [&](algorithm how, const auto& mx, const auto& my) {
             return onednn::describe_backward<Backward>(
                 onednn::cpu_engine(), forward_description(d, false, how, mx, my), how, mx,
@@ -225,7 +223,7 @@ void OneDnnBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
       const Description d(x.shape().with_outer(r.size()), w_shape, geometry);
       const auto conv = cache.get(d.key(PrimitiveKey::Pass::conv_weight), [&] {
         return settled<Backward>(
-            d, kFewestTilesForWeights,
+            d,
             [&](algorithm how, const auto& mx, const auto& my) {
               return onednn::describe_backward<Backward>(
                   onednn::cpu_engine(), forward_description(d, false, how, mx, my), how, mx,
