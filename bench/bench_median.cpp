@@ -64,8 +64,10 @@ double triad_bandwidth(std::int64_t bytes) {
   return bandwidth = 3.0 * 4.0 * static_cast<double>(n) / seconds[7];
 }
 
-/// `bytes` moved per iteration, in `footprint` bytes of memory.
-void count_bytes(benchmark::State& state, std::int64_t bytes, std::int64_t footprint) {
+/// `elements` made and `bytes` moved per iteration, in `footprint` bytes of memory.
+void count(benchmark::State& state, std::int64_t elements, std::int64_t bytes,
+           std::int64_t footprint) {
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * elements);
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * bytes);
   state.counters["bandwidth_share"] =
       benchmark::Counter(static_cast<double>(bytes) * static_cast<double>(state.iterations()) /
@@ -131,7 +133,7 @@ void run_reduction(benchmark::State& state, const Reduction& reduction, std::int
     compute(stack, k, n, out.data());
     benchmark::ClobberMemory();
   }
-  count_bytes(state, bytes, bytes);
+  count(state, n, bytes, bytes);
 }
 
 /// What the backward pass calls: the reduction with the norms for the coherence.
@@ -175,28 +177,78 @@ void median_fused(const float* stack, std::int64_t k, std::int64_t n, float* out
   simd::reduce({Reduction::Kind::median}, stack, k, n, out, nullptr);
 }
 
-// --- the rolling median and the update
-// -------------------------------------------------------------
+// --- the update and the fused kernels ------------------------------------------------------------
 
-/// RM3 as the optimizer runs it: this step's gradient with weight decay into the window of three,
-/// then the median over the window.
-void rolling_median(benchmark::State& state, std::int64_t n) {
+/// RM3's step: this step's gradient with weight decay into the window of three, the median over the
+/// window, momentum and the update. Fused, as the optimizer runs it, or kernel by kernel.
+void rolling_step(benchmark::State& state, std::int64_t n, bool fused) {
   const std::int64_t footprint = 6 * n * 4;
   if (!fits_in_memory(state, 2 * footprint)) return;
   const float* g = numbers(2 * n).data();
-  const float* p = g + n;
+  std::vector<float> p(g + n, g + 2 * n), v(static_cast<std::size_t>(n)), out(v);
   std::vector<float> window(numbers(3 * n).begin(), numbers(3 * n).begin() + 3 * n);
-  std::vector<float> out(static_cast<std::size_t>(n));
   const Reduction median{Reduction::Kind::median};
+  const cograd::SgdCoefficients with_decay{
+      .learning_rate = 1e-3, .momentum = 0.9, .weight_decay = 1e-4};
+  cograd::SgdCoefficients without_decay = with_decay;
+  without_decay.weight_decay = 0.0;
   std::int64_t slot = 0;
-  for (auto _ : state) {
-    simd::decayed_gradient(g, p, 1e-4, window.data() + slot * n, n);
-    simd::reduce(median, window.data(), 3, n, out.data(), nullptr);
-    benchmark::ClobberMemory();
+  const auto step = [&] {
+    if (fused) {
+      simd::rolling_update(p.data(), g, window.data(), 3, slot, true, median, v.data(), n,
+                           with_decay);
+    } else {
+      simd::decayed_gradient(g, p.data(), 1e-4, window.data() + slot * n, n);
+      simd::reduce(median, window.data(), 3, n, out.data(), nullptr);
+      simd::sgd_update(p.data(), out.data(), v.data(), n, without_decay);
+    }
     slot = (slot + 1) % 3;
+  };
+  step();
+  for (std::int64_t i = 0; i < n; i += std::max<std::int64_t>(1, n / 997)) {
+    const float before = g[n + i];
+    const float values[3] = {g[i] + 1e-4f * before, window[static_cast<std::size_t>(n + i)],
+                             window[static_cast<std::size_t>(2 * n + i)]};
+    const float expected = before - 1e-3f * naive(median, {values, values + 3});
+    if (std::abs(p[static_cast<std::size_t>(i)] - expected) > 1e-6f) {
+      state.SkipWithError("wrong update");
+      return;
+    }
   }
-  if (!is_right(state, median, window.data(), 3, n, out)) return;
-  count_bytes(state, (3 + 4) * n * 4, footprint);
+  for (auto _ : state) {
+    step();
+    benchmark::ClobberMemory();
+  }
+  // Read: g, p, v and the two older gradients; written: the newest, p and v.
+  count(state, n, 8 * n * 4, footprint);
+}
+
+/// The winsorized sum of the gradients of a linear layer's examples, x [B, n / 256] and dy [B,
+/// 256], which are never stored: the bytes are those of x, dy and the result.
+void winsorized_products(benchmark::State& state, std::int64_t batch, std::int64_t n) {
+  constexpr std::int64_t kOut = 256;
+  const std::int64_t in = std::max<std::int64_t>(n / kOut, 1);
+  const float* x = numbers(batch * (in + kOut)).data();
+  const float* dy = x + batch * in;
+  std::vector<float> out(static_cast<std::size_t>(kOut * in));
+  const Reduction winsorized{.kind = Reduction::Kind::winsorized_mean, .percent = 8};
+  simd::reduce_products(winsorized, dy, x, batch, kOut, in, out.data(), nullptr);
+  std::vector<float> products(static_cast<std::size_t>(batch));
+  for (std::int64_t i = 0; i < kOut * in; i += std::max<std::int64_t>(1, kOut * in / 997)) {
+    for (std::int64_t b = 0; b < batch; ++b) {
+      products[static_cast<std::size_t>(b)] = dy[b * kOut + i / in] * x[b * in + i % in];
+    }
+    if (std::abs(out[static_cast<std::size_t>(i)] - naive(winsorized, products)) > 1e-6f) {
+      state.SkipWithError("wrong sum");
+      return;
+    }
+  }
+  for (auto _ : state) {
+    simd::reduce_products(winsorized, dy, x, batch, kOut, in, out.data(), nullptr);
+    benchmark::ClobberMemory();
+  }
+  const std::int64_t bytes = 4 * (batch * (in + kOut) + kOut * in);
+  count(state, kOut * in, bytes, bytes);
 }
 
 void sgd_update(benchmark::State& state, std::int64_t n) {
@@ -217,7 +269,7 @@ void sgd_update(benchmark::State& state, std::int64_t n) {
     simd::sgd_update(p.data(), g, v.data(), n, coefficients);
     benchmark::ClobberMemory();
   }
-  count_bytes(state, 5 * n * 4, footprint);
+  count(state, n, 5 * n * 4, footprint);
 }
 
 template <class Run>
@@ -242,7 +294,12 @@ void add_all() {
         reduce_with_norms(state, {.kind = Kind::winsorized_mean, .percent = 2}, k, n);
       });
     }
-    add("rolling_median" + size, [=](benchmark::State& state) { rolling_median(state, n); });
+    add("rolling_step/fused" + size, [=](benchmark::State& s) { rolling_step(s, n, true); });
+    add("rolling_step/kernels" + size, [=](benchmark::State& s) { rolling_step(s, n, false); });
+    if (n >= 10'000 && n <= 10'000'000) {
+      add("winsorized_products/100" + size,
+          [=](benchmark::State& state) { winsorized_products(state, 100, n); });
+    }
     add("sgd_update" + size, [=](benchmark::State& state) { sgd_update(state, n); });
   }
   for (const std::int64_t k : {3, 9, 31}) {

@@ -146,7 +146,9 @@ void add_batch_norm() {
           Tensor mean = Tensor::zeros(x[1].shape(), x[1].dtype(), b);
           Tensor variance = Tensor::full(x[1].shape(), 1.0, x[1].dtype(), b);
           RunningStatistics running{mean, variance, 0.1};
-          return b.batch_norm(x[0], x[1], x[2], Groups(32, 1), 1e-5, running).y;
+          return b
+              .batch_norm(x[0], x[1], x[2], Groups(32, 1), 1e-5, running, Epilogue::none, Tensor())
+              .y;
         },
         0.0);
   }

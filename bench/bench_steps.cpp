@@ -5,13 +5,13 @@
 // step, parameters and batch included.
 #include <benchmark/benchmark.h>
 
-#include <cstdio>
 #include <string>
 #include <vector>
 
 #include "engine/aggregation/aggregator.h"
 #include "engine/ops/ops.h"
 #include "engine/random.h"
+#include "layers/mixed_precision.h"
 #include "models/registry.h"
 #include "optim/sgd.h"
 
@@ -34,7 +34,7 @@ const std::vector<Step> kSteps{
     {"vgg13_bn_64", "vgg13_bn", {3, 64, 64}, 48},
 };
 
-void train(benchmark::State& state, const Step& step, const std::string& rule) {
+void train(benchmark::State& state, const Step& step, Dtype precision, const std::string& rule) {
   Backend& backend = cpu_backend();
   Allocator& allocator = backend.allocator();
   allocator.release_cached();
@@ -54,7 +54,8 @@ void train(benchmark::State& state, const Step& step, const std::string& rule) {
   Sgd sgd(model->parameters(), *aggregator, {.learning_rate = 1e-3});
   const Groups groups(step.batch, aggregator->groups(step.batch));
   const auto run = [&] {
-    const Variable loss = cross_entropy((*model)(Variable(images, groups)), labels);
+    const Variable loss =
+        cross_entropy(forward_in(precision, *model, Variable(images, groups)), labels);
     backward(loss, *aggregator);
     sgd.step();
   };
@@ -71,13 +72,16 @@ int main(int argc, char** argv) {
   for (const Step& step : kSteps) {
     std::vector<std::string> rules{"mean", "m3", "rm3"};
     if (step.model == "mlp") rules.emplace_back("winsorized:8");
-    for (const std::string& rule : rules) {
-      const std::string name =
-          "step/" + step.name + "/b" + std::to_string(step.batch) + "/f32/" + rule;
-      benchmark::RegisterBenchmark(name.c_str(),
-                                   [&step, rule](benchmark::State& s) { train(s, step, rule); })
-          ->UseRealTime()
-          ->Unit(benchmark::kMillisecond);
+    for (const Dtype precision : {Dtype::f32, Dtype::bf16}) {
+      if (!cpu_backend().computes_in(precision)) continue;
+      for (const std::string& rule : rules) {
+        const std::string name =
+            fmt::format("step/{}/b{}/{}/{}", step.name, step.batch, name_of(precision), rule);
+        benchmark::RegisterBenchmark(
+            name.c_str(), [=, &step](benchmark::State& s) { train(s, step, precision, rule); })
+            ->UseRealTime()
+            ->Unit(benchmark::kMillisecond);
+      }
     }
   }
   benchmark::Initialize(&argc, argv);

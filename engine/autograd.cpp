@@ -133,7 +133,8 @@ struct Backward::State {
 
   Aggregator& aggregator;
   BackwardOptions options;
-  std::int64_t k = 0;  // groups of the batch; 0 before the first run()
+  std::int64_t k = 0;        // groups of the batch; 0 before the first run()
+  bool single_rows = false;  // each group is one row
   bool micro_batches = false;
   Node* running = nullptr;
   std::unordered_map<Parameter*, Pending> pending;
@@ -143,7 +144,7 @@ struct Backward::State {
   State(Aggregator& a, BackwardOptions o) : aggregator(a), options(o) {}
 
   void run(const Variable& loss, Backward& pass);
-  void reserve_scratch(const std::vector<std::shared_ptr<Node>>& nodes);
+  Tensor scratch_for(const Parameter& parameter);
   void aggregate(Parameter& parameter, const Tensor& groups);
   static void own_gradient(Parameter& parameter);
 };
@@ -180,6 +181,7 @@ void Backward::State::run(const Variable& loss, Backward& pass) {
                       "[backward] micro-batches of one batch must share its {} groups, not {}", k,
                       groups.count());
   k = groups.count();
+  single_rows = k == groups.batch();
 
   auto nodes = in_backward_order(loss.node());
   for (const auto& node : nodes) {
@@ -189,7 +191,6 @@ void Backward::State::run(const Variable& loss, Backward& pass) {
       ++uses.uses_left;
     }
   }
-  if (!micro_batches && k > 1) reserve_scratch(nodes);
 
   // Seeding every group's loss with 1 is what makes group g's gradient that of
   // its own mean loss.
@@ -219,20 +220,18 @@ void Backward::State::run(const Variable& loss, Backward& pass) {
   if (!micro_batches) pending.clear();
 }
 
-void Backward::State::reserve_scratch(const std::vector<std::shared_ptr<Node>>& nodes) {
-  std::int64_t most = 0;  // over the nodes: one op may hold the gradients of all its parameters
-  const Parameter* any = nullptr;
-  for (const auto& node : nodes) {
-    std::int64_t here = 0;
-    for (const Parameter* p : node->parameters) {
-      here += p->value.numel();
-      any = p;
-    }
-    most = std::max(most, here);
+/// The next piece of the scratch, [K, shape of parameter]. It grows only while none of it is in
+/// use.
+Tensor Backward::State::scratch_for(const Parameter& p) {
+  const Shape shape = p.value.shape().prepended(k);
+  const std::int64_t begin = scratch_used, end = begin + shape.numel();
+  const bool fits = scratch.defined() && end <= scratch.numel();
+  if (!fits && begin > 0) return Tensor::empty(shape, p.value.dtype(), p.value.backend());
+  if (!fits) {
+    scratch = Tensor();  // given back first
+    scratch = Tensor::empty({end}, p.value.dtype(), p.value.backend());
   }
-  if (any != nullptr) {
-    scratch = Tensor::empty({k * most}, any->value.dtype(), any->value.backend());
-  }
+  return scratch.rows(begin, end).reshape(shape);
 }
 
 void Backward::State::own_gradient(Parameter& p) {
@@ -264,8 +263,8 @@ void Backward::input_gradient(std::size_t i, Tensor dx) {
   }
 }
 
-void Backward::parameter_gradient(
-    Parameter& p, const std::function<void(Tensor&, Write)>& write_group_gradients) {
+void Backward::parameter_gradient(Parameter& p, const WriteGroupGradients& write_group_gradients,
+                                  const ReduceRows& reduce_rows) {
   State& s = *state_;
   State::Pending& uses = s.pending.at(&p);
   --uses.uses_left;
@@ -291,15 +290,22 @@ void Backward::parameter_gradient(
     }
     return;
   }
+  if (s.single_rows && reduce_rows) {
+    State::own_gradient(p);
+    p.norms = {};
+    reduce_rows(s.aggregator.over_groups(), p.gradient,
+                s.options.measure_coherence ? &p.norms : nullptr);
+    return;
+  }
   // The common case: write into the scratch, reduce, and leave it to the next
   // parameter. An op may nest a second parameter inside, which then takes the
   // next piece.
-  const std::int64_t begin = s.scratch_used;
-  s.scratch_used += shape.numel();
-  Tensor groups = s.scratch.rows(begin, s.scratch_used).reshape(shape);
+  const std::int64_t before = s.scratch_used;
+  Tensor groups = s.scratch_for(p);
+  s.scratch_used += groups.numel();
   write_group_gradients(groups, mode);
   s.aggregate(p, groups);
-  s.scratch_used = begin;
+  s.scratch_used = before;
 }
 
 void Backward::finish() {

@@ -108,8 +108,8 @@ struct BackwardOptions {
 /// One backward pass, over one batch or over the micro-batches of one batch.
 ///
 /// For a batch as a whole: backward(loss, aggregator). Scratch is then K x the
-/// largest parameter: a parameter's K gradients are reduced as soon as the last
-/// of its uses in the graph has contributed. For micro-batches, run() each
+/// largest parameter, or less: a parameter's K gradients are reduced as soon as
+/// the last of its uses in the graph has contributed. For micro-batches, run() each
 /// one's loss and finish() once: the K gradients of every parameter are kept
 /// until then.
 class Backward {
@@ -132,8 +132,13 @@ class Backward {
   void input_gradient(std::size_t i, Tensor dx);
   /// Has `write_group_gradients` write or add the [K, shape of parameter]
   /// gradients of `parameter`.
-  void parameter_gradient(Parameter& parameter,
-                          const std::function<void(Tensor& dw, Write)>& write_group_gradients);
+  ///
+  /// An op may give a shortcut for groups of one row each: `reduce_rows` writes the reduction of
+  /// the rows' gradients, [shape of parameter], without the [K, shape of parameter] in between.
+  using WriteGroupGradients = std::function<void(Tensor& dw, Write)>;
+  using ReduceRows = std::function<void(const Reduction&, Tensor& dw, GroupNorms* norms)>;
+  void parameter_gradient(Parameter& parameter, const WriteGroupGradients& write_group_gradients,
+                          const ReduceRows& reduce_rows = {});
 
  private:
   friend void backward(const Variable&, Aggregator&, BackwardOptions);

@@ -3,7 +3,8 @@
 // Letters in shapes: N batch, C channels (I in, O out), H W image rows and
 // columns, F features, K groups of the mini-batch. Unless said otherwise
 // tensors are floating point, all of one dtype, and image tensors may come in
-// any Layout that the same backend returned.
+// any Layout that the same backend returned. Beside bf16 activations (x, y and
+// their gradients) parameters, their gradients, statistics and losses are f32.
 //
 // Order: kernels run in the order they are called (on CUDA: on the compute
 // stream; the host runs ahead). Results are freshly allocated unless a kernel
@@ -91,6 +92,15 @@ struct RunningStatistics {
   double momentum = 0.1;
 };
 
+/// What follows the normalization in the same sweep over memory: nothing, max(., 0), or the end of
+/// a residual block, max(. + residual, 0).
+enum class Epilogue : std::uint8_t { none, relu, add_relu };
+
+/// dx and, after add_relu, the gradient of the residual.
+struct BatchNormGradient {
+  Tensor dx, dresidual;
+};
+
 /// loss [K] (mean over each group's B_g examples) and the softmax [N, C] for
 /// the backward pass.
 struct CrossEntropyResult {
@@ -129,6 +139,8 @@ class Backend {
   /// "reference", "onednn", "cuda".
   virtual std::string_view name() const = 0;
   virtual Device device() const = 0;
+  /// Whether activations may be of this type: f32, f64, bf16.
+  virtual bool computes_in(Dtype dtype) const = 0;
 
   // --- memory and order
   // ---------------------------------------------------------------------
@@ -149,7 +161,7 @@ class Backend {
   // --- elements
   // -----------------------------------------------------------------------------
   virtual void fill(Tensor& x, double value) = 0;
-  /// Converts the elements of a row-major tensor of any dtype.
+  /// Converts the elements of a tensor of any dtype.
   virtual Tensor cast(const Tensor& x, Dtype dtype) = 0;
   virtual Tensor to_row_major(const Tensor& x) = 0;
   /// a + b. `reuse` may name a buffer (one of the arguments) that the sum is
@@ -180,6 +192,11 @@ class Backend {
   /// dw[g] (+)= dy_g^T x_g, dw [K, O, I]
   virtual void linear_weight_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
                                       Tensor& dw, Write write) = 0;
+  /// dw [O, I] = reduction, coordinate by coordinate, of the gradients dy_n^T x_n of the single
+  /// rows n, as reduce() would make it of all N of them; none of them need be stored.
+  virtual void linear_reduced_gradient(const Tensor& x, const Tensor& dy,
+                                       const Reduction& reduction, Tensor& dw,
+                                       GroupNorms* norms) = 0;
   /// db[g] (+)= sum of dy over the rows (and pixels) of group g; dy [N, C] or
   /// [N, C, H, W], db [K, C]
   virtual void bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) = 0;
@@ -196,20 +213,23 @@ class Backend {
                                       const ConvGeometry& geometry, const Groups& groups,
                                       Tensor& dw, Write write) = 0;
 
-  // --- batch norm: y = gamma xhat + beta, xhat = (x - mean) / sqrt(variance + eps), per channel --
+  // --- batch norm: z = gamma xhat + beta, xhat = (x - mean) / sqrt(variance + eps), per channel;
+  // y = epilogue(z). `residual` has the shape of x and is undefined but for add_relu --------------
   /// Statistics over the rows and pixels of each group. Throws ValueError for a group of one value
   /// per channel.
   virtual BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                                     const Groups& groups, double eps,
-                                     RunningStatistics& running) = 0;
+                                     const Groups& groups, double eps, RunningStatistics& running,
+                                     Epilogue epilogue, const Tensor& residual) = 0;
   /// With given statistics, [1, C] or [C].
   virtual Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                                      const BatchStatistics& statistics) = 0;
-  /// dx; dgamma[g] (+)= sum dy xhat and dbeta[g] (+)= sum dy over the rows and pixels of g, [K, C].
-  virtual Tensor batch_norm_backward(const Tensor& x, const Tensor& dy, const Tensor& gamma,
-                                     const BatchStatistics& statistics, const Groups& groups,
-                                     Tensor& dgamma, Write gamma_write, Tensor& dbeta,
-                                     Write beta_write) = 0;
+                                      const BatchStatistics& statistics, Epilogue epilogue,
+                                      const Tensor& residual) = 0;
+  /// Let dz be dy, after a ReLU where y > 0 and else 0. dgamma[g] (+)= sum dz xhat and dbeta[g]
+  /// (+)= sum dz over the rows and pixels of g, [K, C]. May write over dy when `in_place`.
+  virtual BatchNormGradient batch_norm_backward(
+      const Tensor& x, const Tensor& y, const Tensor& dy, bool in_place, const Tensor& gamma,
+      const Tensor& beta, const BatchStatistics& statistics, Epilogue epilogue,
+      const Groups& groups, Tensor& dgamma, Write gamma_write, Tensor& dbeta, Write beta_write) = 0;
 
   // --- pooling: x [N, C, H, W]
   // -------------------------------------------------------------------
@@ -245,14 +265,16 @@ class Backend {
   /// null, receives the GroupNorms.
   virtual void reduce(const Reduction& reduction, const Tensor& stack, Tensor& out,
                       GroupNorms* norms) = 0;
-  /// out = g + weight_decay * p
-  virtual void decayed_gradient(const Tensor& g, const Tensor& p, double weight_decay,
-                                Tensor& out) = 0;
   /// d = g + weight_decay * p;  with momentum m: v = m v + d, d = nesterov ? d
   /// + m v : v; p -= learning_rate * d. `velocity` is undefined when momentum
   /// is 0.
   virtual void sgd_update(Tensor& p, const Tensor& g, Tensor& velocity,
                           const SgdCoefficients& coefficients) = 0;
+  /// window[slot] = g + weight_decay * p, window [W, shape of p]. Then, when `full`, as sgd_update
+  /// without weight decay by the reduction over the window.
+  virtual void rolling_update(Tensor& p, const Tensor& g, Tensor& window, std::int64_t slot,
+                              bool full, const Reduction& reduction, Tensor& velocity,
+                              const SgdCoefficients& coefficients) = 0;
 };
 
 /// The readable backend: plain loops, f32 and f64, one thread. The oracle of

@@ -7,7 +7,7 @@
 
 namespace cograd {
 
-/// bf16 is stored as its 16 bits in a std::uint16_t.
+/// bf16, the upper half of an f32, is stored as its bits: see engine/bf16.h.
 enum class Dtype : std::uint8_t { f32, f64, bf16, i32, i64, u8 };
 
 constexpr std::size_t size_of(Dtype dtype) {
@@ -42,6 +42,11 @@ constexpr std::string_view name_of(Dtype dtype) {
       return "u8";
   }
   return "?";
+}
+
+/// Of parameters and all that is not an activation: f32 beside bf16 activations, else the same.
+constexpr Dtype parameter_dtype(Dtype activations) {
+  return activations == Dtype::bf16 ? Dtype::f32 : activations;
 }
 
 /// The Dtype of a C++ type: dtype_of<float> is Dtype::f32.

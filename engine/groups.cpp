@@ -29,6 +29,11 @@ std::int64_t Groups::begin(std::int64_t g) const {
 
 std::int64_t Groups::size(std::int64_t g) const { return begin(g + 1) - begin(g); }
 
+std::int64_t Groups::group_of(std::int64_t row) const {
+  const std::int64_t larger = batch_ % count_, size = batch_ / count_, in_batch = first_ + row;
+  return in_batch < larger * (size + 1) ? in_batch / (size + 1) : (in_batch - larger) / size;
+}
+
 RowRange Groups::range(std::int64_t g) const {
   const auto clip = [&](std::int64_t row) {
     return std::clamp<std::int64_t>(row - first_, 0, rows_);

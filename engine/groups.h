@@ -41,6 +41,8 @@ class Groups {
   /// Rows of group g at hand, counted from the first row at hand; empty if none
   /// is in the window.
   RowRange range(std::int64_t g) const;
+  /// The group of a row at hand.
+  std::int64_t group_of(std::int64_t row) const;
 
   friend bool operator==(const Groups&, const Groups&) = default;
 

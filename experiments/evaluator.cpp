@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "engine/autograd.h"
+#include "layers/mixed_precision.h"
 
 namespace cograd {
 namespace {
@@ -85,13 +86,13 @@ void Evaluator::for_each_batch(const Use& use) {
   }
 }
 
-std::vector<Judgement> Evaluator::operator()(Module& model) {
+std::vector<Judgement> Evaluator::operator()(Module& model, Dtype precision) {
   const NoGradient guard;
   const bool training = model.training();
   model.eval();
   std::vector<Judgement> judgements(static_cast<std::size_t>(data_->size()));
   for_each_batch([&](const Batch& batch) {
-    const Variable y = model(Variable(batch.images));
+    const Variable y = forward_in(precision, model, Variable(batch.images));
     const std::int64_t classes = y.shape()[1];
     const std::vector<float> logits = y.value().row_major().to_vector<float>();
     for (std::size_t i = 0; i < batch.indices.size(); ++i) {

@@ -32,8 +32,8 @@ class Evaluator {
   /// `workers` and `skip_broken` are the loader's.
   Evaluator(DatasetPtr data, Backend& backend, int workers,
             std::function<void(const std::string&)> skip_broken = {});
-  /// In evaluation mode; the model's own mode is restored.
-  std::vector<Judgement> operator()(Module& model);
+  /// In evaluation mode, with activations of type `precision`; the model's own mode is restored.
+  std::vector<Judgement> operator()(Module& model, Dtype precision = Dtype::f32);
 
  private:
   template <class Use>

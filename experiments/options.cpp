@@ -51,6 +51,14 @@ void add_flags(CLI::App& app, StudyOptions& options) {
                  "Width of the model: features of an MLP's layers, channels of a network's first\n"
                  "stage; 0: the usual")
       ->check(at_least(0));
+  app.add_option_function<std::string>(
+         "--precision",
+         [&run](const std::string& name) {
+           run.precision = name == "bf16" ? Dtype::bf16 : Dtype::f32;
+         },
+         "Of activations: f32 or bf16, half the memory; parameters stay f32")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->default_str("f32");
   app.add_option("--aggregator", options.aggregators, kAggregatorHelp);
   app.add_option("--corrupt-fraction", options.corrupt_fractions,
                  "Comma-separated fractions of training labels to draw at random");

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/dtype.h"
+
 namespace cograd {
 
 /// Everything that decides the outcome of one run, given its data.
@@ -13,7 +15,8 @@ struct RunSettings {
   std::int64_t batch_size = 32;
   double corrupt_fraction = 0.0;  ///< of the training labels, drawn at random
   std::string model = "mlp";
-  std::int64_t width = 0;  ///< ModelOptions::width
+  std::int64_t width = 0;        ///< ModelOptions::width
+  Dtype precision = Dtype::f32;  ///< of activations: f32 or bf16; parameters are f32
   std::int64_t epochs = 1;
   double learning_rate = 0.1;
   double momentum = 0.0;

@@ -49,6 +49,9 @@ Study prepare_study(const StudyOptions& options) {
   study.options = options;
   study.runs = list_runs(options);
   study.backend = &backend_for(options.device);
+  require<ValueError>(study.backend->computes_in(options.run.precision),
+                      "[--precision] the {} backend does not compute in {}: expected f32",
+                      study.backend->name(), name_of(options.run.precision));
   study.data = open_study_data(options);
   study.parameters = count_parameters(study);
   for (const RunSettings& run : study.runs) {
@@ -103,6 +106,7 @@ nlohmann::ordered_json config_of(const Study& study, const RunSettings& run) {
           {"test_indices", study.options.test_indices},
           {"model", run.model},
           {"width", run.width},
+          {"precision", name_of(run.precision)},
           {"parameters", study.parameters},
           {"epochs", run.epochs},
           {"learning_rate", run.learning_rate},
@@ -128,7 +132,8 @@ std::vector<std::pair<std::string, std::string>> facts_of(const Study& study, do
           {"Data", fmt::format("{}: {} training and {} test examples, {} classes",
                                study.options.dataset, study.data.train->size(),
                                study.data.test->size(), study.data.train->classes())},
-          {"Model", fmt::format("{}, {} parameters", run.model, study.parameters)},
+          {"Model", fmt::format("{}, {} parameters, activations in {}", run.model, study.parameters,
+                                name_of(run.precision))},
           {"Training",
            fmt::format("{} epochs, learning rate {} ({}), momentum {} for mean and {} otherwise, "
                        "weight decay {}, seed {}",

@@ -16,6 +16,7 @@
 #include "experiments/checkpoint.h"
 #include "experiments/evaluator.h"
 #include "experiments/model_card.h"
+#include "layers/mixed_precision.h"
 #include "models/registry.h"
 #include "models/state_dict.h"
 #include "optim/schedule.h"
@@ -215,7 +216,8 @@ class Run {
   double train_step(const Batch& batch, bool report) {
     const std::int64_t rows = batch.images.size(0);
     const Groups groups(rows, aggregator_->groups(rows));
-    const Variable loss = cross_entropy((*model_)(Variable(batch.images, groups)), batch.labels);
+    const Variable loss = cross_entropy(
+        forward_in(settings_.precision, *model_, Variable(batch.images, groups)), batch.labels);
     double mean_loss = 0.0;  // of the group losses: the groups are of one size
     for (const float value : loss.value().to_vector<float>()) mean_loss += value;
     mean_loss /= static_cast<double>(groups.count());
@@ -260,13 +262,13 @@ class Run {
 
   /// Epoch 0 is before the first one.
   void evaluate(std::int64_t epoch) {
-    const std::vector<Judgement> judgements = evaluate_train_(*model_);
+    const std::vector<Judgement> judgements = evaluate_train_(*model_, settings_.precision);
     EpochRecord record;
     record.epoch = epoch;
     record.pristine = summarize(judgements, samples_.pristine);
     record.corrupt = summarize(judgements, samples_.corrupt);
     record.train_sample = summarize(judgements, samples_.all);
-    record.test = summarize(evaluate_test_(*model_));
+    record.test = summarize(evaluate_test_(*model_, settings_.precision));
     show_broken();
     directory_.evaluation(record);
     const auto events = [&](const std::string& name, const Evaluation& e) {
@@ -282,7 +284,7 @@ class Run {
 
   void save_learned_examples() {
     Evaluator evaluate_all(train_, backend_, settings_.workers, skip_broken());
-    const std::vector<Judgement> judgements = evaluate_all(*model_);
+    const std::vector<Judgement> judgements = evaluate_all(*model_, settings_.precision);
     std::vector<std::int64_t> learned, not_learned;
     for (std::size_t i = 0; i < judgements.size(); ++i) {
       if (judgements[i].rank < 0) continue;

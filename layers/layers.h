@@ -7,6 +7,7 @@
 #include "layers/dropout.h"
 #include "layers/init.h"
 #include "layers/linear.h"
+#include "layers/mixed_precision.h"
 #include "layers/module.h"
 #include "layers/pooling.h"
 #include "layers/sequential.h"

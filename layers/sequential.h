@@ -15,8 +15,10 @@ class Sequential final : public Module {
 
   template <class M>
   void append(std::shared_ptr<M> module) {
-    modules_.push_back(register_module(std::to_string(modules_.size()), std::move(module)));
+    modules_.push_back(register_module(std::to_string(next_++), std::move(module)));
   }
+  /// Leaves a number out: the module that has it elsewhere is part of the one before it here.
+  void skip() { ++next_; }
 
   Variable forward(Variable x) override {
     for (auto& module : modules_) x = module->forward(std::move(x));
@@ -25,6 +27,7 @@ class Sequential final : public Module {
 
  private:
   std::vector<std::shared_ptr<Module>> modules_;
+  int next_ = 0;
 };
 
 }  // namespace cograd

@@ -26,10 +26,10 @@ class ConvBlock final : public Module {
                                   .bias = false},
                     random));
     conv_->weight().value = init::normal(conv_->weight().value.shape(), kDeviation, random);
-    bn_ =
-        register_module("bn", std::make_shared<BatchNorm2d>(out, BatchNorm2dOptions{.eps = 1e-3}));
+    bn_ = register_module(
+        "bn", std::make_shared<BatchNorm2d>(out, BatchNorm2dOptions{.eps = 1e-3, .relu = true}));
   }
-  Variable forward(Variable x) override { return relu(bn_->forward(conv_->forward(std::move(x)))); }
+  Variable forward(Variable x) override { return bn_->forward(conv_->forward(std::move(x))); }
 
  private:
   std::shared_ptr<Conv2d> conv_;

@@ -25,13 +25,18 @@ std::shared_ptr<Sequential> shortcut(std::int64_t in, std::int64_t out, std::int
                                       std::make_shared<BatchNorm2d>(out, batch_norm));
 }
 
+std::shared_ptr<BatchNorm2d> batch_norm_relu(std::int64_t channels, BatchNorm2dOptions options) {
+  options.relu = true;
+  return std::make_shared<BatchNorm2d>(channels, options);
+}
+
 /// relu(bn2(conv2(relu(bn1(conv1(x))))) + shortcut(x))
 class BasicBlock final : public Module {
  public:
   BasicBlock(std::int64_t in, std::int64_t out, std::int64_t stride,
              const BatchNorm2dOptions& batch_norm, Random& random) {
     conv1_ = register_module("conv1", convolution(in, out, 3, stride, random));
-    bn1_ = register_module("bn1", std::make_shared<BatchNorm2d>(out, batch_norm));
+    bn1_ = register_module("bn1", batch_norm_relu(out, batch_norm));
     conv2_ = register_module("conv2", convolution(out, out, 3, 1, random));
     bn2_ = register_module("bn2", std::make_shared<BatchNorm2d>(out, batch_norm));
     downsample_ = shortcut(in, out, stride, batch_norm, random);
@@ -39,9 +44,8 @@ class BasicBlock final : public Module {
   }
 
   Variable forward(Variable x) override {
-    Variable y = relu(bn1_->forward(conv1_->forward(x)));
-    y = bn2_->forward(conv2_->forward(std::move(y)));
-    return add_relu(std::move(y), downsample_ ? downsample_->forward(std::move(x)) : std::move(x));
+    const Variable y = conv2_->forward(bn1_->forward(conv1_->forward(x)));
+    return bn2_->forward(y, downsample_ ? downsample_->forward(std::move(x)) : std::move(x));
   }
 
  private:
@@ -60,9 +64,9 @@ class Bottleneck final : public Module {
              const BatchNorm2dOptions& batch_norm, Random& random) {
     const std::int64_t out = kExpansion * width;
     conv1_ = register_module("conv1", convolution(in, width, 1, 1, random));
-    bn1_ = register_module("bn1", std::make_shared<BatchNorm2d>(width, batch_norm));
+    bn1_ = register_module("bn1", batch_norm_relu(width, batch_norm));
     conv2_ = register_module("conv2", convolution(width, width, 3, stride, random));
-    bn2_ = register_module("bn2", std::make_shared<BatchNorm2d>(width, batch_norm));
+    bn2_ = register_module("bn2", batch_norm_relu(width, batch_norm));
     conv3_ = register_module("conv3", convolution(width, out, 1, 1, random));
     bn3_ = register_module("bn3", std::make_shared<BatchNorm2d>(out, batch_norm));
     downsample_ = shortcut(in, out, stride, batch_norm, random);
@@ -70,10 +74,9 @@ class Bottleneck final : public Module {
   }
 
   Variable forward(Variable x) override {
-    Variable y = relu(bn1_->forward(conv1_->forward(x)));
-    y = relu(bn2_->forward(conv2_->forward(std::move(y))));
-    y = bn3_->forward(conv3_->forward(std::move(y)));
-    return add_relu(std::move(y), downsample_ ? downsample_->forward(std::move(x)) : std::move(x));
+    Variable y = bn1_->forward(conv1_->forward(x));
+    y = conv3_->forward(bn2_->forward(conv2_->forward(std::move(y))));
+    return bn3_->forward(y, downsample_ ? downsample_->forward(std::move(x)) : std::move(x));
   }
 
  private:
@@ -92,7 +95,7 @@ ResNet::ResNet(const ResNetOptions& o, Random& random) : stem_(o.stem) {
   conv1_ = register_module("conv1", stem_ == Stem::imagenet
                                         ? convolution(o.channels, o.base_width, 7, 2, random)
                                         : convolution(o.channels, o.base_width, 3, 1, random));
-  bn1_ = register_module("bn1", std::make_shared<BatchNorm2d>(o.base_width, o.batch_norm));
+  bn1_ = register_module("bn1", batch_norm_relu(o.base_width, o.batch_norm));
   std::int64_t in = o.base_width;
   for (std::size_t s = 0; s < stages_.size(); ++s) {
     const std::int64_t width = o.base_width << s;
@@ -112,7 +115,7 @@ ResNet::ResNet(const ResNetOptions& o, Random& random) : stem_(o.stem) {
 }
 
 Variable ResNet::forward(Variable x) {
-  x = relu(bn1_->forward(conv1_->forward(std::move(x))));
+  x = bn1_->forward(conv1_->forward(std::move(x)));
   if (stem_ == Stem::imagenet) {
     x = max_pool2d(x, {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}});
   }

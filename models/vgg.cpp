@@ -32,8 +32,8 @@ Vgg::Vgg(const VggOptions& o, Random& random) : pool_(o.pool) {
     for (int i = 0; i < o.convolutions[stage]; ++i) {
       features_->append(std::make_shared<Conv2d>(
           in, out, Conv2dOptions{.geometry = {.padding = {1, 1}}}, random));
-      features_->append(std::make_shared<BatchNorm2d>(out));
-      features_->append(std::make_shared<Relu>());
+      features_->append(std::make_shared<BatchNorm2d>(out, BatchNorm2dOptions{.relu = true}));
+      features_->skip();  // torchvision's ReLU
       in = out;
     }
     features_->append(std::make_shared<MaxPool2d>(PoolGeometry{}));

@@ -34,26 +34,23 @@ void Sgd::step() {
     State& state = state_[i];
     const Shape& shape = p.value.shape();
 
-    SgdCoefficients coefficients{options_.learning_rate, options_.momentum, options_.weight_decay,
-                                 options_.nesterov};
-    Tensor gradient = p.gradient;
-    if (window > 1) {
-      if (!state.window.defined()) {
-        state.window = Tensor::empty(shape.prepended(window), p.value.dtype(), backend);
-      }
-      // Decay enters before the window: each slot is the gradient that its own step would have
-      // followed.
-      Tensor slot = state.window[(steps_ - 1) % window];
-      backend.decayed_gradient(p.gradient, p.value, options_.weight_decay, slot);
-      if (steps_ < window) continue;
-      gradient = Tensor::empty(shape, p.value.dtype(), backend);
-      backend.reduce(aggregator_->over_steps(), state.window, gradient, nullptr);
-      coefficients.weight_decay = 0.0;
-    }
+    const SgdCoefficients coefficients{options_.learning_rate, options_.momentum,
+                                       options_.weight_decay, options_.nesterov};
     if (options_.momentum > 0.0 && !state.velocity.defined()) {
       state.velocity = Tensor::zeros(shape, p.value.dtype(), backend);
     }
-    backend.sgd_update(p.value, gradient, state.velocity, coefficients);
+    if (window == 1) {
+      backend.sgd_update(p.value, p.gradient, state.velocity, coefficients);
+      continue;
+    }
+    if (!state.window.defined()) {
+      state.window = Tensor::empty(shape.prepended(window), p.value.dtype(), backend);
+    }
+    // Decay enters before the window: each slot is the gradient that its own step would have
+    // followed.
+    backend.rolling_update(p.value, p.gradient, state.window, (steps_ - 1) % window,
+                           steps_ >= window, aggregator_->over_steps(), state.velocity,
+                           coefficients);
   }
 }
 

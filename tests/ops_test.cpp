@@ -133,6 +133,65 @@ TEST_CASE("batch_norm_inference: finite differences", "[ops]") {
   }
 }
 
+TEST_CASE("batch_norm with an epilogue: finite differences", "[ops]") {
+  for (std::int64_t groups : {1, 3}) {
+    for (Epilogue kind : {Epilogue::relu, Epilogue::add_relu}) {
+      CAPTURE(groups, static_cast<int>(kind));
+      Random random(16, static_cast<std::uint64_t>(groups));
+      Parameter gamma = parameter("weight", {3}, random);
+      Parameter beta = parameter("bias", {3}, random);
+      RunningStatistics none, running;
+      running.mean = normal({3}, random);
+      running.variance = Tensor::from(std::vector<double>{0.4, 1.5, 2.5}, {3}, reference_backend());
+      const auto epilogue = [&](const auto& x) {
+        return BatchNormEpilogue{kind, kind == Epilogue::add_relu ? x[1] : Variable()};
+      };
+      const Tensor image = normal({7, 3, 3, 2}, random), other = normal({7, 3, 3, 2}, random);
+      const std::vector<Tensor> inputs =
+          kind == Epilogue::add_relu ? std::vector{image, other} : std::vector{image};
+      check_op(
+          inputs, {&gamma, &beta}, groups,
+          [&](const auto& x) {
+            return batch_norm(x[0], gamma, beta, none, 1e-3, Statistics::per_group, epilogue(x));
+          },
+          random);
+      check_op(
+          inputs, {&gamma, &beta}, groups,
+          [&](const auto& x) {
+            return batch_norm_inference(x[0], gamma, beta, running, 1e-5, epilogue(x));
+          },
+          random);
+    }
+  }
+}
+
+TEST_CASE("batch_norm refuses a residual of another shape", "[ops]") {
+  Random random(17);
+  Parameter gamma = parameter("weight", {3}, random), beta = parameter("bias", {3}, random);
+  RunningStatistics none;
+  const Variable x(normal({4, 3, 2, 2}, random)), small(normal({4, 3, 2, 1}, random));
+  CHECK_THROWS_AS(
+      batch_norm(x, gamma, beta, none, 1e-5, Statistics::per_group, {Epilogue::add_relu, small}),
+      ShapeError);
+}
+
+TEST_CASE("cast: gradients come back in the input's type", "[ops]") {
+  Random random(18);
+  check_op(
+      {normal({3, 4}, random)}, {}, 1, [](const auto& x) { return cast(x[0], Dtype::f64); },
+      random);
+  const Variable leaf = Variable::leaf(normal({3, 4}, random));
+  const Variable y = cast(leaf, Dtype::f32);
+  CHECK(y.value().dtype() == Dtype::f32);
+  const Tensor ones = Tensor::full({3, 4}, 1.0, Dtype::f32, reference_backend());
+  Mean mean;
+  backward(record("upstream", Tensor::zeros({1}, Dtype::f32, reference_backend()), {y}, {},
+                  [&](const Tensor&, Backward& pass) { pass.input_gradient(0, ones); }),
+           mean);
+  CHECK(leaf.gradient().dtype() == Dtype::f64);
+  CHECK_THROWS_AS(cast(leaf, Dtype::bf16), DtypeError);  // the reference does not compute in it
+}
+
 TEST_CASE("pooling: finite differences", "[ops]") {
   const std::vector<PoolGeometry> geometries{
       {.kernel = {2, 2}, .stride = {2, 2}},

@@ -88,7 +88,7 @@ TEST_CASE("element-wise vector loops", "[simd]") {
       simd::add(a.data(), b.data(), out.data(), n);
       CHECK(out == sum);
       out = a;
-      simd::add_into(out.data(), b.data(), n);
+      simd::add(out.data(), b.data(), out.data(), n);
       CHECK(out == sum);
       simd::relu(x.data(), out.data(), n);
       CHECK(count_different(out, rectified, 0) == 0);

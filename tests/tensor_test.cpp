@@ -80,4 +80,29 @@ TEST_CASE("devices are chosen by name", "[tensor]") {
   CHECK_THROWS_WITH(backend_for("gpu"), contains("'gpu'") && contains("auto, cpu or cuda"));
 }
 
+TEST_CASE("bf16 rounds to nearest, halves to even", "[tensor]") {
+  // One step of bf16 is 2^-7 at 1: 1 + 2^-8 lies between two numbers and goes to the even 1,
+  // 1 + 3 2^-8 to 1 + 2^-6.
+  const std::vector<std::pair<float, float>> cases{
+      {0.0f, 0.0f},          {-0.0f, -0.0f},           {1.0f, 1.0f},
+      {1.00390625f, 1.0f},   {1.01171875f, 1.015625f}, {1.00390637f, 1.0078125f},
+      {3.14159f, 3.140625f}, {-2.71828f, -2.71875f},   {3.4e38f, INFINITY},
+      {-INFINITY, -INFINITY}};
+  std::vector<float> values;
+  for (const auto& [value, rounded] : cases) {
+    values.insert(values.end(), 17, value);  // in whole vectors, and in the rest
+  }
+  for (Backend* backend : {&reference_backend(), &cpu_backend()}) {
+    const Tensor x = Tensor::from(values, {std::ssize(values)}, *backend);
+    const std::vector<float> got = x.to(Dtype::bf16).to(Dtype::f32).to_vector<float>();
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      CAPTURE(backend->name(), i, values[i]);
+      CHECK(got[i] == cases[i / 17].second);
+      CHECK(std::signbit(got[i]) == std::signbit(values[i]));
+    }
+    const Tensor nan = Tensor::full({20}, NAN, Dtype::f32, *backend);
+    for (float v : nan.to(Dtype::bf16).to(Dtype::f32).to_vector<float>()) CHECK(std::isnan(v));
+  }
+}
+
 }  // namespace cograd::testing

@@ -1,177 +1,227 @@
-// Batch norm by oneDNN, one call per group on its rows.
-#include <algorithm>
+// Batch norm with its epilogue: two sweeps over memory forward (moments; normalize), two backward
+// (sums; data gradient), over all groups at once. By the vector loops of engine/simd: oneDNN knows
+// neither groups nor residuals. One thread works on each block of channels of each image and the
+// blocks are summed up in order, so no result depends on the number of threads.
+#include <array>
+#include <cmath>
 
+#include "engine/onednn/channel_blocks.h"
 #include "engine/onednn/onednn_backend.h"
 #include "engine/onednn/primitive.h"
-#include "engine/onednn/primitive_cache.h"
 
 namespace cograd {
 namespace {
 
-using dnnl::memory;
-using dnnl::normalization_flags;
-using onednn::PrimitiveCache;
-using onednn::PrimitiveKey;
+using onednn::Blocks;
+using onednn::dispatch;
+using onednn::PartialSums;
+using simd::activation_kernels;
+using simd::Normalization;
 
-struct Normalization {
-  dnnl::primitive primitive;
-  memory::desc scratchpad;
-};
-
-const auto kAffine = normalization_flags::use_scale | normalization_flags::use_shift;
-
-normalization_flags flags_for(bool constant) {
-  return constant ? kAffine | normalization_flags::use_global_stats : kAffine;
+template <class T>
+const T* data_or_null(const Tensor& x) {
+  return x.defined() ? x.data<T>() : nullptr;
 }
 
-memory channel_memory(const Tensor& x, std::int64_t channels, std::int64_t row = 0) {
-  return onednn::memory({{channels}, memory::data_type::f32, memory::format_tag::a},
-                        x.data<float>() + row * channels);
-}
-
-std::shared_ptr<const Normalization> forward(const Tensor& x, double eps, bool constant) {
-  static PrimitiveCache<Normalization> cache;
-  const auto pass =
-      constant ? PrimitiveKey::Pass::batch_norm_inference : PrimitiveKey::Pass::batch_norm;
-  return cache.get(PrimitiveKey(pass).add(x.shape()).add(x.layout()).add(eps), [&] {
-    const auto pd = onednn::describe_batch_norm(
-        onednn::cpu_engine(),
-        constant ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training,
-        onednn::descriptor(x), static_cast<float>(eps), flags_for(constant));
-    return Normalization{dnnl::batch_normalization_forward(pd), pd.scratchpad_desc()};
-  });
-}
-
-std::shared_ptr<const Normalization> backward(const Tensor& x, double eps, bool constant) {
-  static PrimitiveCache<Normalization> cache;
-  const auto key = PrimitiveKey(PrimitiveKey::Pass::batch_norm_backward)
-                       .add(x.shape())
-                       .add(x.layout())
-                       .add(eps)
-                       .add(std::int64_t{constant});
-  return cache.get(key, [&] {
-    const auto md = onednn::descriptor(x);
-    const auto hint =
-        onednn::describe_batch_norm(onednn::cpu_engine(), dnnl::prop_kind::forward_training, md,
-                                    static_cast<float>(eps), flags_for(constant));
-    const auto pd = onednn::describe_batch_norm_backward(
-        onednn::cpu_engine(), hint, md, static_cast<float>(eps), flags_for(constant));
-    return Normalization{dnnl::batch_normalization_backward(pd), pd.scratchpad_desc()};
-  });
-}
-
-void update(Tensor& running, const float* statistic, double momentum, double correction) {
-  float* r = running.data<float>();
-  for (std::int64_t c = 0; c < running.numel(); ++c) {
-    r[c] = static_cast<float>((1.0 - momentum) * r[c] + momentum * correction * statistic[c]);
+/// What each block is normalized with, [S][blocks], S as in BatchStatistics; zero where C ends.
+std::vector<Normalization> normalizations(const Blocks& blocks, const BatchStatistics& statistics,
+                                          const Tensor& gamma, const Tensor& beta) {
+  const std::int64_t sets = statistics.mean.numel() / blocks.channels;
+  std::vector<Normalization> all(static_cast<std::size_t>(sets * blocks.count));
+  for (std::int64_t s = 0; s < sets; ++s) {
+    const float* mean = statistics.mean.data<float>() + s * blocks.channels;
+    const float* variance = statistics.variance.data<float>() + s * blocks.channels;
+    for (std::int64_t c = 0; c < blocks.channels; ++c) {
+      Normalization& n = all[static_cast<std::size_t>(s * blocks.count + c / blocks.block.lanes)];
+      const std::int64_t lane = c % blocks.block.lanes;
+      n.mean[lane] = mean[c];
+      n.scale[lane] =
+          static_cast<float>(gamma.data<float>()[c] / std::sqrt(variance[c] + statistics.eps));
+      n.shift[lane] = beta.data<float>()[c];
+    }
   }
+  return all;
 }
 
-void put(const float* from, std::int64_t n, float* to, Write write) {
-  for (std::int64_t i = 0; i < n; ++i)
-    to[i] = write == Write::accumulate ? to[i] + from[i] : from[i];
+Tensor normalized(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                  const BatchStatistics& statistics, const Groups& groups, Epilogue epilogue,
+                  const Tensor& residual, Backend& backend) {
+  const Blocks blocks(x);
+  const Tensor other = residual.defined() ? onednn::reordered(residual, x.layout()) : residual;
+  const std::vector<Normalization> how = normalizations(blocks, statistics, gamma, beta);
+  const bool one = std::ssize(how) == blocks.count;
+  Tensor y = Tensor::empty(x.shape(), x.dtype(), backend, x.layout());
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* r = data_or_null<T>(other);
+    blocks.for_each([&](std::int64_t image, std::int64_t b) {
+      const std::int64_t at = blocks.offset(image, b);
+      const std::int64_t set = one ? 0 : groups.group_of(image);
+      activation_kernels<T>().normalize(
+          blocks.block, how[static_cast<std::size_t>(set * blocks.count + b)], x.data<T>() + at,
+          r == nullptr ? nullptr : r + at, y.data<T>() + at, epilogue != Epilogue::none);
+    });
+  });
+  return y;
+}
+
+void check_dtype(const Tensor& x, const Tensor& gamma) {
+  require<DtypeError>(gamma.dtype() == Dtype::f32,
+                      "[batch_norm] the weight of {} activations must be f32, not {}",
+                      name_of(x.dtype()), name_of(gamma.dtype()));
 }
 
 }  // namespace
 
-BatchNormResult OneDnnBackend::batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                                          const Groups& groups, double eps,
-                                          RunningStatistics& running) {
-  if (x.dtype() != Dtype::f32) {
-    return ReferenceBackend::batch_norm(x, gamma, beta, groups, eps, running);
+BatchNormResult OneDnnBackend::batch_norm(const Tensor& image, const Tensor& gamma,
+                                          const Tensor& beta, const Groups& groups, double eps,
+                                          RunningStatistics& running, Epilogue epilogue,
+                                          const Tensor& residual) {
+  if (image.dtype() == Dtype::f64) {
+    return ReferenceBackend::batch_norm(image, gamma, beta, groups, eps, running, epilogue,
+                                        residual);
   }
-  const std::int64_t channels = x.size(1), pixels = x.size(2) * x.size(3);
-  BatchNormResult result{Tensor::empty(x.shape(), x.dtype(), *this, x.layout()),
-                         {Tensor::zeros({groups.count(), channels}, x.dtype(), *this),
-                          Tensor::zeros({groups.count(), channels}, x.dtype(), *this), eps}};
-  return onednn::translated("batch_norm", x.shape(), [&] {
-    for (std::int64_t g = 0; g < groups.count(); ++g) {
-      const RowRange r = groups.range(g);
-      if (r.size() == 0) continue;
-      const auto n = static_cast<double>(r.size() * pixels);
-      require<ValueError>(n > 1,
-                          "[batch_norm] a group of one value per channel has no variance: expected "
-                          "larger groups or images");
-      const Tensor part = x.rows(r.begin, r.end);
-      const auto norm = forward(part, eps, false);
-      const BatchStatistics& s = result.statistics;
-      onednn::execute(norm->primitive, norm->scratchpad,
-                      {{DNNL_ARG_SRC, onednn::memory(part)},
-                       {DNNL_ARG_SCALE, channel_memory(gamma, channels)},
-                       {DNNL_ARG_SHIFT, channel_memory(beta, channels)},
-                       {DNNL_ARG_MEAN, channel_memory(s.mean, channels, g)},
-                       {DNNL_ARG_VARIANCE, channel_memory(s.variance, channels, g)},
-                       {DNNL_ARG_DST, onednn::memory(result.y.rows(r.begin, r.end))}});
-      if (running.mean.defined()) {
-        update(running.mean, s.mean.data<float>() + g * channels, running.momentum, 1.0);
-        update(running.variance, s.variance.data<float>() + g * channels, running.momentum,
-               n / (n - 1));
-      }
-    }
-    return result;
+  check_dtype(image, gamma);
+  const Tensor x = onednn::in_blocks(image);
+  const Blocks blocks(x);
+  PartialSums moments(blocks);  // mean and squared deviations of each image's pixels
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    blocks.for_each([&](std::int64_t n, std::int64_t b) {
+      activation_kernels<T>().moments(blocks.block, x.data<T>() + blocks.offset(n, b),
+                                      moments.first_of(n, b), moments.second_of(n, b));
+    });
   });
+
+  const std::int64_t channels = blocks.channels;
+  BatchStatistics statistics{Tensor::zeros({groups.count(), channels}, Dtype::f32, *this),
+                             Tensor::zeros({groups.count(), channels}, Dtype::f32, *this), eps};
+  const auto pixels = static_cast<double>(blocks.block.pixels);
+  for (std::int64_t g = 0; g < groups.count(); ++g) {
+    const RowRange r = groups.range(g);
+    if (r.size() == 0) continue;  // a micro-batch without examples of this group
+    const double n = static_cast<double>(r.size()) * pixels;
+    require<ValueError>(n > 1,
+                        "[batch_norm] a group of one value per channel has no variance: expected "
+                        "larger groups or images");
+    for (std::int64_t c = 0; c < channels; ++c) {
+      // Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm for computing sample
+      // variances", 1979: the squares within the images and those between them.
+      double mean = 0.0, squares = 0.0;
+      moments.for_channel(r, c, [&](double m, double) { mean += m * pixels; });
+      mean /= n;
+      moments.for_channel(
+          r, c, [&](double m, double s) { squares += s + pixels * (m - mean) * (m - mean); });
+      statistics.mean.data<float>()[g * channels + c] = static_cast<float>(mean);
+      statistics.variance.data<float>()[g * channels + c] = static_cast<float>(squares / n);
+      if (!running.mean.defined()) continue;
+      const auto update = [&](Tensor& statistic, double value) {
+        float& s = statistic.data<float>()[c];
+        s = static_cast<float>((1.0 - running.momentum) * s + running.momentum * value);
+      };
+      update(running.mean, mean);
+      update(running.variance, squares / (n - 1));
+    }
+  }
+  return {normalized(x, gamma, beta, statistics, groups, epilogue, residual, *this), statistics};
 }
 
 Tensor OneDnnBackend::batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                                           const BatchStatistics& statistics) {
-  if (x.dtype() != Dtype::f32) {
-    return ReferenceBackend::batch_norm_inference(x, gamma, beta, statistics);
+                                           const BatchStatistics& statistics, Epilogue epilogue,
+                                           const Tensor& residual) {
+  if (x.dtype() == Dtype::f64) {
+    return ReferenceBackend::batch_norm_inference(x, gamma, beta, statistics, epilogue, residual);
   }
-  return onednn::translated("batch_norm", x.shape(), [&] {
-    const std::int64_t channels = x.size(1);
-    Tensor y = Tensor::empty(x.shape(), x.dtype(), *this, x.layout());
-    const auto norm = forward(x, statistics.eps, true);
-    onednn::execute(norm->primitive, norm->scratchpad,
-                    {{DNNL_ARG_SRC, onednn::memory(x)},
-                     {DNNL_ARG_SCALE, channel_memory(gamma, channels)},
-                     {DNNL_ARG_SHIFT, channel_memory(beta, channels)},
-                     {DNNL_ARG_MEAN, channel_memory(statistics.mean, channels)},
-                     {DNNL_ARG_VARIANCE, channel_memory(statistics.variance, channels)},
-                     {DNNL_ARG_DST, onednn::memory(y)}});
-    return y;
-  });
+  check_dtype(x, gamma);
+  return normalized(onednn::in_blocks(x), gamma, beta, statistics, Groups(x.size(0), 1), epilogue,
+                    residual, *this);
 }
 
-Tensor OneDnnBackend::batch_norm_backward(const Tensor& x, const Tensor& dy, const Tensor& gamma,
-                                          const BatchStatistics& statistics, const Groups& groups,
-                                          Tensor& dgamma, Write gamma_write, Tensor& dbeta,
-                                          Write beta_write) {
-  const bool own = statistics.mean.size(0) == groups.count();
-  // Statistics of the whole batch tie the groups together, which no oneDNN call on one group knows.
-  const bool tied = !own && !statistics.constant;
-  if (x.dtype() != Dtype::f32 || tied) {
-    return ReferenceBackend::batch_norm_backward(x.row_major(), dy.row_major(), gamma, statistics,
-                                                 groups, dgamma, gamma_write, dbeta, beta_write);
+BatchNormGradient OneDnnBackend::batch_norm_backward(
+    const Tensor& image, const Tensor& y, const Tensor& upstream, bool in_place,
+    const Tensor& gamma, const Tensor& beta, const BatchStatistics& statistics, Epilogue epilogue,
+    const Groups& groups, Tensor& dgamma, Write gamma_write, Tensor& dbeta, Write beta_write) {
+  if (image.dtype() == Dtype::f64) {
+    return ReferenceBackend::batch_norm_backward(image, y, upstream, in_place, gamma, beta,
+                                                 statistics, epilogue, groups, dgamma, gamma_write,
+                                                 dbeta, beta_write);
   }
-  return onednn::translated("batch_norm", x.shape(), [&] {
-    const std::int64_t channels = x.size(1);
-    const Tensor gradient = onednn::reordered(dy, x.layout());
-    Tensor dx = Tensor::empty(x.shape(), x.dtype(), *this, x.layout());
-    Tensor sums = Tensor::empty({2, channels}, x.dtype(), *this);  // of dy xhat, and of dy
-    for (std::int64_t g = 0; g < groups.count(); ++g) {
-      const RowRange r = groups.range(g);
-      if (r.size() == 0) {
-        fill(sums, 0.0);
-      } else {
-        const Tensor part = x.rows(r.begin, r.end);
-        const auto norm = backward(part, statistics.eps, statistics.constant);
-        const std::int64_t row = own ? g : 0;
-        onednn::execute(norm->primitive, norm->scratchpad,
-                        {{DNNL_ARG_SRC, onednn::memory(part)},
-                         {DNNL_ARG_MEAN, channel_memory(statistics.mean, channels, row)},
-                         {DNNL_ARG_VARIANCE, channel_memory(statistics.variance, channels, row)},
-                         {DNNL_ARG_DIFF_DST, onednn::memory(gradient.rows(r.begin, r.end))},
-                         {DNNL_ARG_SCALE, channel_memory(gamma, channels)},
-                         {DNNL_ARG_SHIFT, channel_memory(gamma, channels)},  // required, not read
-                         {DNNL_ARG_DIFF_SRC, onednn::memory(dx.rows(r.begin, r.end))},
-                         {DNNL_ARG_DIFF_SCALE, channel_memory(sums, channels, 0)},
-                         {DNNL_ARG_DIFF_SHIFT, channel_memory(sums, channels, 1)}});
-      }
-      put(sums.data<float>(), channels, dgamma.data<float>() + g * channels, gamma_write);
-      put(sums.data<float>() + channels, channels, dbeta.data<float>() + g * channels, beta_write);
-    }
-    return dx;
+  const Tensor x = onednn::in_blocks(image);
+  const Tensor dy = onednn::reordered(upstream, x.layout());
+  const Blocks blocks(x);
+  const std::int64_t channels = blocks.channels;
+  const std::vector<Normalization> how = normalizations(blocks, statistics, gamma, beta);
+  const std::int64_t sets = std::ssize(how) / blocks.count;
+  const auto set_of = [&](std::int64_t n) { return sets == 1 ? 0 : groups.group_of(n); };
+  const auto how_of = [&](std::int64_t n, std::int64_t b) -> const Normalization& {
+    return how[static_cast<std::size_t>(set_of(n) * blocks.count + b)];
+  };
+
+  // After add_relu the mask needs y, and dz is wanted itself. Else the mask comes from x again,
+  // which is read anyway.
+  const bool adds = epilogue == Epilogue::add_relu, masks = epilogue == Epilogue::relu;
+  const bool ours = in_place || dy.layout() != upstream.layout();
+  Tensor dz = dy;
+  if (adds && !ours) dz = Tensor::empty(x.shape(), x.dtype(), *this, x.layout());
+  PartialSums sums(blocks);  // of dz, and of dz (x - mean)
+  const Tensor output = adds ? onednn::reordered(y, x.layout()) : Tensor();
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    T* to = dz.data<T>();
+    const T* out = data_or_null<T>(output);
+    blocks.for_each([&](std::int64_t n, std::int64_t b) {
+      const std::int64_t at = blocks.offset(n, b);
+      activation_kernels<T>().gradient_sums(blocks.block, how_of(n, b), x.data<T>() + at,
+                                            adds ? out + at : nullptr, dy.data<T>() + at, to + at,
+                                            masks, sums.first_of(n, b), sums.second_of(n, b));
+    });
   });
+
+  // dx = scale dz - a - b (x - mean), a = scale (sum dz) / n, b = scale (sum dz (x - mean)) s^2 /
+  // n, s = 1 / sqrt(variance + eps). Statistics of the whole batch sum over all groups.
+  std::vector<std::array<float, 16>> a(how.size()), b(how.size());
+  for (std::int64_t set = 0; set < sets; ++set) {
+    const auto pixels = static_cast<double>(blocks.block.pixels);
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const std::size_t block =
+          static_cast<std::size_t>(set * blocks.count + c / blocks.block.lanes);
+      const auto lane = static_cast<std::size_t>(c % blocks.block.lanes);
+      const double inverse =
+          1.0 / std::sqrt(statistics.variance.data<float>()[set * channels + c] + statistics.eps);
+      double all = 0.0, all_centered = 0.0, n = 0.0;
+      for (std::int64_t g = sets == 1 ? 0 : set; g < (sets == 1 ? groups.count() : set + 1); ++g) {
+        double sum = 0.0, centered = 0.0;
+        sums.for_channel(groups.range(g), c, [&](double s, double t) { sum += s, centered += t; });
+        const auto put = [&](Tensor& to, double value, Write write) {
+          float& v = to.data<float>()[g * channels + c];
+          v = static_cast<float>(write == Write::accumulate ? v + value : value);
+        };
+        put(dgamma, centered * inverse, gamma_write);
+        put(dbeta, sum, beta_write);
+        all += sum, all_centered += centered;
+        n += static_cast<double>(groups.range(g).size()) * pixels;
+      }
+      if (statistics.constant || n == 0.0) continue;
+      const double scale = static_cast<double>(how[block].scale[lane]);
+      a[block][lane] = static_cast<float>(scale * all / n);
+      b[block][lane] = static_cast<float>(scale * all_centered * inverse * inverse / n);
+    }
+  }
+
+  Tensor dx = dz;
+  if (adds || !ours) dx = Tensor::empty(x.shape(), x.dtype(), *this, x.layout());
+  dispatch(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* from = std::as_const(dz).data<T>();
+    T* to = dx.data<T>();
+    blocks.for_each([&](std::int64_t n, std::int64_t block) {
+      const std::int64_t at = blocks.offset(n, block);
+      const auto i = static_cast<std::size_t>(set_of(n) * blocks.count + block);
+      activation_kernels<T>().data_gradient(blocks.block, how[i], a[i].data(), b[i].data(),
+                                            x.data<T>() + at, from + at, to + at, masks);
+    });
+  });
+  return {dx, adds ? dz : Tensor()};
 }
 
 }  // namespace cograd

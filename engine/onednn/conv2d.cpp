@@ -1,12 +1,12 @@
 // Convolution by oneDNN: Winograd's algorithm or the direct one, in the layouts that it prefers.
-#include <algorithm>
-#include <cstring>
+#include <cstdlib>
 #include <optional>
+#include <string_view>
 
 #include "engine/onednn/onednn_backend.h"
+#include "engine/onednn/precision.h"
 #include "engine/onednn/primitive.h"
 #include "engine/onednn/primitive_cache.h"
-#include "engine/simd/simd.h"
 
 namespace cograd {
 namespace {
@@ -26,9 +26,10 @@ struct Convolution {
 struct Description {
   Shape x, w, y;
   ConvGeometry geometry;
+  Dtype dtype;  // of x and y
 
-  Description(const Shape& x_shape, const Shape& w_shape, const ConvGeometry& g)
-      : x(x_shape), w(w_shape), geometry(g) {
+  Description(const Shape& x_shape, const Shape& w_shape, const ConvGeometry& g, Dtype t)
+      : x(x_shape), w(w_shape), geometry(g), dtype(t) {
     const auto extent = [&](int axis) {
       const auto a = static_cast<std::size_t>(axis);
       return (x[2 + axis] + 2 * g.padding[a] - g.dilation[a] * (w[2 + axis] - 1) - 1) /
@@ -57,6 +58,9 @@ struct Description {
     return {geometry.channel_groups, w[0] / geometry.channel_groups, w[1], w[2], w[3]};
   }
   memory::desc any_weights() const {
+    return {weight_dims(), onednn::type_of(dtype), memory::format_tag::any};
+  }
+  memory::desc any_weight_gradient() const {
     return {weight_dims(), memory::data_type::f32, memory::format_tag::any};
   }
   memory::desc plain_weights() const {
@@ -65,7 +69,8 @@ struct Description {
   }
 
   PrimitiveKey key(PrimitiveKey::Pass pass) const {
-    return PrimitiveKey(pass).add(x).add(w).add(geometry);
+    return PrimitiveKey(pass).add(x).add(w).add(geometry).add(dtype).add(
+        std::int64_t{convolution_arithmetic().winograd});
   }
 };
 
@@ -92,9 +97,9 @@ dnnl::convolution_forward::primitive_desc forward_description(const Description&
 /// costs the same for any number of 4x4 tiles, so small images do not gain. The number of images
 /// plays no part in the choice: a group's gradient has the same rounding alone and within a batch.
 bool suits_winograd(const Description& d) {
-  return d.w[2] == 3 && d.w[3] == 3 && d.geometry.stride == Pair{1, 1} &&
-         d.geometry.dilation == Pair{1, 1} && d.geometry.channel_groups == 1 && d.y[2] >= 8 &&
-         d.y[3] >= 8;
+  return convolution_arithmetic().winograd && d.dtype == Dtype::f32 && d.w[2] == 3 && d.w[3] == 3 &&
+         d.geometry.stride == Pair{1, 1} && d.geometry.dilation == Pair{1, 1} &&
+         d.geometry.channel_groups == 1 && d.y[2] >= 8 && d.y[3] >= 8;
 }
 
 /// Describes a pass with its layouts left to oneDNN, and again with channels-last where it picks
@@ -105,8 +110,9 @@ Convolution settled(const Description& d, const Describe& describe,
                     memory::desc (*y_of)(const typename Primitive::primitive_desc&),
                     memory::desc (*w_of)(const typename Primitive::primitive_desc&)) {
   const auto with = [&](algorithm how) -> std::optional<Convolution> {
-    auto pd = describe(how, onednn::any_layout(d.x), onednn::any_layout(d.y));
-    const auto x = onednn::layout_of(x_of(pd), d.x), y = onednn::layout_of(y_of(pd), d.y);
+    auto pd = describe(how, onednn::any_layout(d.x, d.dtype), onednn::any_layout(d.y, d.dtype));
+    const auto x = onednn::layout_of(x_of(pd), d.x, d.dtype);
+    const auto y = onednn::layout_of(y_of(pd), d.y, d.dtype);
     if (!x || !y) return std::nullopt;
     return Convolution{Primitive(pd), pd.scratchpad_desc(), w_of(pd), *x, *y};
   };
@@ -119,8 +125,8 @@ Convolution settled(const Description& d, const Describe& describe,
   }
   if (auto direct = with(algorithm::convolution_direct)) return *std::move(direct);
   const auto plain = Layout::channels_last;
-  auto pd = describe(algorithm::convolution_direct, onednn::descriptor(d.x, plain),
-                     onednn::descriptor(d.y, plain));
+  auto pd = describe(algorithm::convolution_direct, onednn::descriptor(d.x, d.dtype, plain),
+                     onednn::descriptor(d.y, d.dtype, plain));
   return {Primitive(pd), pd.scratchpad_desc(), w_of(pd), plain, plain};
 }
 
@@ -134,14 +140,45 @@ memory weights_as(const memory::desc& md, const Description& d, const Tensor& w,
   return own;
 }
 
+bool from_environment(const char* name, bool otherwise) {
+  const char* wanted = std::getenv(name);
+  if (wanted == nullptr || *wanted == '\0') return otherwise;
+  const std::string_view value = wanted;
+  require<ValueError>(value == "ON" || value == "OFF", "[conv2d] {} is '{}': expected ON or OFF",
+                      name, value);
+  return value == "ON";
+}
+
+/// Whether the processor multiplies bf16 matrices (AMX).
+bool has_bf16_tiles() {
+  const auto needed = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_amx);  // sets of bits
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & needed) == needed;
+}
+
+ConvolutionArithmetic& arithmetic() {
+  static ConvolutionArithmetic in_force{
+      .winograd = from_environment("COGRAD_WINOGRAD", true),
+      .bf16 = from_environment("COGRAD_BF16_ARITHMETIC", has_bf16_tiles())};
+  return in_force;
+}
+
+/// Whether the products of bf16 activations are to be made in f32.
+bool through_f32(Dtype dtype) { return dtype == Dtype::bf16 && !arithmetic().bf16; }
+
 }  // namespace
+
+ConvolutionArithmetic convolution_arithmetic() { return arithmetic(); }
+void set_convolution_arithmetic(ConvolutionArithmetic how) { arithmetic() = how; }
 
 Tensor OneDnnBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
                              const ConvGeometry& geometry) {
-  if (x.dtype() != Dtype::f32) return ReferenceBackend::conv2d(x, w, b, geometry);
+  if (x.dtype() == Dtype::f64) return ReferenceBackend::conv2d(x, w, b, geometry);
+  if (through_f32(x.dtype())) {
+    return onednn::in_f32(x, [&](const Tensor& same) { return conv2d(same, w, b, geometry); });
+  }
   return onednn::translated("conv2d", x.shape(), [&] {
     static PrimitiveCache<Convolution> cache;
-    const Description d(x.shape(), w.shape(), geometry);
+    const Description d(x.shape(), w.shape(), geometry, x.dtype());
     const auto key = d.key(PrimitiveKey::Pass::conv_forward).add(std::int64_t{b.defined()});
     using Forward = dnnl::convolution_forward;
     const auto conv = cache.get(key, [&] {
@@ -172,12 +209,16 @@ Tensor OneDnnBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
 
 Tensor OneDnnBackend::conv2d_data_gradient(const Tensor& dy, const Tensor& w, const Shape& x_shape,
                                            const ConvGeometry& geometry) {
-  if (dy.dtype() != Dtype::f32) {
+  if (dy.dtype() == Dtype::f64) {
     return ReferenceBackend::conv2d_data_gradient(dy, w, x_shape, geometry);
+  }
+  if (through_f32(dy.dtype())) {
+    return onednn::in_f32(
+        dy, [&](const Tensor& same) { return conv2d_data_gradient(same, w, x_shape, geometry); });
   }
   return onednn::translated("conv2d", x_shape, [&] {
     static PrimitiveCache<Convolution> cache;
-    const Description d(x_shape, w.shape(), geometry);
+    const Description d(x_shape, w.shape(), geometry, dy.dtype());
     using Backward = dnnl::convolution_backward_data;
     const auto conv = cache.get(d.key(PrimitiveKey::Pass::conv_data), [&] {
       return settled<Backward>(
@@ -205,8 +246,12 @@ Tensor OneDnnBackend::conv2d_data_gradient(const Tensor& dy, const Tensor& w, co
 void OneDnnBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
                                            const ConvGeometry& geometry, const Groups& groups,
                                            Tensor& dw, Write write) {
-  if (x.dtype() != Dtype::f32) {
+  if (x.dtype() == Dtype::f64) {
     return ReferenceBackend::conv2d_weight_gradient(x, dy, geometry, groups, dw, write);
+  }
+  if (through_f32(x.dtype())) {
+    return conv2d_weight_gradient(cast(x, Dtype::f32), cast(dy, Dtype::f32), geometry, groups, dw,
+                                  write);
   }
   onednn::translated("conv2d", x.shape(), [&] {
     static PrimitiveCache<Convolution> cache;
@@ -220,14 +265,15 @@ void OneDnnBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
         if (write == Write::overwrite) fill(to, 0.0);
         continue;
       }
-      const Description d(x.shape().with_outer(r.size()), w_shape, geometry);
+      const Description d(x.shape().with_outer(r.size()), w_shape, geometry, x.dtype());
       const auto conv = cache.get(d.key(PrimitiveKey::Pass::conv_weight), [&] {
         return settled<Backward>(
             d,
             [&](algorithm how, const auto& mx, const auto& my) {
               return onednn::describe_backward<Backward>(
                   onednn::cpu_engine(), forward_description(d, false, how, mx, my), how, mx,
-                  d.any_weights(), my, d.strides(), d.dilation(), d.padding(), d.padding_end());
+                  d.any_weight_gradient(), my, d.strides(), d.dilation(), d.padding(),
+                  d.padding_end());
             },
             [](const auto& pd) { return memory::desc(pd.src_desc()); },
             [](const auto& pd) { return memory::desc(pd.diff_dst_desc()); },
@@ -252,7 +298,7 @@ void OneDnnBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
         memory row_major = onednn::memory(d.plain_weights(), target.raw());
         onednn::reorder(onednn::memory(conv->weights, buffer.raw()), row_major);
       }
-      if (sum.defined()) simd::add_into(to.data<float>(), sum.data<float>(), to.numel());
+      if (sum.defined()) add_into(to, sum);
     }
   });
 }

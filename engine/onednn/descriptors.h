@@ -43,26 +43,4 @@ typename Primitive::primitive_desc describe_backward(const dnnl::engine& engine,
 #endif
 }
 
-inline dnnl::batch_normalization_forward::primitive_desc describe_batch_norm(
-    const dnnl::engine& engine, dnnl::prop_kind kind, const dnnl::memory::desc& data, float eps,
-    dnnl::normalization_flags flags) {
-#if DNNL_VERSION_MAJOR >= 3
-  return describe<dnnl::batch_normalization_forward>(engine, kind, data, data, eps, flags);
-#else
-  return describe<dnnl::batch_normalization_forward>(engine, kind, data, eps, flags);
-#endif
-}
-
-inline dnnl::batch_normalization_backward::primitive_desc describe_batch_norm_backward(
-    const dnnl::engine& engine, const dnnl::batch_normalization_forward::primitive_desc& forward,
-    const dnnl::memory::desc& data, float eps, dnnl::normalization_flags flags) {
-#if DNNL_VERSION_MAJOR >= 3
-  return describe_backward<dnnl::batch_normalization_backward>(
-      engine, forward, dnnl::prop_kind::backward, data, data, data, eps, flags);
-#else
-  return describe_backward<dnnl::batch_normalization_backward>(
-      engine, forward, dnnl::prop_kind::backward, data, data, eps, flags);
-#endif
-}
-
 }  // namespace cograd::onednn

@@ -6,8 +6,9 @@
 #include <omp.h>
 #endif
 
+#include "engine/onednn/channel_blocks.h"
 #include "engine/onednn/onednn_backend.h"
-#include "engine/onednn/primitive.h"
+#include "engine/simd/simd.h"
 
 namespace cograd {
 namespace {
@@ -39,7 +40,7 @@ class OneThread {
 /// the bits of the result. oneDNN's own threads would share out sums by their number.
 template <class Tile>
 void for_each_tile(std::int64_t outer_count, std::int64_t extent, double operations, Tile&& tile) {
-  constexpr std::int64_t kExtent = 64;
+  constexpr std::int64_t kExtent = 128;  // each tile packs the other factor anew
   constexpr double kWorthThreads = 1e6;
   const std::int64_t per_outer = (extent + kExtent - 1) / kExtent;
   const auto run = [&](std::int64_t i) {
@@ -68,7 +69,10 @@ double operations(std::int64_t n, std::int64_t in, std::int64_t out) {
 }  // namespace
 
 Tensor OneDnnBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b) {
-  if (x.dtype() != Dtype::f32) return ReferenceBackend::linear(x, w, b);
+  if (x.dtype() == Dtype::f64) return ReferenceBackend::linear(x, w, b);
+  if (x.dtype() == Dtype::bf16) {
+    return onednn::in_f32(x, [&](const Tensor& same) { return linear(same, w, b); });
+  }
   const std::int64_t n = x.size(0), in = x.size(1), out = w.size(0);
   Tensor y = Tensor::empty({n, out}, x.dtype(), *this);
   if (b.defined()) {  // the product adds to the bias in every row
@@ -88,7 +92,10 @@ Tensor OneDnnBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b) 
 }
 
 Tensor OneDnnBackend::linear_data_gradient(const Tensor& dy, const Tensor& w) {
-  if (dy.dtype() != Dtype::f32) return ReferenceBackend::linear_data_gradient(dy, w);
+  if (dy.dtype() == Dtype::f64) return ReferenceBackend::linear_data_gradient(dy, w);
+  if (dy.dtype() == Dtype::bf16) {
+    return onednn::in_f32(dy, [&](const Tensor& same) { return linear_data_gradient(same, w); });
+  }
   const std::int64_t n = dy.size(0), out = w.size(0), in = w.size(1);
   Tensor dx = Tensor::empty({n, in}, dy.dtype(), *this);
   const float* DY = dy.data<float>();
@@ -102,8 +109,11 @@ Tensor OneDnnBackend::linear_data_gradient(const Tensor& dy, const Tensor& w) {
 
 void OneDnnBackend::linear_weight_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
                                            Tensor& dw, Write write) {
-  if (x.dtype() != Dtype::f32) {
+  if (x.dtype() == Dtype::f64) {
     return ReferenceBackend::linear_weight_gradient(x, dy, groups, dw, write);
+  }
+  if (x.dtype() == Dtype::bf16) {
+    return linear_weight_gradient(cast(x, Dtype::f32), cast(dy, Dtype::f32), groups, dw, write);
   }
   const std::int64_t in = x.size(1), out = dy.size(1);
   const float* X = x.data<float>();
@@ -122,10 +132,20 @@ void OneDnnBackend::linear_weight_gradient(const Tensor& x, const Tensor& dy, co
   });
 }
 
-void OneDnnBackend::bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) {
-  if (dy.dtype() != Dtype::f32 || dy.shape().rank() != 2) {
-    return ReferenceBackend::bias_gradient(dy.row_major(), groups, db, write);
+void OneDnnBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy,
+                                            const Reduction& reduction, Tensor& dw,
+                                            GroupNorms* norms) {
+  if (x.dtype() == Dtype::f64) {
+    return ReferenceBackend::linear_reduced_gradient(x, dy, reduction, dw, norms);
   }
+  const Tensor x32 = cast(x, Dtype::f32), dy32 = cast(dy, Dtype::f32);
+  simd::reduce_products(reduction, dy32.data<float>(), x32.data<float>(), x.size(0), dy.size(1),
+                        x.size(1), dw.data<float>(), norms);
+}
+
+namespace {
+
+void rows_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) {
   const std::int64_t channels = dy.size(1);
   for (std::int64_t g = 0; g < groups.count(); ++g) {
     const RowRange r = groups.range(g);
@@ -134,6 +154,31 @@ void OneDnnBackend::bias_gradient(const Tensor& dy, const Groups& groups, Tensor
     for (std::int64_t n = r.begin; n < r.end; ++n) {
       const float* row = dy.data<float>() + n * channels;
       for (std::int64_t c = 0; c < channels; ++c) to[c] += row[c];
+    }
+  }
+}
+
+}  // namespace
+
+void OneDnnBackend::bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) {
+  if (dy.dtype() == Dtype::f64) return ReferenceBackend::bias_gradient(dy, groups, db, write);
+  if (dy.shape().rank() == 2) return rows_gradient(cast(dy, Dtype::f32), groups, db, write);
+  const Tensor d = onednn::in_blocks(dy);
+  const onednn::Blocks blocks(d);
+  onednn::PartialSums sums(blocks);
+  onednn::dispatch(d.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    blocks.for_each([&](std::int64_t n, std::int64_t b) {
+      simd::activation_kernels<T>().sums(blocks.block, d.data<T>() + blocks.offset(n, b),
+                                         sums.first_of(n, b));
+    });
+  });
+  for (std::int64_t g = 0; g < groups.count(); ++g) {
+    for (std::int64_t c = 0; c < blocks.channels; ++c) {
+      float& to = db.data<float>()[g * blocks.channels + c];
+      double sum = write == Write::accumulate ? to : 0.0;
+      sums.for_channel(groups.range(g), c, [&](double s, double) { sum += s; });
+      to = static_cast<float>(sum);
     }
   }
 }

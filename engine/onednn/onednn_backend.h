@@ -1,4 +1,4 @@
-// The onednn backend: the fast CPU path, in f32.
+// The onednn backend: the fast CPU path, in f32 and bf16.
 #pragma once
 
 #include "engine/reference/reference_backend.h"
@@ -12,6 +12,8 @@ class OneDnnBackend final : public ReferenceBackend {
  public:
   std::string_view name() const override { return "onednn"; }
 
+  bool computes_in(Dtype dtype) const override;
+  Tensor cast(const Tensor& x, Dtype dtype) override;
   Tensor to_row_major(const Tensor& x) override;
   Tensor add(const Tensor& a, const Tensor& b, Tensor* reuse) override;
   void add_into(Tensor& sum, const Tensor& x) override;
@@ -25,6 +27,8 @@ class OneDnnBackend final : public ReferenceBackend {
   Tensor linear_data_gradient(const Tensor& dy, const Tensor& w) override;
   void linear_weight_gradient(const Tensor& x, const Tensor& dy, const Groups& groups, Tensor& dw,
                               Write write) override;
+  void linear_reduced_gradient(const Tensor& x, const Tensor& dy, const Reduction& reduction,
+                               Tensor& dw, GroupNorms* norms) override;
   void bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) override;
 
   Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
@@ -35,13 +39,16 @@ class OneDnnBackend final : public ReferenceBackend {
                               const Groups& groups, Tensor& dw, Write write) override;
 
   BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                             const Groups& groups, double eps, RunningStatistics& running) override;
+                             const Groups& groups, double eps, RunningStatistics& running,
+                             Epilogue epilogue, const Tensor& residual) override;
   Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                              const BatchStatistics& statistics) override;
-  Tensor batch_norm_backward(const Tensor& x, const Tensor& dy, const Tensor& gamma,
-                             const BatchStatistics& statistics, const Groups& groups,
-                             Tensor& dgamma, Write gamma_write, Tensor& dbeta,
-                             Write beta_write) override;
+                              const BatchStatistics& statistics, Epilogue epilogue,
+                              const Tensor& residual) override;
+  BatchNormGradient batch_norm_backward(const Tensor& x, const Tensor& y, const Tensor& dy,
+                                        bool in_place, const Tensor& gamma, const Tensor& beta,
+                                        const BatchStatistics& statistics, Epilogue epilogue,
+                                        const Groups& groups, Tensor& dgamma, Write gamma_write,
+                                        Tensor& dbeta, Write beta_write) override;
 
   MaxPoolResult max_pool(const Tensor& x, const PoolGeometry& geometry) override;
   Tensor max_pool_backward(const Tensor& dy, const Tensor& saved, const Shape& x_shape,
@@ -54,10 +61,24 @@ class OneDnnBackend final : public ReferenceBackend {
 
   void reduce(const Reduction& reduction, const Tensor& stack, Tensor& out,
               GroupNorms* norms) override;
-  void decayed_gradient(const Tensor& g, const Tensor& p, double weight_decay,
-                        Tensor& out) override;
   void sgd_update(Tensor& p, const Tensor& g, Tensor& velocity,
                   const SgdCoefficients& coefficients) override;
+  void rolling_update(Tensor& p, const Tensor& g, Tensor& window, std::int64_t slot, bool full,
+                      const Reduction& reduction, Tensor& velocity,
+                      const SgdCoefficients& coefficients) override;
 };
+
+/// How convolutions multiply. Not to be changed while another thread computes.
+struct ConvolutionArithmetic {
+  /// Winograd's algorithm where it suits: faster than the direct one, its rounding errors larger.
+  /// On, unless the environment variable COGRAD_WINOGRAD is OFF.
+  bool winograd;
+  /// Products of bf16 activations in bf16; else they are converted, multiplied in f32 and rounded.
+  /// On where the processor has tiles for it (AMX): AVX-512's bf16 instructions do not beat its f32
+  /// ones, Winograd's algorithm does. COGRAD_BF16_ARITHMETIC=ON or OFF overrides that.
+  bool bf16;
+};
+ConvolutionArithmetic convolution_arithmetic();
+void set_convolution_arithmetic(ConvolutionArithmetic how);
 
 }  // namespace cograd

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "engine/onednn/onednn_backend.h"
+#include "engine/onednn/precision.h"
 #include "engine/onednn/primitive.h"
 #include "engine/onednn/primitive_cache.h"
 
@@ -24,10 +25,11 @@ struct Description {
   Shape x, y;
   PoolGeometry geometry;
   dnnl::algorithm algorithm;
+  Dtype dtype;
   Layout layout;
 
-  Description(const Shape& x_shape, const PoolGeometry& g, bool max, Layout l)
-      : x(x_shape), geometry(g), layout(l) {
+  Description(const Shape& x_shape, const PoolGeometry& g, bool max, Dtype t, Layout l)
+      : x(x_shape), geometry(g), dtype(t), layout(l) {
     algorithm = max                   ? dnnl::algorithm::pooling_max
                 : g.count_include_pad ? dnnl::algorithm::pooling_avg_include_padding
                                       : dnnl::algorithm::pooling_avg_exclude_padding;
@@ -45,20 +47,20 @@ struct Description {
 
   PoolingForward::primitive_desc forward() const {
     return onednn::describe<PoolingForward>(onednn::cpu_engine(), dnnl::prop_kind::forward_training,
-                                            algorithm, onednn::descriptor(x, layout),
-                                            onednn::descriptor(y, layout), strides(), kernel(),
-                                            memory::dims{0, 0}, padding(), padding_end());
+                                            algorithm, onednn::descriptor(x, dtype, layout),
+                                            onednn::descriptor(y, dtype, layout), strides(),
+                                            kernel(), memory::dims{0, 0}, padding(), padding_end());
   }
   PoolingBackward::primitive_desc backward() const {
     return onednn::describe_backward<PoolingBackward>(
-        onednn::cpu_engine(), forward(), algorithm, onednn::descriptor(x, layout),
-        onednn::descriptor(y, layout), strides(), kernel(), memory::dims{0, 0}, padding(),
+        onednn::cpu_engine(), forward(), algorithm, onednn::descriptor(x, dtype, layout),
+        onednn::descriptor(y, dtype, layout), strides(), kernel(), memory::dims{0, 0}, padding(),
         padding_end());
   }
 
   std::shared_ptr<const Pooling> primitive(PrimitiveKey::Pass pass) const {
     static PrimitiveCache<Pooling> cache;
-    const auto key = PrimitiveKey(pass).add(x).add(geometry).add(layout).add(
+    const auto key = PrimitiveKey(pass).add(x).add(geometry).add(dtype).add(layout).add(
         static_cast<std::int64_t>(algorithm));
     return cache.get(key, [&] {
       if (pass == PrimitiveKey::Pass::pool) {
@@ -98,13 +100,13 @@ PoolGeometry cells(const Shape& x, Pair output) {
 /// `saved` is oneDNN's workspace: where in its window each maximum was, one byte or int each, in
 /// the layout of y.
 MaxPoolResult OneDnnBackend::max_pool(const Tensor& x, const PoolGeometry& geometry) {
-  if (x.dtype() != Dtype::f32) return ReferenceBackend::max_pool(x, geometry);
+  if (x.dtype() == Dtype::f64) return ReferenceBackend::max_pool(x, geometry);
   return onednn::translated("max_pool", x.shape(), [&] {
-    const Description d(x.shape(), geometry, true, x.layout());
+    const Description d(x.shape(), geometry, true, x.dtype(), x.layout());
     const auto pool = d.primitive(PrimitiveKey::Pass::pool);
     const auto elements = static_cast<std::size_t>(storage_numel(d.y, x.layout()));
     const bool bytes = pool->workspace.get_size() <= elements;
-    MaxPoolResult result{Tensor::empty(d.y, Dtype::f32, *this, x.layout()),
+    MaxPoolResult result{Tensor::empty(d.y, x.dtype(), *this, x.layout()),
                          Tensor::empty(d.y, bytes ? Dtype::u8 : Dtype::i32, *this, x.layout())};
     require<Error>(result.saved.bytes() >= pool->workspace.get_size(),
                    "[max_pool] oneDNN asks for a workspace of {} bytes: expected {}",
@@ -119,14 +121,14 @@ MaxPoolResult OneDnnBackend::max_pool(const Tensor& x, const PoolGeometry& geome
 
 Tensor OneDnnBackend::max_pool_backward(const Tensor& dy, const Tensor& saved, const Shape& x_shape,
                                         const PoolGeometry& geometry) {
-  if (dy.dtype() != Dtype::f32) {
+  if (dy.dtype() == Dtype::f64) {
     return ReferenceBackend::max_pool_backward(dy, saved, x_shape, geometry);
   }
   return onednn::translated("max_pool", x_shape, [&] {
-    const Description d(x_shape, geometry, true, saved.layout());
+    const Description d(x_shape, geometry, true, dy.dtype(), saved.layout());
     const auto pool = d.primitive(PrimitiveKey::Pass::pool_backward);
     const Tensor gradient = onednn::reordered(dy, saved.layout());
-    Tensor dx = Tensor::empty(x_shape, Dtype::f32, *this, saved.layout());
+    Tensor dx = Tensor::empty(x_shape, dy.dtype(), *this, saved.layout());
     onednn::execute(pool->primitive, pool->scratchpad,
                     {{DNNL_ARG_DIFF_DST, onednn::memory(gradient)},
                      {DNNL_ARG_WORKSPACE, onednn::memory(pool->workspace, saved.raw())},
@@ -136,13 +138,15 @@ Tensor OneDnnBackend::max_pool_backward(const Tensor& dy, const Tensor& saved, c
 }
 
 Tensor OneDnnBackend::avg_pool(const Tensor& x, const PoolGeometry& geometry) {
-  const Description d(x.shape(), geometry, false, x.layout());
-  if (x.dtype() != Dtype::f32 || (geometry.count_include_pad && d.hangs_over())) {
-    return ReferenceBackend::avg_pool(x.row_major(), geometry);
+  const Description d(x.shape(), geometry, false, x.dtype(), x.layout());
+  if (x.dtype() == Dtype::f64 || (geometry.count_include_pad && d.hangs_over())) {
+    return onednn::in_f32(x.row_major(), [&](const Tensor& plain) {
+      return ReferenceBackend::avg_pool(plain, geometry);
+    });
   }
   return onednn::translated("avg_pool", x.shape(), [&] {
     const auto pool = d.primitive(PrimitiveKey::Pass::pool);
-    Tensor y = Tensor::empty(d.y, Dtype::f32, *this, x.layout());
+    Tensor y = Tensor::empty(d.y, x.dtype(), *this, x.layout());
     onednn::execute(pool->primitive, pool->scratchpad,
                     {{DNNL_ARG_SRC, onednn::memory(x)}, {DNNL_ARG_DST, onednn::memory(y)}});
     return y;
@@ -151,13 +155,15 @@ Tensor OneDnnBackend::avg_pool(const Tensor& x, const PoolGeometry& geometry) {
 
 Tensor OneDnnBackend::avg_pool_backward(const Tensor& dy, const Shape& x_shape,
                                         const PoolGeometry& geometry) {
-  const Description d(x_shape, geometry, false, dy.layout());
-  if (dy.dtype() != Dtype::f32 || (geometry.count_include_pad && d.hangs_over())) {
-    return ReferenceBackend::avg_pool_backward(dy.row_major(), x_shape, geometry);
+  const Description d(x_shape, geometry, false, dy.dtype(), dy.layout());
+  if (dy.dtype() == Dtype::f64 || (geometry.count_include_pad && d.hangs_over())) {
+    return onednn::in_f32(dy.row_major(), [&](const Tensor& plain) {
+      return ReferenceBackend::avg_pool_backward(plain, x_shape, geometry);
+    });
   }
   return onednn::translated("avg_pool", x_shape, [&] {
     const auto pool = d.primitive(PrimitiveKey::Pass::pool_backward);
-    Tensor dx = Tensor::empty(x_shape, Dtype::f32, *this, dy.layout());
+    Tensor dx = Tensor::empty(x_shape, dy.dtype(), *this, dy.layout());
     onednn::execute(
         pool->primitive, pool->scratchpad,
         {{DNNL_ARG_DIFF_DST, onednn::memory(dy)}, {DNNL_ARG_DIFF_SRC, onednn::memory(dx)}});
@@ -167,13 +173,17 @@ Tensor OneDnnBackend::avg_pool_backward(const Tensor& dy, const Shape& x_shape,
 
 Tensor OneDnnBackend::adaptive_avg_pool(const Tensor& x, Pair output) {
   if (divides(x.shape(), output)) return avg_pool(x, cells(x.shape(), output));
-  return ReferenceBackend::adaptive_avg_pool(x.row_major(), output);
+  return onednn::in_f32(x.row_major(), [&](const Tensor& plain) {
+    return ReferenceBackend::adaptive_avg_pool(plain, output);
+  });
 }
 
 Tensor OneDnnBackend::adaptive_avg_pool_backward(const Tensor& dy, const Shape& x_shape) {
   const Pair output{dy.size(2), dy.size(3)};
   if (divides(x_shape, output)) return avg_pool_backward(dy, x_shape, cells(x_shape, output));
-  return ReferenceBackend::adaptive_avg_pool_backward(dy.row_major(), x_shape);
+  return onednn::in_f32(dy.row_major(), [&](const Tensor& plain) {
+    return ReferenceBackend::adaptive_avg_pool_backward(plain, x_shape);
+  });
 }
 
 }  // namespace cograd

@@ -9,7 +9,6 @@ namespace cograd::onednn {
 namespace {
 
 using Tag = dnnl::memory::format_tag;
-constexpr auto kF32 = dnnl::memory::data_type::f32;
 
 dnnl::stream& stream() {
   thread_local dnnl::stream s(cpu_engine());
@@ -39,18 +38,24 @@ dnnl::engine& cpu_engine() {
 
 dnnl::memory::dims dims_of(const Shape& shape) { return {shape.begin(), shape.end()}; }
 
-dnnl::memory::desc descriptor(const Shape& shape, Layout layout) {
-  return {dims_of(shape), kF32, tag_of(layout)};
+dnnl::memory::data_type type_of(Dtype dtype) {
+  return dtype == Dtype::bf16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
 }
 
-dnnl::memory::desc any_layout(const Shape& shape) { return {dims_of(shape), kF32, Tag::any}; }
+dnnl::memory::desc descriptor(const Shape& shape, Dtype dtype, Layout layout) {
+  return {dims_of(shape), type_of(dtype), tag_of(layout)};
+}
 
-std::optional<Layout> layout_of(const dnnl::memory::desc& md, const Shape& shape) {
+dnnl::memory::desc any_layout(const Shape& shape, Dtype dtype) {
+  return {dims_of(shape), type_of(dtype), Tag::any};
+}
+
+std::optional<Layout> layout_of(const dnnl::memory::desc& md, const Shape& shape, Dtype dtype) {
   // Row-major last: with one channel or one pixel several of them describe the same order, and the
   // one that oneDNN's neighbours chose should travel on.
   for (Layout layout :
        {Layout::blocked16, Layout::blocked8, Layout::channels_last, Layout::row_major}) {
-    if (md == descriptor(shape, layout)) return layout;
+    if (md == descriptor(shape, dtype, layout)) return layout;
   }
   return std::nullopt;
 }

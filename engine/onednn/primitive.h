@@ -15,13 +15,16 @@ namespace cograd::onednn {
 dnnl::engine& cpu_engine();
 
 dnnl::memory::dims dims_of(const Shape& shape);
-/// Descriptor of an f32 tensor of this shape and layout.
-dnnl::memory::desc descriptor(const Shape& shape, Layout layout);
-inline dnnl::memory::desc descriptor(const Tensor& x) { return descriptor(x.shape(), x.layout()); }
+dnnl::memory::data_type type_of(Dtype dtype);
+/// Descriptor of a tensor of this shape, type and layout.
+dnnl::memory::desc descriptor(const Shape& shape, Dtype dtype, Layout layout);
+inline dnnl::memory::desc descriptor(const Tensor& x) {
+  return descriptor(x.shape(), x.dtype(), x.layout());
+}
 /// Descriptor that leaves the layout to oneDNN.
-dnnl::memory::desc any_layout(const Shape& shape);
+dnnl::memory::desc any_layout(const Shape& shape, Dtype dtype);
 /// The Layout that `md` describes, if it is one of ours.
-std::optional<Layout> layout_of(const dnnl::memory::desc& md, const Shape& shape);
+std::optional<Layout> layout_of(const dnnl::memory::desc& md, const Shape& shape, Dtype dtype);
 
 inline dnnl::memory memory(const dnnl::memory::desc& md, const void* data) {
   return {md, cpu_engine(), const_cast<void*>(data)};

@@ -23,9 +23,6 @@ class PrimitiveKey {
     conv_forward,
     conv_data,
     conv_weight,
-    batch_norm,
-    batch_norm_inference,
-    batch_norm_backward,
     pool,
     pool_backward
   };
@@ -37,6 +34,7 @@ class PrimitiveKey {
     return *this;
   }
   PrimitiveKey& add(const Shape& shape);
+  PrimitiveKey& add(Dtype dtype) { return add(static_cast<std::int64_t>(dtype)); }
   PrimitiveKey& add(Layout layout) { return add(static_cast<std::int64_t>(layout)); }
   PrimitiveKey& add(double value);
   PrimitiveKey& add(const ConvGeometry& geometry);

@@ -20,8 +20,9 @@ inline void require_parameter(std::string_view op, std::string_view role, const 
                               const Parameter& p, const Shape& shape) {
   require<ShapeError>(p.value.shape() == shape, "[{}] {} {} must be {}, not {}, for an input of {}",
                       op, role, p.name, shape.str(), p.value.shape().str(), x.shape().str());
-  require<DtypeError>(p.value.dtype() == x.value().dtype(), "[{}] {} {} is {}, but the input is {}",
-                      op, role, p.name, name_of(p.value.dtype()), name_of(x.value().dtype()));
+  require<DtypeError>(p.value.dtype() == parameter_dtype(x.value().dtype()),
+                      "[{}] {} {} is {}, but the input is {}", op, role, p.name,
+                      name_of(p.value.dtype()), name_of(x.value().dtype()));
   require<DeviceError>(&p.value.backend() == &x.backend(),
                        "[{}] {} {} is on {}, but the input is on {}", op, role, p.name,
                        p.value.backend().name(), x.backend().name());

@@ -1,6 +1,5 @@
 // y = x w^T + b
-//   dx = dy w        dw_g = dy_g^T x_g        db_g = sum of dy over the rows of
-//   g
+//   dx = dy w        dw_g = dy_g^T x_g        db_g = sum of dy over the rows of g
 #include "engine/ops/checks.h"
 #include "engine/ops/ops.h"
 
@@ -22,9 +21,14 @@ Variable linear(const Variable& x, Parameter& weight, Parameter* bias) {
       "linear", std::move(y), {x}, std::move(parameters),
       [x = x.value(), groups = x.groups(), &weight, bias](const Tensor& dy, Backward& backward) {
         Backend& backend = x.backend();
-        backward.parameter_gradient(weight, [&](Tensor& dw, Write write) {
-          backend.linear_weight_gradient(x, dy, groups, dw, write);
-        });
+        backward.parameter_gradient(
+            weight,
+            [&](Tensor& dw, Write write) {
+              backend.linear_weight_gradient(x, dy, groups, dw, write);
+            },
+            [&](const Reduction& reduction, Tensor& dw, GroupNorms* norms) {
+              backend.linear_reduced_gradient(x, dy, reduction, dw, norms);
+            });
         if (bias != nullptr) {
           backward.parameter_gradient(*bias, [&](Tensor& db, Write write) {
             backend.bias_gradient(dy, groups, db, write);

@@ -19,15 +19,23 @@ Variable conv2d(const Variable& x, Parameter& weight, Parameter* bias,
 /// What batch norm takes its statistics over while training.
 enum class Statistics : std::uint8_t { per_group, whole_batch };
 
+/// What batch norm does to its result in the same sweep over memory. add_relu is the end of a
+/// residual block and needs a residual of the shape of x.
+struct BatchNormEpilogue {
+  Epilogue kind = Epilogue::none;
+  Variable residual;
+};
+
 /// Training mode: y = gamma (x - mean) / sqrt(var + eps) + beta with the
 /// batch's own statistics, per channel; `running` is updated. x [N, C, H, W];
 /// gamma, beta [C].
 Variable batch_norm(const Variable& x, Parameter& gamma, Parameter& beta,
                     RunningStatistics& running, double eps,
-                    Statistics statistics = Statistics::per_group);
+                    Statistics statistics = Statistics::per_group, BatchNormEpilogue epilogue = {});
 /// Evaluation mode: with the running statistics.
 Variable batch_norm_inference(const Variable& x, Parameter& gamma, Parameter& beta,
-                              const RunningStatistics& running, double eps);
+                              const RunningStatistics& running, double eps,
+                              BatchNormEpilogue epilogue = {});
 
 Variable max_pool2d(const Variable& x, const PoolGeometry& geometry);
 Variable avg_pool2d(const Variable& x, const PoolGeometry& geometry);
@@ -48,6 +56,8 @@ Variable add_relu(Variable a, Variable b);
 Variable dropout(const Variable& x, double rate, std::uint64_t seed, std::uint64_t stream);
 /// Joins along the channel axis.
 Variable concat(const std::vector<Variable>& parts);
+/// The elements in another type.
+Variable cast(const Variable& x, Dtype dtype);
 /// [N, ...] to [N, F], in C, H, W order.
 Variable flatten(const Variable& x);
 

@@ -77,16 +77,6 @@ void ReferenceBackend::reduce(const Reduction& reduction, const Tensor& stack, T
   });
 }
 
-void ReferenceBackend::decayed_gradient(const Tensor& g, const Tensor& p, double weight_decay,
-                                        Tensor& out) {
-  dispatch("decayed_gradient", g.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const auto decay = static_cast<T>(weight_decay);
-    VectorMap<T>(out.data<T>(), out.numel()) = ConstVectorMap<T>(g.data<T>(), g.numel()) +
-                                               decay * ConstVectorMap<T>(p.data<T>(), p.numel());
-  });
-}
-
 void ReferenceBackend::sgd_update(Tensor& p, const Tensor& g, Tensor& velocity,
                                   const SgdCoefficients& coefficients) {
   dispatch("sgd_update", p.dtype(), [&](auto zero) {
@@ -106,6 +96,24 @@ void ReferenceBackend::sgd_update(Tensor& p, const Tensor& g, Tensor& velocity,
       P[i] -= lr * d;
     }
   });
+}
+
+void ReferenceBackend::rolling_update(Tensor& p, const Tensor& g, Tensor& window, std::int64_t slot,
+                                      bool full, const Reduction& reduction, Tensor& velocity,
+                                      const SgdCoefficients& coefficients) {
+  Tensor newest = window[slot];
+  dispatch("rolling_update", g.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const auto decay = static_cast<T>(coefficients.weight_decay);
+    VectorMap<T>(newest.data<T>(), p.numel()) = ConstVectorMap<T>(g.data<T>(), p.numel()) +
+                                                decay * ConstVectorMap<T>(p.data<T>(), p.numel());
+  });
+  if (!full) return;
+  Tensor reduced = Tensor::empty(p.shape(), p.dtype(), *this);
+  reduce(reduction, window, reduced, nullptr);
+  SgdCoefficients without_decay = coefficients;
+  without_decay.weight_decay = 0.0;
+  sgd_update(p, reduced, velocity, without_decay);
 }
 
 }  // namespace cograd

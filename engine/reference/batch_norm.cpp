@@ -2,6 +2,7 @@
 //   y = gamma xhat + beta,  xhat = (x - mean) / sqrt(var + eps)
 //   dgamma = sum dy xhat,  dbeta = sum dy
 //   dx = gamma / sqrt(var + eps) (dy - dbeta / n - xhat dgamma / n)
+// The epilogue follows as ops of its own; here they need not be one sweep over memory.
 #include <cmath>
 #include <vector>
 
@@ -35,11 +36,18 @@ void normalize(const Tensor& x, RowRange r, std::int64_t c, double mean, double 
               [&](std::int64_t i) { Y[i] = static_cast<T>(scale * (X[i] - mean) + offset); });
 }
 
+/// epilogue(z), over z itself.
+Tensor finished(ReferenceBackend& backend, Tensor z, Epilogue epilogue, const Tensor& residual) {
+  if (epilogue == Epilogue::add_relu) z = backend.add(z, residual, &z);
+  return epilogue == Epilogue::none ? z : backend.relu(z, true);
+}
+
 }  // namespace
 
 BatchNormResult ReferenceBackend::batch_norm(const Tensor& x, const Tensor& gamma,
                                              const Tensor& beta, const Groups& groups, double eps,
-                                             RunningStatistics& running) {
+                                             RunningStatistics& running, Epilogue epilogue,
+                                             const Tensor& residual) {
   const std::int64_t channels = x.size(1), pixels = x.size(2) * x.size(3);
   BatchNormResult result{Tensor::empty(x.shape(), x.dtype(), *this),
                          {Tensor::zeros({groups.count(), channels}, x.dtype(), *this),
@@ -76,12 +84,13 @@ BatchNormResult ReferenceBackend::batch_norm(const Tensor& x, const Tensor& gamm
       }
     }
   });
+  result.y = finished(*this, std::move(result.y), epilogue, residual);
   return result;
 }
 
 Tensor ReferenceBackend::batch_norm_inference(const Tensor& x, const Tensor& gamma,
-                                              const Tensor& beta,
-                                              const BatchStatistics& statistics) {
+                                              const Tensor& beta, const BatchStatistics& statistics,
+                                              Epilogue epilogue, const Tensor& residual) {
   Tensor y = Tensor::empty(x.shape(), x.dtype(), *this);
   dispatch("batch_norm", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
@@ -90,20 +99,21 @@ Tensor ReferenceBackend::batch_norm_inference(const Tensor& x, const Tensor& gam
                    statistics.variance.data<T>()[c], statistics.eps, gamma, beta, y);
     }
   });
-  return y;
+  return finished(*this, std::move(y), epilogue, residual);
 }
 
-Tensor ReferenceBackend::batch_norm_backward(const Tensor& x, const Tensor& dy, const Tensor& gamma,
-                                             const BatchStatistics& statistics,
-                                             const Groups& groups, Tensor& dgamma,
-                                             Write gamma_write, Tensor& dbeta, Write beta_write) {
+BatchNormGradient ReferenceBackend::batch_norm_backward(
+    const Tensor& x, const Tensor& y, const Tensor& dy, bool in_place, const Tensor& gamma,
+    const Tensor& /*beta*/, const BatchStatistics& statistics, Epilogue epilogue,
+    const Groups& groups, Tensor& dgamma, Write gamma_write, Tensor& dbeta, Write beta_write) {
   const std::int64_t channels = x.size(1), pixels = x.size(2) * x.size(3);
   const bool own = statistics.mean.size(0) == groups.count();  // each group has its statistics
+  const Tensor dz = epilogue == Epilogue::none ? dy : relu_backward(y, dy, in_place);
   Tensor dx = Tensor::empty(x.shape(), x.dtype(), *this);
   dispatch("batch_norm", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* X = x.data<T>();
-    const T* DY = dy.data<T>();
+    const T* DZ = dz.data<T>();
     T* DX = dx.data<T>();
     const auto put = [](T& to, double value, Write write) {
       to = static_cast<T>(write == Write::accumulate ? to + value : value);
@@ -123,7 +133,7 @@ Tensor ReferenceBackend::batch_norm_backward(const Tensor& x, const Tensor& dy, 
         const double a = statistics.constant ? 0.0 : sum / n;
         const double b = statistics.constant ? 0.0 : sum_xhat / n;
         for_channel(x.shape(), r, c, [&](std::int64_t i) {
-          DX[i] = static_cast<T>(gamma.data<T>()[c] * s * (DY[i] - a - (X[i] - mean) * s * b));
+          DX[i] = static_cast<T>(gamma.data<T>()[c] * s * (DZ[i] - a - (X[i] - mean) * s * b));
         });
       };
       for (std::int64_t g = 0; g < groups.count(); ++g) {
@@ -131,8 +141,8 @@ Tensor ReferenceBackend::batch_norm_backward(const Tensor& x, const Tensor& dy, 
         const double mean = statistic(statistics.mean, g), s = inverse_std(g);
         double sum = 0.0, sum_xhat = 0.0;
         for_channel(x.shape(), r, c, [&](std::int64_t i) {
-          sum += DY[i];
-          sum_xhat += DY[i] * (X[i] - mean) * s;
+          sum += DZ[i];
+          sum_xhat += DZ[i] * (X[i] - mean) * s;
         });
         put(dgamma.data<T>()[g * channels + c], sum_xhat, gamma_write);
         put(dbeta.data<T>()[g * channels + c], sum, beta_write);
@@ -143,7 +153,7 @@ Tensor ReferenceBackend::batch_norm_backward(const Tensor& x, const Tensor& dy, 
       if (!own) write_dx({0, x.size(0)}, 0, whole_sum, whole_sum_xhat);
     }
   });
-  return dx;
+  return {dx, epilogue == Epilogue::add_relu ? dz : Tensor()};
 }
 
 }  // namespace cograd

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/bf16.h"
 #include "engine/random.h"
 #include "engine/reference/dispatch.h"
 #include "engine/reference/reference_backend.h"
@@ -9,9 +10,9 @@
 namespace cograd {
 namespace {
 
-/// Calls visit(T{}) with the C++ type of any dtype that has arithmetic.
+/// Calls visit(T{}) with the C++ type of any dtype.
 template <class Visit>
-void for_any_dtype(std::string_view name, Dtype dtype, Visit&& visit) {
+void for_any_dtype(Dtype dtype, Visit&& visit) {
   switch (dtype) {
     case Dtype::f32:
       return visit(float{});
@@ -24,10 +25,8 @@ void for_any_dtype(std::string_view name, Dtype dtype, Visit&& visit) {
     case Dtype::u8:
       return visit(std::uint8_t{});
     case Dtype::bf16:
-      break;
+      return visit(Bf16{});
   }
-  throw DtypeError(
-      fmt::format("[{}] the reference backend does not convert {}", name, name_of(dtype)));
 }
 
 /// y[i] = f(x[i]...) over tensors of one size, in the dtype of y.
@@ -58,8 +57,12 @@ std::size_t row_bytes(const Tensor& x) {
 
 }  // namespace
 
+bool ReferenceBackend::computes_in(Dtype dtype) const {
+  return dtype == Dtype::f32 || dtype == Dtype::f64;
+}
+
 void ReferenceBackend::fill(Tensor& x, double value) {
-  for_any_dtype("fill", x.dtype(), [&](auto zero) {
+  for_any_dtype(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     std::fill_n(x.data<T>(), storage_numel(x.shape(), x.layout()), static_cast<T>(value));
   });
@@ -67,8 +70,8 @@ void ReferenceBackend::fill(Tensor& x, double value) {
 
 Tensor ReferenceBackend::cast(const Tensor& x, Dtype dtype) {
   Tensor y = Tensor::empty(x.shape(), dtype, *this);
-  for_any_dtype("cast", x.dtype(), [&](auto from) {
-    for_any_dtype("cast", dtype, [&](auto to) {
+  for_any_dtype(x.dtype(), [&](auto from) {
+    for_any_dtype(dtype, [&](auto to) {
       using From = decltype(from);
       using To = decltype(to);
       std::transform(x.data<From>(), x.data<From>() + x.numel(), y.data<To>(),

@@ -51,6 +51,28 @@ void ReferenceBackend::linear_weight_gradient(const Tensor& x, const Tensor& dy,
   });
 }
 
+void ReferenceBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy,
+                                               const Reduction& reduction, Tensor& dw,
+                                               GroupNorms* norms) {
+  const std::int64_t n = x.size(0), in = x.size(1), out = dy.size(1);
+  if (norms != nullptr) *norms = {};
+  Tensor gradients = Tensor::empty({n, in}, x.dtype(), *this);  // of one output, for each row
+  dispatch("linear", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    for (std::int64_t o = 0; o < out; ++o) {
+      for (std::int64_t i = 0; i < n * in; ++i) {
+        gradients.data<T>()[i] = dy.data<T>()[i / in * out + o] * x.data<T>()[i];
+      }
+      GroupNorms of_output;
+      Tensor to = dw[o];
+      ReferenceBackend::reduce(reduction, gradients, to, &of_output);
+      if (norms == nullptr) continue;
+      norms->squared_mean += of_output.squared_mean;
+      norms->mean_squared += of_output.mean_squared;
+    }
+  });
+}
+
 void ReferenceBackend::bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db,
                                      Write write) {
   const std::int64_t channels = dy.size(1);

@@ -21,6 +21,7 @@ class ReferenceBackend : public Backend {
   void synchronize() override {}
 
   void fill(Tensor& x, double value) override;
+  bool computes_in(Dtype dtype) const override;
   Tensor cast(const Tensor& x, Dtype dtype) override;
   Tensor to_row_major(const Tensor& x) override;
   Tensor add(const Tensor& a, const Tensor& b, Tensor* reuse) override;
@@ -35,6 +36,8 @@ class ReferenceBackend : public Backend {
   Tensor linear_data_gradient(const Tensor& dy, const Tensor& w) override;
   void linear_weight_gradient(const Tensor& x, const Tensor& dy, const Groups& groups, Tensor& dw,
                               Write write) override;
+  void linear_reduced_gradient(const Tensor& x, const Tensor& dy, const Reduction& reduction,
+                               Tensor& dw, GroupNorms* norms) override;
   void bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) override;
 
   Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
@@ -45,13 +48,16 @@ class ReferenceBackend : public Backend {
                               const Groups& groups, Tensor& dw, Write write) override;
 
   BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                             const Groups& groups, double eps, RunningStatistics& running) override;
+                             const Groups& groups, double eps, RunningStatistics& running,
+                             Epilogue epilogue, const Tensor& residual) override;
   Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                              const BatchStatistics& statistics) override;
-  Tensor batch_norm_backward(const Tensor& x, const Tensor& dy, const Tensor& gamma,
-                             const BatchStatistics& statistics, const Groups& groups,
-                             Tensor& dgamma, Write gamma_write, Tensor& dbeta,
-                             Write beta_write) override;
+                              const BatchStatistics& statistics, Epilogue epilogue,
+                              const Tensor& residual) override;
+  BatchNormGradient batch_norm_backward(const Tensor& x, const Tensor& y, const Tensor& dy,
+                                        bool in_place, const Tensor& gamma, const Tensor& beta,
+                                        const BatchStatistics& statistics, Epilogue epilogue,
+                                        const Groups& groups, Tensor& dgamma, Write gamma_write,
+                                        Tensor& dbeta, Write beta_write) override;
 
   MaxPoolResult max_pool(const Tensor& x, const PoolGeometry& geometry) override;
   Tensor max_pool_backward(const Tensor& dy, const Tensor& saved, const Shape& x_shape,
@@ -69,10 +75,11 @@ class ReferenceBackend : public Backend {
 
   void reduce(const Reduction& reduction, const Tensor& stack, Tensor& out,
               GroupNorms* norms) override;
-  void decayed_gradient(const Tensor& g, const Tensor& p, double weight_decay,
-                        Tensor& out) override;
   void sgd_update(Tensor& p, const Tensor& g, Tensor& velocity,
                   const SgdCoefficients& coefficients) override;
+  void rolling_update(Tensor& p, const Tensor& g, Tensor& window, std::int64_t slot, bool full,
+                      const Reduction& reduction, Tensor& velocity,
+                      const SgdCoefficients& coefficients) override;
 };
 
 }  // namespace cograd

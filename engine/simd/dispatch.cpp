@@ -56,8 +56,6 @@ std::atomic<const InstructionSet*>& chosen() {
   return set;
 }
 
-const Kernels& kernels() { return *chosen().load(std::memory_order_relaxed)->kernels; }
-
 // Elements that a thread takes at a time; work that fits into one piece stays on the calling
 // thread, since waking the others would cost more.
 constexpr std::int64_t kBlock = 32768;
@@ -99,27 +97,48 @@ struct alignas(64) CacheLine {
 
 }  // namespace
 
+const Kernels& kernels() { return *chosen().load(std::memory_order_relaxed)->kernels; }
+
 std::string_view instruction_set() { return chosen().load()->name; }
 
 void set_instruction_set(std::string_view name) { chosen() = &find_instruction_set(name); }
 
-void add(const float* a, const float* b, float* out, std::int64_t n) {
-  const auto kernel = kernels().add;
+template <class T>
+void add(const T* a, const T* b, T* out, std::int64_t n) {
+  const auto kernel = activation_kernels<T>().add;
   for_each_block(n,
                  [=](std::int64_t i, std::int64_t size) { kernel(a + i, b + i, out + i, size); });
 }
 
-void add_into(float* sum, const float* x, std::int64_t n) { add(sum, x, sum, n); }
-
-void relu(const float* x, float* y, std::int64_t n) {
-  const auto kernel = kernels().relu;
+template <class T>
+void relu(const T* x, T* y, std::int64_t n) {
+  const auto kernel = activation_kernels<T>().relu;
   for_each_block(n, [=](std::int64_t i, std::int64_t size) { kernel(x + i, y + i, size); });
 }
 
-void relu_backward(const float* y, const float* dy, float* dx, std::int64_t n) {
-  const auto kernel = kernels().relu_backward;
+template <class T>
+void relu_backward(const T* y, const T* dy, T* dx, std::int64_t n) {
+  const auto kernel = activation_kernels<T>().relu_backward;
   for_each_block(n,
                  [=](std::int64_t i, std::int64_t size) { kernel(y + i, dy + i, dx + i, size); });
+}
+
+template void add(const float*, const float*, float*, std::int64_t);
+template void add(const std::uint16_t*, const std::uint16_t*, std::uint16_t*, std::int64_t);
+template void relu(const float*, float*, std::int64_t);
+template void relu(const std::uint16_t*, std::uint16_t*, std::int64_t);
+template void relu_backward(const float*, const float*, float*, std::int64_t);
+template void relu_backward(const std::uint16_t*, const std::uint16_t*, std::uint16_t*,
+                            std::int64_t);
+
+void to_bf16(const float* x, std::uint16_t* y, std::int64_t n) {
+  const auto kernel = kernels().to_bf16;
+  for_each_block(n, [=](std::int64_t i, std::int64_t size) { kernel(x + i, y + i, size); });
+}
+
+void to_f32(const std::uint16_t* x, float* y, std::int64_t n) {
+  const auto kernel = kernels().to_f32;
+  for_each_block(n, [=](std::int64_t i, std::int64_t size) { kernel(x + i, y + i, size); });
 }
 
 void decayed_gradient(const float* g, const float* p, double weight_decay, float* out,
@@ -130,20 +149,25 @@ void decayed_gradient(const float* g, const float* p, double weight_decay, float
       n, [=](std::int64_t i, std::int64_t size) { kernel(g + i, p + i, decay, out + i, size); });
 }
 
-void sgd_update(float* p, const float* g, float* v, std::int64_t n,
-                const SgdCoefficients& coefficients) {
+namespace {
+
+/// The update of a range of elements, on the calling thread.
+void update_range(float* p, const float* g, float* v, std::int64_t n,
+                  const SgdCoefficients& coefficients) {
   const auto rate = static_cast<float>(coefficients.learning_rate);
   const auto decay = static_cast<float>(coefficients.weight_decay);
   const auto momentum = static_cast<float>(coefficients.momentum);
-  if (v == nullptr) {
-    const auto kernel = kernels().sgd;
-    for_each_block(
-        n, [=](std::int64_t i, std::int64_t size) { kernel(p + i, g + i, rate, decay, size); });
-    return;
-  }
+  if (v == nullptr) return kernels().sgd(p, g, rate, decay, n);
   const auto kernel = coefficients.nesterov ? kernels().sgd_nesterov : kernels().sgd_momentum;
-  for_each_block(n, [=](std::int64_t i, std::int64_t size) {
-    kernel(p + i, g + i, v + i, rate, decay, momentum, size);
+  kernel(p, g, v, rate, decay, momentum, n);
+}
+
+}  // namespace
+
+void sgd_update(float* p, const float* g, float* v, std::int64_t n,
+                const SgdCoefficients& coefficients) {
+  for_each_block(n, [&](std::int64_t i, std::int64_t size) {
+    update_range(p + i, g + i, v == nullptr ? nullptr : v + i, size, coefficients);
   });
 }
 
@@ -152,20 +176,43 @@ void weighted_rows(const std::uint8_t* x, std::int64_t stride, const float* weig
   kernels().weighted_rows(x, stride, weights, k, out, n);
 }
 
-void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std::int64_t n,
-            float* out, GroupNorms* norms) {
+namespace {
+
+/// The scratch of one thread, for k rows of a tile.
+std::vector<CacheLine> tile_scratch(std::int64_t k) {
+  return std::vector<CacheLine>(static_cast<std::size_t>(k * kTile) * sizeof(float) /
+                                sizeof(CacheLine));
+}
+
+ReductionPlan plan_of(const Reduction& reduction, std::int64_t k) {
   const OrderedSum sum = ordered_sum(reduction, k);
   const std::vector<Comparator>& network = selection_network(k, sum);
-  const ReductionPlan plan{k, sum, network.data(), static_cast<std::int64_t>(network.size())};
-  const auto kernel = kernels().reduce;
+  return {k, sum, network.data(), static_cast<std::int64_t>(network.size())};
+}
 
+/// Adds up, in order, what the pieces have found.
+void put_norms(const std::vector<NormSums>& pieces, std::int64_t k, GroupNorms* norms) {
+  if (norms == nullptr) return;
+  *norms = {};
+  const auto count = static_cast<double>(k);
+  for (const NormSums& sums : pieces) {
+    norms->squared_mean += sums.squared_sum / (count * count);
+    norms->mean_squared += sums.sum_squared / count;
+  }
+}
+
+}  // namespace
+
+void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std::int64_t n,
+            float* out, GroupNorms* norms) {
+  const ReductionPlan plan = plan_of(reduction, k);
+  const auto kernel = kernels().reduce;
   const std::int64_t block = std::max(kTile, 2 * kBlock / k / kTile * kTile);
   const std::int64_t blocks = (n + block - 1) / block;
   std::vector<NormSums> partial(norms == nullptr ? 0 : static_cast<std::size_t>(blocks));
 #pragma omp parallel if (blocks > 1)
   {
-    std::vector<CacheLine> scratch(static_cast<std::size_t>(k * kTile) * sizeof(float) /
-                                   sizeof(CacheLine));
+    std::vector<CacheLine> scratch = tile_scratch(k);
 #pragma omp for schedule(static)
     for (std::int64_t b = 0; b < blocks; ++b) {
       const std::int64_t begin = b * block;
@@ -173,13 +220,45 @@ void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std:
              norms == nullptr ? nullptr : &partial[static_cast<std::size_t>(b)]);
     }
   }
-  if (norms == nullptr) return;
-  *norms = {};
-  const auto count = static_cast<double>(k);
-  for (const NormSums& sums : partial) {
-    norms->squared_mean += sums.squared_sum / (count * count);
-    norms->mean_squared += sums.sum_squared / count;
+  put_norms(partial, k, norms);
+}
+
+void reduce_products(const Reduction& reduction, const float* a, const float* b, std::int64_t k,
+                     std::int64_t m, std::int64_t n, float* out, GroupNorms* norms) {
+  const ReductionPlan plan = plan_of(reduction, k);
+  const auto kernel = kernels().reduce_products;
+  std::vector<NormSums> partial(norms == nullptr ? 0 : static_cast<std::size_t>(m));
+#pragma omp parallel if (k * m * n > kBlock)
+  {
+    std::vector<CacheLine> scratch = tile_scratch(k);
+#pragma omp for schedule(static)
+    for (std::int64_t o = 0; o < m; ++o) {
+      kernel(plan, a + o, m, b, n, n, out + o * n, scratch[0].values,
+             norms == nullptr ? nullptr : &partial[static_cast<std::size_t>(o)]);
+    }
   }
+  put_norms(partial, k, norms);
+}
+
+void rolling_update(float* p, const float* g, float* window, std::int64_t w, std::int64_t slot,
+                    bool full, const Reduction& reduction, float* v, std::int64_t n,
+                    const SgdCoefficients& coefficients) {
+  constexpr std::int64_t kPiece = 16 * kTile;  // its slots, p and g fit into the first-level cache
+  const ReductionPlan plan = plan_of(reduction, w);
+  const auto decay = static_cast<float>(coefficients.weight_decay);
+  SgdCoefficients without_decay = coefficients;
+  without_decay.weight_decay = 0.0;
+  for_each_block(n, [&](std::int64_t begin, std::int64_t size) {
+    std::vector<CacheLine> scratch = tile_scratch(w);
+    CacheLine reduced[kPiece / 16];
+    for (std::int64_t i = begin; i < begin + size; i += kPiece) {
+      const std::int64_t piece = std::min(kPiece, begin + size - i);
+      kernels().decayed_gradient(g + i, p + i, decay, window + slot * n + i, piece);
+      if (!full) continue;
+      kernels().reduce(plan, window + i, n, piece, reduced[0].values, scratch[0].values, nullptr);
+      update_range(p + i, reduced[0].values, v == nullptr ? nullptr : v + i, piece, without_decay);
+    }
+  });
 }
 
 }  // namespace cograd::simd

@@ -4,24 +4,17 @@
 
 #include <cstring>
 
+#include "engine/simd/lanes.h"
+
 namespace cograd::simd::COGRAD_SIMD_NAMESPACE {
 namespace {
 
 // --- elements ------------------------------------------------------------------------------------
 
-void add(const float* a, const float* b, float* out, std::int64_t n) {
-#pragma omp simd
-  for (std::int64_t i = 0; i < n; ++i) out[i] = a[i] + b[i];
-}
-
-void relu(const float* x, float* y, std::int64_t n) {
-#pragma omp simd
-  for (std::int64_t i = 0; i < n; ++i) y[i] = x[i] < 0.0f ? 0.0f : x[i];  // keeps NaN
-}
-
-void relu_backward(const float* y, const float* dy, float* dx, std::int64_t n) {
-#pragma omp simd
-  for (std::int64_t i = 0; i < n; ++i) dx[i] = y[i] > 0.0f ? dy[i] : 0.0f;
+template <class From, class To>
+void convert(const From* x, To* y, std::int64_t n) {
+  for_each_vector(n,
+                  [=](auto lanes, std::int64_t i) { store<lanes()>(y + i, load<lanes()>(x + i)); });
 }
 
 void decayed_gradient(const float* g, const float* p, float weight_decay, float* out,
@@ -201,36 +194,34 @@ void ordered_sum_tile(const ReductionPlan& plan, float* __restrict rows, float* 
   }
 }
 
-void reduce(const ReductionPlan& plan, const float* x, std::int64_t stride, std::int64_t n,
-            float* out, float* scratch, NormSums* norms) {
+/// Where the values of a tile lie: value k of coordinate i at x[k * stride + i].
+struct TileView {
+  const float* x;
+  std::int64_t stride;
+};
+
+/// rows_at(begin, width) gives the tile of coordinates [begin, begin + width), filled up with zeros
+/// to kTile; it may use `scratch`.
+template <class RowsAt>
+void reduce_tiles(const ReductionPlan& plan, std::int64_t n, float* out, float* scratch,
+                  NormSums* norms, const RowsAt& rows_at) {
   const TrimmedTile unrolled =
       norms != nullptr ? find_trimmed_tile<true>(plan) : find_trimmed_tile<false>(plan);
   const bool is_mean = plan.sum.last - plan.sum.first == plan.k - 1;
   LaneSums lanes{};
   for (std::int64_t begin = 0; begin < n; begin += kTile) {
     const std::int64_t width = n - begin < kTile ? n - begin : kTile;
-    const float* rows = x + begin;
-    std::int64_t row_stride = stride;
-    float* to = out + begin;
+    const TileView rows = rows_at(begin, width);
     float last[kTile];
-    if (width < kTile) {  // the last tile, filled up with zeros
-      for (std::int64_t k = 0; k < plan.k; ++k) {
-        std::memset(scratch + k * kTile, 0, kTile * sizeof(float));
-        std::memcpy(scratch + k * kTile, rows + k * stride,
-                    static_cast<std::size_t>(width) * sizeof(float));
-      }
-      rows = scratch;
-      row_stride = kTile;
-      to = last;
-    }
+    float* to = width < kTile ? last : out + begin;
     if (unrolled != nullptr) {
-      unrolled(rows, row_stride, to, lanes);
+      unrolled(rows.x, rows.stride, to, lanes);
     } else if (is_mean) {
       double sum[kTile];
-      sum_tile(plan.k, rows, row_stride, sum, lanes);
+      sum_tile(plan.k, rows.x, rows.stride, sum, lanes);
       for (std::int64_t i = 0; i < kTile; ++i) to[i] = static_cast<float>(sum[i] * plan.sum.scale);
     } else {
-      if (rows != scratch) load_tile(plan.k, rows, row_stride, scratch);
+      if (rows.x != scratch) load_tile(plan.k, rows.x, rows.stride, scratch);
       ordered_sum_tile(plan, scratch, to, norms != nullptr, lanes);
     }
     if (to == last) {
@@ -245,18 +236,52 @@ void reduce(const ReductionPlan& plan, const float* x, std::int64_t stride, std:
   }
 }
 
+void reduce(const ReductionPlan& plan, const float* x, std::int64_t stride, std::int64_t n,
+            float* out, float* scratch, NormSums* norms) {
+  reduce_tiles(plan, n, out, scratch, norms, [=](std::int64_t begin, std::int64_t width) {
+    if (width == kTile) return TileView{x + begin, stride};
+    for (std::int64_t k = 0; k < plan.k; ++k) {
+      std::memset(scratch + k * kTile, 0, kTile * sizeof(float));
+      std::memcpy(scratch + k * kTile, x + k * stride + begin,
+                  static_cast<std::size_t>(width) * sizeof(float));
+    }
+    return TileView{scratch, kTile};
+  });
+}
+
+void reduce_products(const ReductionPlan& plan, const float* a, std::int64_t a_stride,
+                     const float* x, std::int64_t stride, std::int64_t n, float* out,
+                     float* scratch, NormSums* norms) {
+  reduce_tiles(plan, n, out, scratch, norms, [=](std::int64_t begin, std::int64_t width) {
+    for (std::int64_t k = 0; k < plan.k; ++k) {
+      const float factor = a[k * a_stride];
+      const float* __restrict from = x + k * stride + begin;
+      float* __restrict to = scratch + k * kTile;
+      if (width == kTile) {
+        for (std::int64_t i = 0; i < kTile; ++i) to[i] = factor * from[i];
+        continue;
+      }
+      std::memset(to, 0, kTile * sizeof(float));
+      for (std::int64_t i = 0; i < width; ++i) to[i] = factor * from[i];
+    }
+    return TileView{scratch, kTile};
+  });
+}
+
 }  // namespace
 
 const Kernels kKernels{
-    .add = add,
-    .relu = relu,
-    .relu_backward = relu_backward,
+    .to_bf16 = convert<float, std::uint16_t>,
+    .to_f32 = convert<std::uint16_t, float>,
     .decayed_gradient = decayed_gradient,
     .sgd = sgd,
     .sgd_momentum = sgd_momentum<false>,
     .sgd_nesterov = sgd_momentum<true>,
     .weighted_rows = weighted_rows,
     .reduce = reduce,
+    .reduce_products = reduce_products,
+    .f32 = &kF32,
+    .bf16 = &kBf16,
 };
 
 }  // namespace cograd::simd::COGRAD_SIMD_NAMESPACE

@@ -1,5 +1,6 @@
 // The table of vector loops that each instruction set provides. Plain data and plain pointers only:
-// nothing here may be an inline function, which the linker would merge across instruction sets.
+// the kernels may call no inline function from here, which the linker would merge across
+// instruction sets.
 #pragma once
 
 #include <cstdint>
@@ -25,12 +26,46 @@ struct NormSums {
   double sum_squared;  ///< of sum_k x_k^2
 };
 
+/// One block of neighbouring channels of one image: `pixels` times `lanes` (8 or 16) elements; the
+/// next pixel lies `stride` elements on.
+struct ChannelBlock {
+  std::int64_t pixels, lanes, stride;
+};
+
+/// Per channel of a block, z = scale (x - mean) + shift; `lanes` floats each.
+struct Normalization {
+  float mean[16], scale[16], shift[16];
+};
+
+/// Loops over activations, f32 or bf16 (as its bits). Element by element first, where outputs may
+/// be inputs; then the sweeps of batch norm over one ChannelBlock, with `relu` where one follows.
+template <class T>
+struct ActivationKernels {
+  void (*add)(const T* a, const T* b, T* out, std::int64_t n);
+  void (*relu)(const T* x, T* y, std::int64_t n);
+  void (*relu_backward)(const T* y, const T* dy, T* dx, std::int64_t n);
+
+  void (*sums)(ChannelBlock block, const T* x, float* sums);
+  /// The mean of x, and the sum of (x - mean)^2, per channel.
+  void (*moments)(ChannelBlock block, const T* x, float* mean, float* squares);
+  /// y = z, + residual if that is not null, and the ReLU.
+  void (*normalize)(ChannelBlock block, const Normalization& how, const T* x, const T* residual,
+                    T* y, bool relu);
+  /// sum dz and sum dz (x - mean). dz is dy where y > 0, which is written to `dz` (may be dy) if y
+  /// is not null; else where z > 0, with `relu`, or just dy.
+  void (*gradient_sums)(ChannelBlock block, const Normalization& how, const T* x, const T* y,
+                        const T* dy, T* dz, bool relu, float* sum, float* sum_centered);
+  /// dx = scale dz - a - b (x - mean), over dy if that is dx; dz as dy where z > 0, with `relu`, or
+  /// just dy.
+  void (*data_gradient)(ChannelBlock block, const Normalization& how, const float* a,
+                        const float* b, const T* x, const T* dy, T* dx, bool relu);
+};
+
 /// All loops run on one thread, over n elements; where the same buffer is named twice, element by
 /// element, that is in place.
 struct Kernels {
-  void (*add)(const float* a, const float* b, float* out, std::int64_t n);
-  void (*relu)(const float* x, float* y, std::int64_t n);
-  void (*relu_backward)(const float* y, const float* dy, float* dx, std::int64_t n);
+  void (*to_bf16)(const float* x, std::uint16_t* y, std::int64_t n);
+  void (*to_f32)(const std::uint16_t* x, float* y, std::int64_t n);
   void (*decayed_gradient)(const float* g, const float* p, float weight_decay, float* out,
                            std::int64_t n);
   void (*sgd)(float* p, const float* g, float learning_rate, float weight_decay, std::int64_t n);
@@ -44,16 +79,34 @@ struct Kernels {
   /// `norms` may be null.
   void (*reduce)(const ReductionPlan& plan, const float* x, std::int64_t stride, std::int64_t n,
                  float* out, float* scratch, NormSums* norms);
+  /// out[i] from a[k * a_stride] * x[k * stride + i], as reduce().
+  void (*reduce_products)(const ReductionPlan& plan, const float* a, std::int64_t a_stride,
+                          const float* x, std::int64_t stride, std::int64_t n, float* out,
+                          float* scratch, NormSums* norms);
+  const ActivationKernels<float>* f32;
+  const ActivationKernels<std::uint16_t>* bf16;
 };
 
-namespace simd_baseline {
-extern const Kernels kKernels;
+/// The table for the instruction set in force.
+const Kernels& kernels();
+template <class T>
+const ActivationKernels<T>& activation_kernels() {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    return *kernels().f32;
+  } else {
+    return *kernels().bf16;
+  }
 }
-namespace simd_avx2 {
-extern const Kernels kKernels;
-}
-namespace simd_avx512 {
-extern const Kernels kKernels;
-}
+
+#define COGRAD_SIMD_TABLES(name)                       \
+  namespace name {                                     \
+  extern const Kernels kKernels;                       \
+  extern const ActivationKernels<float> kF32;          \
+  extern const ActivationKernels<std::uint16_t> kBf16; \
+  }
+COGRAD_SIMD_TABLES(simd_baseline)
+COGRAD_SIMD_TABLES(simd_avx2)
+COGRAD_SIMD_TABLES(simd_avx512)
+#undef COGRAD_SIMD_TABLES
 
 }  // namespace cograd::simd

@@ -1,4 +1,4 @@
-// The loops over float arrays that must run at the speed of memory: aggregation, the update,
+// The loops over arrays that must run at the speed of memory: aggregation, the update,
 // element-wise ops. Vectorized for the machine at hand, on all threads.
 #pragma once
 
@@ -18,20 +18,30 @@ std::string_view instruction_set();
 /// Replaces the choice. Throws ValueError as above.
 void set_instruction_set(std::string_view name);
 
+/// For T f32, or bf16 as its bits: the sums are made in f32.
 /// out = a + b
-void add(const float* a, const float* b, float* out, std::int64_t n);
-/// sum += x
-void add_into(float* sum, const float* x, std::int64_t n);
+template <class T>
+void add(const T* a, const T* b, T* out, std::int64_t n);
 /// y = max(x, 0), NaN for NaN
-void relu(const float* x, float* y, std::int64_t n);
+template <class T>
+void relu(const T* x, T* y, std::int64_t n);
 /// dx = dy where y > 0, else 0
-void relu_backward(const float* y, const float* dy, float* dx, std::int64_t n);
+template <class T>
+void relu_backward(const T* y, const T* dy, T* dx, std::int64_t n);
+/// Rounds to nearest, halves to even.
+void to_bf16(const float* x, std::uint16_t* y, std::int64_t n);
+void to_f32(const std::uint16_t* x, float* y, std::int64_t n);
 /// out = g + weight_decay * p
 void decayed_gradient(const float* g, const float* p, double weight_decay, float* out,
                       std::int64_t n);
 /// As Backend::sgd_update; v is null when momentum is 0.
 void sgd_update(float* p, const float* g, float* v, std::int64_t n,
                 const SgdCoefficients& coefficients);
+/// As Backend::rolling_update, window [w, n]. In pieces that stay in the cache: memory is read and
+/// written once.
+void rolling_update(float* p, const float* g, float* window, std::int64_t w, std::int64_t slot,
+                    bool full, const Reduction& reduction, float* v, std::int64_t n,
+                    const SgdCoefficients& coefficients);
 /// out [n] = sum over the k rows of bytes x[row * stride], each n long, of weights[row] * row. On
 /// the calling thread.
 void weighted_rows(const std::uint8_t* x, std::int64_t stride, const float* weights, std::int64_t k,
@@ -40,5 +50,10 @@ void weighted_rows(const std::uint8_t* x, std::int64_t stride, const float* weig
 /// same sweep over memory. Throws ValueError for k < 1, 2 trim >= k or a percent outside [0, 50].
 void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std::int64_t n,
             float* out, GroupNorms* norms);
+
+/// out [o, i] = reduction over k of the products a[k, o] b[k, i], for a [k, m], b [k, n], out [m,
+/// n]; the products stay in the cache. Norms and errors as in reduce().
+void reduce_products(const Reduction& reduction, const float* a, const float* b, std::int64_t k,
+                     std::int64_t m, std::int64_t n, float* out, GroupNorms* norms);
 
 }  // namespace cograd::simd
