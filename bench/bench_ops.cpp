@@ -6,6 +6,10 @@
 // the relative error (Frobenius) against the reference backend in double.
 #include <benchmark/benchmark.h>
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 #include <cmath>
 #include <functional>
 #include <string>
@@ -88,6 +92,50 @@ void add(const std::string& op, const std::string& sizes, const std::vector<Shap
   }
 }
 
+// --- what the machine can do at most -------------------------------------------------------------
+
+/// Independent multiply-adds in registers; returns a number so that none of it is left out.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"),
+               optimize("O3", "fp-contract=fast")))
+#endif
+float multiply_add(std::int64_t repeats) {
+  typedef float Lanes __attribute__((vector_size(64)));
+  Lanes factor{}, term{};
+  for (int i = 0; i < 16; ++i) factor[i] = 0.5f, term[i] = 1e-3f;
+  Lanes a{}, b{}, c{}, d{}, e{}, f{}, g{}, h{}, i{}, j{}, k{}, l{};
+  for (std::int64_t r = 0; r < repeats; ++r) {
+    a = a * factor + term, b = b * factor + term, c = c * factor + term, d = d * factor + term;
+    e = e * factor + term, f = f * factor + term, g = g * factor + term, h = h * factor + term;
+    i = i * factor + term, j = j * factor + term, k = k * factor + term, l = l * factor + term;
+  }
+  const Lanes sum = a + b + c + d + e + f + g + h + i + j + k + l;
+  float total = 0.0f;
+  for (int lane = 0; lane < 16; ++lane) total += sum[lane];
+  return total;
+}
+
+/// The peak of float32 multiply-adds on all threads: what the flops of the other rows are to be
+/// compared with.
+void peak(benchmark::State& state) {
+  constexpr std::int64_t kRepeats = 1 << 20;
+  int threads = 1;
+  for (auto _ : state) {
+#pragma omp parallel
+    {
+      benchmark::DoNotOptimize(multiply_add(kRepeats));
+#ifdef _OPENMP
+#pragma omp single
+      threads = omp_get_num_threads();
+#endif
+    }
+  }
+  const double flops = 2.0 * 12 * 16 * static_cast<double>(kRepeats) * threads;
+  state.counters["flops"] =
+      benchmark::Counter(flops * static_cast<double>(state.iterations()),
+                         benchmark::Counter::kIsRate, benchmark::Counter::kIs1000);
+}
+
 void add_convolutions() {
   struct Size {
     std::int64_t n, in, out, side, kernel, stride;
@@ -128,12 +176,27 @@ void add_convolutions() {
 }
 
 void add_products() {
+  const std::int64_t n = 100, out = 256;
   for (const std::int64_t in : {784, 256}) {
-    const std::int64_t n = 100, out = 256;
     const double flops = 2.0 * static_cast<double>(n * in * out);
+    const std::string sizes = "n100_i" + std::to_string(in) + "_o256";
     add(
-        "linear_forward", "n100_i" + std::to_string(in) + "_o256", {{n, in}, {out, in}, {out}}, 0,
+        "linear_forward", sizes, {{n, in}, {out, in}, {out}}, 0,
         [](Backend& b, const std::vector<Tensor>& x) { return b.linear(x[0], x[1], x[2]); }, flops);
+    add(
+        "linear_data_gradient", sizes, {{n, out}, {out, in}}, 0,
+        [](Backend& b, const std::vector<Tensor>& x) { return b.linear_data_gradient(x[0], x[1]); },
+        flops);
+    for (const std::int64_t groups : {1, 3}) {
+      add(
+          "linear_weight_gradient", sizes + "_g" + std::to_string(groups), {{n, in}, {n, out}}, 0,
+          [=](Backend& b, const std::vector<Tensor>& x) {
+            Tensor dw = Tensor::empty({groups, out, in}, x[0].dtype(), b);
+            b.linear_weight_gradient(x[0], x[1], Groups(n, groups), dw, Write::overwrite);
+            return dw;
+          },
+          flops);
+    }
   }
 }
 
@@ -157,6 +220,7 @@ void add_batch_norm() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  benchmark::RegisterBenchmark("peak/multiply_add", peak)->UseRealTime();
   add_convolutions();
   add_products();
   add_batch_norm();

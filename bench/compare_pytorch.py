@@ -2,6 +2,7 @@
 """Times whole training steps beside PyTorch, in turns, and writes the table of ratios.
 
 Usage: bench/compare_pytorch.py [--rounds 5] [--only REGEX] [--update docs/performance.md] [--no-compile]
+--update replaces the rows of the steps that were measured and keeps the others.
 Needs build/release/bin/bench_steps. Makes a virtual environment with the newest torch from PyPI in
 $COGRAD_TORCH_ENV (default: ~/.cache/cograd/torch) and runs itself in it.
 
@@ -241,17 +242,36 @@ def measure(step, rounds, compile_too):
 
 
 def aggregator_ratios(steps, rounds):
-    """M3 / Mean and RM3 / Mean of cograd itself, alternated."""
+    """Each rule over the mean in cograd itself: repetitions in random order within one process."""
     rows = []
-    for step in steps:
-        if not step.endswith("/mean"):
-            continue
-        stem = step.rsplit("/", 1)[0]
-        for rule in ("m3", "rm3"):
-            pairs = [(our_seconds(f"{stem}/{rule}"), our_seconds(step)) for _ in range(rounds)]
-            rows.append(f"| {stem} | {rule} | {spread([a[0] / b[0] for a, b in pairs])} | "
-                        f"{pairs[0][0][1] / pairs[0][1][1]:.2f} |")
+    for stem in dict.fromkeys(step.rsplit("/", 1)[0] for step in steps):
+        out = subprocess.run([BENCH, f"--benchmark_filter=^{stem}/", f"--benchmark_repetitions={rounds}",
+                              "--benchmark_enable_random_interleaving=true", "--benchmark_format=json"], check=True,
+                             capture_output=True).stdout
+        times, peaks = {}, {}
+        for run in json.loads(out)["benchmarks"]:
+            if run["run_type"] == "iteration":
+                rule = run["name"].removesuffix("/real_time").rsplit("/", 1)[1]
+                times.setdefault(rule, []).append(run["real_time"])
+                peaks[rule] = run["peak_bytes"]
+        for rule in times:
+            if rule != "mean":
+                rows.append(f"| {stem}/{rule} | {spread([a / b for a, b in zip(times[rule], times['mean'])])} | "
+                            f"{peaks[rule] / peaks['mean']:.2f} |")
     return rows
+
+
+def merged(old, new):
+    """`new` with the rows of `old` that it lacks, table by table; a row is known by its first cell."""
+    def rows(block):
+        return {line.split("|")[1]: line for line in block.split("\n") if line.startswith("| step/")}
+
+    blocks = new.split("\n\n")
+    for i, before in enumerate(old.split("\n\n")):
+        if rows(before):
+            heading = blocks[i].split("\n")[:2]
+            blocks[i] = "\n".join(heading + sorted((rows(before) | rows(blocks[i])).values()))
+    return "\n\n".join(blocks)
 
 
 def main():
@@ -263,21 +283,23 @@ def main():
     args = parser.parse_args()
     names = subprocess.run([BENCH, "--benchmark_list_tests"], check=True, capture_output=True, text=True).stdout
     steps = [n.removesuffix("/real_time") for n in names.split() if re.search(args.only, n)]
-    lines = [f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads; median of {args.rounds} rounds.", "",
-             "| step | cograd, ms | PyTorch, ms | its fastest variant | ratio (min to max) | peak MiB |",
-             "| --- | --- | --- | --- | --- | --- |"]
+    rows = []
     for step in steps:
-        lines.append(measure(step, args.rounds, not args.no_compile))
-        print(lines[-1], flush=True)
-    lines += ["", "| step | aggregator | time over that of `mean` (min to max) | peak memory over that of `mean` |",
-              "| --- | --- | --- | --- |", *aggregator_ratios(steps, args.rounds)]
-    text = "\n".join(lines)
+        rows.append(measure(step, args.rounds, not args.no_compile))
+        print(rows[-1], flush=True)
+    text = "\n\n".join([
+        f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads; median of {args.rounds} rounds.",
+        "\n".join(["| step | cograd, ms | PyTorch, ms | its fastest variant | ratio (min to max) | peak MiB |",
+                   "| --- | --- | --- | --- | --- | --- |", *rows]),
+        "\n".join(["| step and rule | time over that of `mean` (min to max) | peak memory over that of `mean` |",
+                   "| --- | --- | --- |", *aggregator_ratios(steps, args.rounds)])])
     print(text)
     if args.update:
         page = args.update.read_text()
-        begin, end = "<!-- steps -->\n", "<!-- /steps -->"
+        begin, end = "<!-- steps -->\n", "\n<!-- /steps -->"
         head, rest = page.split(begin)
-        args.update.write_text(head + begin + text + "\n" + end + rest.split(end)[1])
+        old, tail = rest.split(end)
+        args.update.write_text(head + begin + merged(old, text) + end + tail)
 
 
 if __name__ == "__main__":

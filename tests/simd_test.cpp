@@ -9,6 +9,7 @@
 
 #include "engine/error.h"
 #include "engine/random.h"
+#include "engine/simd/product.h"
 #include "tests/catch.h"
 
 #if defined(_OPENMP)
@@ -102,6 +103,88 @@ TEST_CASE("element-wise vector loops", "[simd]") {
       CHECK(out == gated);
       simd::decayed_gradient(a.data(), b.data(), 0.25, out.data(), n);
       CHECK(count_different(out, decayed, 1e-6) == 0);
+    }
+  }
+}
+
+TEST_CASE("products of matrices lying in any way", "[simd]") {
+  struct Size {
+    std::int64_t m, n, k;
+  };
+  for (const std::string& name : instruction_sets()) {
+    const Using chosen(name);
+    for (const Size& size : {Size{1, 1, 1}, Size{5, 7, 0}, Size{13, 33, 17}, Size{100, 64, 40},
+                             Size{37, 95, 130}, Size{3, 32, 2500}, Size{12, 10, 1024}}) {
+      const auto [m, n, k] = size;
+      const auto a = numbers(m * k, 45), b = numbers(k * n, 46), bias = numbers(n, 47),
+                 before = numbers(m * n, 48);
+      for (const bool a_across : {false, true}) {
+        for (const bool b_across : {false, true}) {
+          for (const bool accumulate : {false, true}) {
+            for (const bool with_bias : {false, true}) {
+              CAPTURE(name, m, n, k, a_across, b_across, accumulate, with_bias);
+              const simd::MatrixView left{a.data(), a_across ? 1 : k, a_across ? m : 1};
+              const simd::MatrixView right{b.data(), b_across ? 1 : n, b_across ? k : 1};
+              std::vector<float> c = before;
+              const simd::Product product{.a = left,
+                                          .b = right,
+                                          .m = m,
+                                          .n = n,
+                                          .k = k,
+                                          .c = c.data(),
+                                          .c_row = n,
+                                          .bias = with_bias ? bias.data() : nullptr,
+                                          .accumulate = accumulate};
+              simd::multiply({&product, 1});
+              double error = 0.0, norm = 0.0;
+              for (std::int64_t i = 0; i < m; ++i) {
+                for (std::int64_t j = 0; j < n; ++j) {
+                  const auto at = static_cast<std::size_t>(i * n + j);
+                  double sum = accumulate ? before[at] : 0.0;
+                  if (with_bias) sum += bias[static_cast<std::size_t>(j)];
+                  for (std::int64_t l = 0; l < k; ++l) {
+                    sum += static_cast<double>(left.data[i * left.row + l * left.column]) *
+                           right.data[l * right.row + j * right.column];
+                  }
+                  error += (c[at] - sum) * (c[at] - sum);
+                  norm += sum * sum;
+                }
+              }
+              CHECK(error <= 1e-12 * norm);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("reduced products equal reduced stacks of products", "[simd]") {
+  for (const std::string& name : instruction_sets()) {
+    const Using chosen(name);
+    for (const std::int64_t k : {3, 9, 20}) {
+      const std::int64_t m = 7, n = 150;
+      const auto a = numbers(k * m, 49), b = numbers(k * n, 50);
+      std::vector<float> stack(static_cast<std::size_t>(k * m * n)), expected(stack.size() / k),
+          got(expected.size());
+      for (std::int64_t g = 0; g < k; ++g) {
+        for (std::int64_t i = 0; i < m * n; ++i) {
+          stack[static_cast<std::size_t>(g * m * n + i)] =
+              a[static_cast<std::size_t>(g * m + i / n)] *
+              b[static_cast<std::size_t>(g * n + i % n)];
+        }
+      }
+      for (const Reduction& reduction :
+           {Reduction{.kind = Kind::median}, Reduction{.kind = Kind::mean},
+            Reduction{.kind = Kind::winsorized_mean, .percent = 8}}) {
+        CAPTURE(name, k, static_cast<int>(reduction.kind));
+        GroupNorms norms, expected_norms;
+        simd::reduce(reduction, stack.data(), k, m * n, expected.data(), &expected_norms);
+        simd::reduce_products(reduction, a.data(), b.data(), k, m, n, got.data(), &norms);
+        CHECK(got == expected);
+        CHECK(norms.squared_mean == Approx(expected_norms.squared_mean));
+        CHECK(norms.mean_squared == Approx(expected_norms.mean_squared));
+      }
     }
   }
 }

@@ -282,6 +282,7 @@ const Kernels kKernels{
     .reduce_products = reduce_products,
     .f32 = &kF32,
     .bf16 = &kBf16,
+    .product = &kProduct,
 };
 
 }  // namespace cograd::simd::COGRAD_SIMD_NAMESPACE

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "engine/aggregation/order_statistics.h"
+#include "engine/simd/product.h"
 
 namespace cograd::simd {
 
@@ -61,6 +62,13 @@ struct ActivationKernels {
                         const float* b, const T* x, const T* dy, T* dx, bool relu);
 };
 
+/// One panel of columns of a product.
+struct ProductKernel {
+  std::int64_t columns;  ///< of a panel
+  std::int64_t buffer;   ///< floats that multiply_panel needs to work in
+  void (*multiply_panel)(const Product& product, std::int64_t panel, float* buffer);
+};
+
 /// All loops run on one thread, over n elements; where the same buffer is named twice, element by
 /// element, that is in place.
 struct Kernels {
@@ -85,6 +93,7 @@ struct Kernels {
                           float* scratch, NormSums* norms);
   const ActivationKernels<float>* f32;
   const ActivationKernels<std::uint16_t>* bf16;
+  const ProductKernel* product;
 };
 
 /// The table for the instruction set in force.
@@ -102,6 +111,7 @@ const ActivationKernels<T>& activation_kernels() {
   namespace name {                                     \
   extern const Kernels kKernels;                       \
   extern const ActivationKernels<float> kF32;          \
+  extern const ProductKernel kProduct;                 \
   extern const ActivationKernels<std::uint16_t> kBf16; \
   }
 COGRAD_SIMD_TABLES(simd_baseline)

@@ -1,0 +1,31 @@
+// Matrix products of f32, for the sizes that neural networks with dense layers have.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace cograd::simd {
+
+/// Element (i, j) lies at data[i * row + j * column].
+struct MatrixView {
+  const float* data;
+  std::int64_t row, column;
+};
+
+/// c [m, n] (+)= a [m, k] b [k, n] + bias, c in rows c_row apart; bias [n] or null is added to each
+/// row.
+struct Product {
+  MatrixView a, b;
+  std::int64_t m, n, k;
+  float* c;
+  std::int64_t c_row;
+  const float* bias = nullptr;
+  bool accumulate = false;
+};
+
+/// Makes the products, which must not overlap in c, on all threads. Each sum is made by one thread
+/// in the order of k, so results do not depend on the number of threads; of the instruction set
+/// they depend on whether it fuses multiplications with additions.
+void multiply(std::span<const Product> products);
+
+}  // namespace cograd::simd
