@@ -103,7 +103,10 @@ float multiply_add(std::int64_t repeats) {
   typedef float Lanes __attribute__((vector_size(64)));
   Lanes factor{}, term{};
   for (int i = 0; i < 16; ++i) factor[i] = 0.5f, term[i] = 1e-3f;
-  Lanes a{}, b{}, c{}, d{}, e{}, f{}, g{}, h{}, i{}, j{}, k{}, l{};
+  // Each its own start, or the compiler sees that all are one.
+  const Lanes step = factor;
+  Lanes a = term, b = a + step, c = b + step, d = c + step, e = d + step, f = e + step;
+  Lanes g = f + step, h = g + step, i = h + step, j = i + step, k = j + step, l = k + step;
   for (std::int64_t r = 0; r < repeats; ++r) {
     a = a * factor + term, b = b * factor + term, c = c * factor + term, d = d * factor + term;
     e = e * factor + term, f = f * factor + term, g = g * factor + term, h = h * factor + term;

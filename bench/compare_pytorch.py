@@ -2,6 +2,7 @@
 """Times whole training steps beside PyTorch, in turns, and writes the table of ratios.
 
 Usage: bench/compare_pytorch.py [--rounds 5] [--only REGEX] [--update docs/performance.md] [--no-compile]
+       [--ours-only]
 --update replaces the rows of the steps that were measured and keeps the others.
 Needs build/release/bin/bench_steps. Makes a virtual environment with the newest torch from PyPI in
 $COGRAD_TORCH_ENV (default: ~/.cache/cograd/torch) and runs itself in it.
@@ -280,11 +281,12 @@ def main():
     parser.add_argument("--only", default=".")
     parser.add_argument("--update", type=pathlib.Path)
     parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--ours-only", action="store_true", help="only the rules against the mean, without PyTorch")
     args = parser.parse_args()
     names = subprocess.run([BENCH, "--benchmark_list_tests"], check=True, capture_output=True, text=True).stdout
     steps = [n.removesuffix("/real_time") for n in names.split() if re.search(args.only, n)]
     rows = []
-    for step in steps:
+    for step in [] if args.ours_only else steps:
         rows.append(measure(step, args.rounds, not args.no_compile))
         print(rows[-1], flush=True)
     text = "\n\n".join([

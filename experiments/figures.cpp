@@ -130,7 +130,7 @@ std::string gnuplot_script(const Figure& figure) {
       "solid\nunset key\n",
       kWidth, kHeight, kFontSize, quoted(figure.x_label), quoted(figure.y_label), low, high,
       2 + 0.85 * static_cast<double>(longest));
-  std::string plot;
+  std::string plot, bands;  // bands lie below all curves
   for (std::size_t i = 0; i < figure.curves.size(); ++i) {
     const Curve& curve = figure.curves[i];
     const std::string style = fmt::format(
@@ -138,16 +138,23 @@ std::string gnuplot_script(const Figure& figure) {
         curve.colour);
     script += fmt::format("$curve{} << END\n", i);
     for (std::size_t j = 0; j < curve.x.size(); ++j) {
-      script += fmt::format("{:.6g} {:.6g}\n", curve.x[j], curve.y[j]);
+      script += fmt::format("{:.6g} {:.6g}", curve.x[j], curve.y[j]);
+      if (!curve.low.empty()) script += fmt::format(" {:.6g} {:.6g}", curve.low[j], curve.high[j]);
+      script += "\n";
     }
     script += "END\n";
+    if (!curve.low.empty()) {
+      bands += fmt::format(
+          "{}$curve{} using 1:3:4 with filledcurves fs transparent solid 0.18 noborder lc rgb '{}'",
+          bands.empty() ? "" : ", ", i, curve.colour);
+    }
     script += fmt::format(
         "set label {} at graph 1.02, first {:.6g} left point {} ps 0.7 offset 0.8,-0.15\n",
         quoted(curve.label), places[i], style);
-    plot += fmt::format("{}$curve{} with linespoints lw 2 dt {} {} ps 0.6 pn 7", i ? ", " : "plot ",
-                        i, kDashes[static_cast<std::size_t>(curve.dash) % kDashes.size()], style);
+    plot += fmt::format("{}$curve{} with linespoints lw 2 dt {} {} ps 0.6 pn 7", i ? ", " : "", i,
+                        kDashes[static_cast<std::size_t>(curve.dash) % kDashes.size()], style);
   }
-  return script + plot + "\n";
+  return script + "plot " + bands + (bands.empty() ? "" : ", ") + plot + "\n";
 }
 
 std::string draw_svg(const Figure& figure, const std::string& id) {

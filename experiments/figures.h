@@ -11,8 +11,9 @@ struct Curve {
   std::string label;  ///< stands at the curve's right end
   std::vector<double> x, y;
   std::string colour = "#0072B2";
-  int dash = 0;    ///< 0: solid; any number, they repeat
-  int marker = 0;  ///< likewise
+  int dash = 0;                       ///< 0: solid; any number, they repeat
+  int marker = 0;                     ///< likewise
+  std::vector<double> low{}, high{};  ///< a band around the curve; empty: none
 };
 
 struct Figure {

@@ -1,79 +1,22 @@
 // label_noise: what do aggregators learn when labels are random? Trains every chosen aggregator at
 // every noise level and reports how many false labels each memorized.
-#include <fmt/format.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <chrono>
-#include <filesystem>
-
-#include "experiments/claims.h"
 #include "experiments/memorization.h"
+#include "experiments/memorization_study.h"
 #include "experiments/presets.h"
-#include "experiments/report.h"
-#include "experiments/study.h"
-
-namespace {
-
-using namespace cograd;
-
-constexpr const char* kDescription =
-    "Trains a model with each aggregator on data whose labels are partly random, and reports how "
-    "much of the false labels each one memorizes. Leaves one directory per run and report.html in "
-    "--output-dir.";
-
-constexpr const char* kLead =
-    "A part of the training labels was replaced by random ones. A network that learns what is "
-    "common to many examples has no use for them; one that memorizes fits them all the same, and "
-    "pays with its test accuracy. Every run below trains the same network on the same labels; the "
-    "only difference is how the gradients of the examples of a batch are made into one.";
-
-constexpr const char* kReading =
-    "Each curve is one run, named by its aggregator and batch size (b); epoch 0 is before "
-    "training. "
-    "Fitting corrupt labels is memorization, so low is good there, while pristine and test "
-    "accuracy "
-    "should be high. Compare each median with the mean of the same batch size (the same dash): a "
-    "median suppresses directions that few examples of a group share, and it matters how large the "
-    "groups are.";
-
-void run(int argc, char** argv) {
-  const auto start = std::chrono::steady_clock::now();
-  const StudyOptions options = parse_options(argc, argv, kDescription, label_noise_preset);
-  if (!options.help.empty()) {
-    fmt::print("{}", options.help);
-    return;
-  }
-  const Study study = prepare_study(options);
-  const auto kept = std::count_if(study.finished.begin(), study.finished.end(),
-                                  [](const auto& record) { return record.has_value(); });
-  fmt::print("{} run{}{} on {}: {} training examples, {} epochs, {} ({} parameters)\n",
-             study.runs.size(), study.runs.size() == 1 ? "" : "s",
-             kept > 0 ? fmt::format(" ({} of them finished before)", kept) : "", options.dataset,
-             study.data.train->size(), options.run.epochs, options.run.model, study.parameters);
-  std::fflush(stdout);
-  const std::vector<RunRecord> records = run_study(study);
-
-  Report report;
-  report.title = "Label noise: which aggregators memorize random labels?";
-  report.lead = kLead;
-  report.claims = memorization_claims(records);
-  report.figures = memorization_figures(records);
-  report.reading = kReading;
-  report.numbers = memorization_table(records);
-  report.facts = facts_of(
-      study, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-
-  const std::filesystem::path folder = options.output_dir;
-  write_claims(report.claims, folder / "claims.json");
-  const std::string missing = write_report(report, folder / "report.html");
-  if (!report.claims.empty()) fmt::print("\n{}\n", claims_table(report.claims));
-  if (!missing.empty()) fmt::print("The report has no figures: {}\n", missing);
-  fmt::print("report: {}\n", std::filesystem::absolute(folder / "report.html").string());
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
-  return report_errors("label_noise", [&] { run(argc, argv); });
+  const cograd::StudyText text{
+      "label_noise",
+      "Trains a model with each aggregator on data whose labels are partly random, and reports how "
+      "much of the false labels each one memorizes. Leaves one directory per run and report.html "
+      "in "
+      "--output-dir.",
+      "Label noise: which aggregators memorize random labels?",
+      "A part of the training labels was replaced by random ones. A network that learns what is "
+      "common to many examples has no use for them; one that memorizes fits them all the same, and "
+      "pays with its test accuracy. Every run below trains the same network on the same labels; "
+      "the "
+      "only difference is how the gradients of the examples of a batch are made into one.",
+      cograd::memorization_claims};
+  return cograd::memorization_study(argc, argv, text, cograd::label_noise_preset);
 }

@@ -2,11 +2,12 @@
 #include "experiments/memorization.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <functional>
 #include <set>
 
+#include "experiments/point.h"
 #include "experiments/progress.h"
 
 namespace cograd {
@@ -19,6 +20,7 @@ constexpr double kControlRatio = 0.8;
 constexpr double kTestAdvantage = 5.0;
 constexpr double kGapReduction = 10.0;
 constexpr double kCleanLoss = 2.0;
+constexpr double kRise = 2.0;
 
 bool begins(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
 
@@ -31,62 +33,92 @@ bool robust(const RunSettings& settings) {
   return settings.aggregator != "mean" && settings.aggregator != "ra3";
 }
 
-const RunRecord* mean_partner(const std::vector<RunRecord>& runs, const RunSettings& settings) {
-  for (const RunRecord& run : runs) {
-    if (run.settings.aggregator == "mean" && run.settings.batch_size == settings.batch_size &&
-        run.settings.corrupt_fraction == settings.corrupt_fraction) {
-      return &run;
+const Point* mean_partner(const std::vector<Point>& points, const RunSettings& settings) {
+  for (const Point& point : points) {
+    const RunSettings& other = point.settings();
+    if (other.aggregator == "mean" && other.batch_size == settings.batch_size &&
+        other.corrupt_fraction == settings.corrupt_fraction) {
+      return &point;
     }
   }
   return nullptr;
 }
 
-std::string against(double a, double b) { return fmt::format("{:.1f} % against {:.1f} %", a, b); }
+double corrupt_of(const EpochRecord& e) { return e.corrupt.acc1; }
+double test_of(const EpochRecord& e) { return e.test.acc1; }
+double gap_of(const EpochRecord& e) { return e.gap(); }
 
-void claim_about_mean(const RunRecord& mean, const std::string& where, std::vector<Claim>& claims) {
-  const double fitted = mean.last().corrupt.acc1;
+std::string against(const Point& a, const Point& b, const Quantity& quantity) {
+  return fmt::format("{} % against {} %", spread_text(a.last(quantity), a.seeds()),
+                     spread_text(b.last(quantity), b.seeds()));
+}
+
+void claim_about_mean(const Point& mean, const std::string& where, std::vector<Claim>& claims) {
+  const Spread fitted = mean.last(corrupt_of);
   claims.push_back({fmt::format("{}: mean (plain SGD) memorizes: it fits at least {:.0f} % of the "
                                 "corrupt labels",
                                 where, kMemorizes),
-                    fmt::format("{:.1f} %", fitted), fitted >= kMemorizes});
+                    spread_text(fitted, mean.seeds()) + " %", fitted.mean >= kMemorizes});
 }
 
-void claim_about_control(const RunRecord& run, const RunRecord& mean, const std::string& where,
+void claim_about_control(const Point& point, const Point& mean, const std::string& where,
                          std::vector<Claim>& claims) {
-  const double fitted = run.last().corrupt.acc1, of_mean = mean.last().corrupt.acc1;
   claims.push_back({fmt::format("{}: ra3, the control for rm3, fits at least {:.1f} times as many "
                                 "corrupt labels as mean",
                                 where, kControlRatio),
-                    against(fitted, of_mean), fitted >= kControlRatio * of_mean});
+                    against(point, mean, corrupt_of),
+                    point.last(corrupt_of).mean >= kControlRatio * mean.last(corrupt_of).mean});
 }
 
-void claims_about_robust(const RunRecord& run, const RunRecord& mean, const std::string& where,
+void claims_about_robust(const Point& point, const Point& mean, const std::string& where,
                          std::vector<Claim>& claims) {
-  const std::string& name = run.settings.aggregator;
-  const EpochRecord &ours = run.last(), &theirs = mean.last();
+  const std::string& name = point.settings().aggregator;
   claims.push_back(
       {fmt::format("{}: {} fits at most half as many corrupt labels as mean", where, name),
-       against(ours.corrupt.acc1, theirs.corrupt.acc1),
-       ours.corrupt.acc1 <= kRobustRatio * theirs.corrupt.acc1});
+       against(point, mean, corrupt_of),
+       point.last(corrupt_of).mean <= kRobustRatio * mean.last(corrupt_of).mean});
+  const Spread ours = point.last(gap_of), theirs = mean.last(gap_of);
   claims.push_back({fmt::format("{}: the gap between training and test accuracy is at least {:.0f} "
                                 "points smaller with {} than with mean",
                                 where, kGapReduction, name),
-                    fmt::format("{:+.1f} against {:+.1f}", ours.gap(), theirs.gap()),
-                    ours.gap() <= theirs.gap() - kGapReduction});
-  if (run.settings.corrupt_fraction == 1.0) return;  // nothing to learn: no test accuracy to gain
+                    fmt::format("{} against {}", spread_text(ours, point.seeds()),
+                                spread_text(theirs, mean.seeds())),
+                    ours.mean <= theirs.mean - kGapReduction});
+  // With labels that are all random there is nothing to learn: no test accuracy to gain.
+  if (point.settings().corrupt_fraction == 1.0) return;
   claims.push_back({fmt::format("{}: test accuracy is at least {:.0f} points higher with {} than "
                                 "with mean",
                                 where, kTestAdvantage, name),
-                    against(ours.test.acc1, theirs.test.acc1),
-                    ours.test.acc1 >= theirs.test.acc1 + kTestAdvantage});
+                    against(point, mean, test_of),
+                    point.last(test_of).mean >= mean.last(test_of).mean + kTestAdvantage});
 }
 
-void claim_without_noise(const RunRecord& run, const RunRecord& mean, const std::string& where,
+void claim_without_noise(const Point& point, const Point& mean, const std::string& where,
                          std::vector<Claim>& claims) {
-  const double ours = run.last().test.acc1, theirs = mean.last().test.acc1;
   claims.push_back({fmt::format("{}: test accuracy with {} is at most {:.0f} points below mean's",
-                                where, run.settings.aggregator, kCleanLoss),
-                    against(ours, theirs), ours >= theirs - kCleanLoss});
+                                where, point.settings().aggregator, kCleanLoss),
+                    against(point, mean, test_of),
+                    point.last(test_of).mean >= mean.last(test_of).mean - kCleanLoss});
+}
+
+/// At the first epoch that has fitted half of the pristine examples.
+Claim claim_about_order(const Point& mean, const std::string& where) {
+  Claim claim{
+      fmt::format("{}: when the mean has fitted half of the pristine examples, it has fitted "
+                  "less than half as large a share of the corrupt ones",
+                  where),
+      "half of them were never fitted", false};
+  const auto pristine_of = [](const EpochRecord& e) { return e.pristine.acc1; };
+  for (std::size_t epoch = 1; epoch < mean.epochs(); ++epoch) {
+    const double pristine = mean.at(epoch, pristine_of).mean;
+    if (pristine < 50.0) continue;
+    const double corrupt = mean.at(epoch, corrupt_of).mean;
+    claim.measured = fmt::format("{:.1f} % and {:.1f} % after epoch {}", pristine, corrupt,
+                                 mean.runs.front()->epochs[epoch].epoch);
+    claim.holds = corrupt < pristine / 2;
+    break;
+  }
+  return claim;
 }
 
 /// In rising order, but without noise last: the noise is what the studies are about.
@@ -111,27 +143,36 @@ std::string colour_of(const std::string& aggregator) {
   if (name == "m3") return "#0072B2";
   if (name == "rm3") return "#009E73";
   if (name == "ra3") return "#CC79A7";
+  if (name == "winsorized") {  // by strength
+    const double strength = std::stod(aggregator.substr(aggregator.find(':') + 1));
+    return strength < 2.0   ? "#E69F00"
+           : strength < 4.0 ? "#56B4E9"
+           : strength < 8.0 ? "#009E73"
+                            : "#0072B2";
+  }
   return name == "trimmed" ? "#56B4E9" : "#E69F00";
 }
 
-using Quantity = std::function<double(const EpochRecord&)>;
-
 Figure figure_of(const std::string& title, const std::string& unit,
-                 const std::vector<const RunRecord*>& runs, const Quantity& quantity) {
+                 const std::vector<const Point*>& points, const Quantity& quantity) {
   std::set<std::int64_t> batches;
-  for (const RunRecord* run : runs) batches.insert(run->settings.batch_size);
+  for (const Point* point : points) batches.insert(point->settings().batch_size);
   Figure figure{title, "epoch", unit, {}, {}};
-  for (const RunRecord* run : runs) {
+  for (const Point* point : points) {
     Curve curve;
-    curve.label = label_of(run->settings);
-    curve.colour = colour_of(run->settings.aggregator);
+    curve.label = label_of(point->settings());
+    curve.colour = colour_of(point->settings().aggregator);
     curve.marker = static_cast<int>(figure.curves.size());
     // The largest batch is solid, smaller ones are dashed.
-    curve.dash =
-        static_cast<int>(std::distance(batches.find(run->settings.batch_size), batches.end()) - 1);
-    for (const EpochRecord& record : run->epochs) {
-      curve.x.push_back(static_cast<double>(record.epoch));
-      curve.y.push_back(quantity(record));
+    curve.dash = static_cast<int>(
+        std::distance(batches.find(point->settings().batch_size), batches.end()) - 1);
+    for (std::size_t epoch = 0; epoch < point->epochs(); ++epoch) {
+      const Spread spread = point->at(epoch, quantity);
+      curve.x.push_back(static_cast<double>(point->runs.front()->epochs[epoch].epoch));
+      curve.y.push_back(spread.mean);
+      if (point->seeds() == 1) continue;
+      curve.low.push_back(spread.low);
+      curve.high.push_back(spread.high);
     }
     figure.curves.push_back(std::move(curve));
   }
@@ -141,34 +182,86 @@ Figure figure_of(const std::string& title, const std::string& unit,
 }  // namespace
 
 std::vector<Claim> memorization_claims(const std::vector<RunRecord>& runs) {
+  const std::vector<Point> points = points_of(runs);
   std::vector<Claim> claims;
   for (const double fraction : fractions_of(runs)) {
-    for (const RunRecord& run : runs) {
-      if (run.settings.corrupt_fraction != fraction) continue;
+    for (const Point& point : points) {
+      const RunSettings& settings = point.settings();
+      if (settings.corrupt_fraction != fraction) continue;
       const std::string noise = fraction == 0.0 ? "no noise" : percent_text(fraction) + " % noise";
-      const std::string where = fmt::format("{}, batch {}", noise, run.settings.batch_size);
-      const RunRecord* mean = mean_partner(runs, run.settings);
+      const std::string where = fmt::format("{}, batch {}", noise, settings.batch_size);
+      const Point* mean = mean_partner(points, settings);
       if (mean == nullptr) continue;
       if (fraction == 0.0) {
-        if (robust(run.settings)) claim_without_noise(run, *mean, where, claims);
-      } else if (&run == mean) {
-        claim_about_mean(run, where, claims);
-      } else if (robust(run.settings)) {
-        claims_about_robust(run, *mean, where, claims);
+        if (robust(settings)) claim_without_noise(point, *mean, where, claims);
+      } else if (&point == mean) {
+        claim_about_mean(point, where, claims);
+      } else if (robust(settings)) {
+        claims_about_robust(point, *mean, where, claims);
       } else {
-        claim_about_control(run, *mean, where, claims);
+        claim_about_control(point, *mean, where, claims);
       }
     }
   }
   return claims;
 }
 
+std::vector<Claim> winsorization_claims(const std::vector<RunRecord>& runs) {
+  const std::vector<Point> points = points_of(runs);
+  std::vector<Claim> claims;
+  for (const double fraction : fractions_of(runs)) {
+    std::vector<std::pair<double, const Point*>> by_strength;
+    for (const Point& point : points) {
+      const RunSettings& settings = point.settings();
+      if (settings.corrupt_fraction != fraction) continue;
+      if (settings.aggregator == "mean") by_strength.emplace_back(0.0, &point);
+      if (family(settings.aggregator) == "winsorized") {
+        by_strength.emplace_back(
+            std::stod(settings.aggregator.substr(settings.aggregator.find(':') + 1)), &point);
+      }
+    }
+    std::stable_sort(by_strength.begin(), by_strength.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    if (by_strength.size() < 2) continue;
+    const std::string noise = percent_text(fraction) + " % noise";
+    const auto falls = [&](const std::string& what, const std::string& unit,
+                           const Quantity& quantity) {
+      std::vector<std::string> numbers, strengths;
+      bool holds = true;
+      for (std::size_t i = 0; i < by_strength.size(); ++i) {
+        const auto& [strength, point] = by_strength[i];
+        numbers.push_back(spread_text(point->last(quantity), point->seeds()));
+        strengths.push_back(fmt::format("{:g}", strength));
+        if (i > 0) {
+          holds = holds && point->last(quantity).mean <=
+                               by_strength[i - 1].second->last(quantity).mean + kRise;
+        }
+      }
+      holds = holds && by_strength.back().second->last(quantity).mean <=
+                           by_strength.front().second->last(quantity).mean - kGapReduction;
+      claims.push_back({fmt::format("{}: {} by at least {:.0f} points from the smallest c to the "
+                                    "largest, and no step of c raises it by more than {:.0f}",
+                                    noise, what, kGapReduction, kRise),
+                        fmt::format("{}{} at c = {}", fmt::join(numbers, ", "), unit,
+                                    fmt::join(strengths, ", ")),
+                        holds});
+    };
+    if (fraction > 0.0) falls("the share of corrupt labels fitted falls", " %", corrupt_of);
+    falls("the gap between training and test accuracy closes", " points", gap_of);
+    if (fraction > 0.0 && fraction < 1.0 && by_strength.front().first == 0.0) {
+      claims.push_back(claim_about_order(*by_strength.front().second, noise));
+    }
+  }
+  return claims;
+}
+
 std::vector<FigureGroup> memorization_figures(const std::vector<RunRecord>& runs) {
+  const std::vector<Point> points = points_of(runs);
   std::vector<FigureGroup> groups;
   for (const double fraction : fractions_of(runs)) {
-    std::vector<const RunRecord*> chosen;
-    for (const RunRecord& run : runs) {
-      if (run.settings.corrupt_fraction == fraction) chosen.push_back(&run);
+    std::vector<const Point*> chosen;
+    for (const Point& point : points) {
+      if (point.settings().corrupt_fraction == fraction) chosen.push_back(&point);
     }
     FigureGroup group{
         fraction == 0.0 ? std::string("No noise") : percent_text(fraction) + " % noise", {}};
@@ -177,19 +270,17 @@ std::vector<FigureGroup> memorization_figures(const std::vector<RunRecord>& runs
       group.figures.push_back(figure_of(title, unit, chosen, quantity));
       if (percent) group.figures.back().y_range = {0.0, 100.0};
     };
-    const EpochRecord& last = chosen.front()->last();
+    const EpochRecord& last = chosen.front()->runs.front()->last();
     if (last.corrupt.count > 0) {
       add("Corrupt labels fitted: the share that is memorized", "corrupt labels fitted (%)", true,
-          [](const EpochRecord& e) { return e.corrupt.acc1; });
+          corrupt_of);
     }
     if (last.pristine.count > 0) {
       add("Accuracy on pristine training examples", "pristine accuracy (%)", true,
           [](const EpochRecord& e) { return e.pristine.acc1; });
     }
-    add("Test accuracy", "test accuracy (%)", true,
-        [](const EpochRecord& e) { return e.test.acc1; });
-    add("Gap: training minus test accuracy", "gap (points)", false,
-        [](const EpochRecord& e) { return e.gap(); });
+    add("Test accuracy", "test accuracy (%)", true, test_of);
+    add("Gap: training minus test accuracy", "gap (points)", false, gap_of);
     groups.push_back(std::move(group));
   }
   return groups;
@@ -197,20 +288,24 @@ std::vector<FigureGroup> memorization_figures(const std::vector<RunRecord>& runs
 
 Table memorization_table(const std::vector<RunRecord>& runs) {
   Table table;
-  table.header = {"aggregator", "batch",     "groups", "group size", "noise %", "training %",
-                  "pristine %", "corrupt %", "test %", "gap",        "time"};
-  const auto percent = [](const Evaluation& e) {
-    return e.count == 0 ? std::string("–") : fmt::format("{:.1f}", e.acc1);
-  };
-  for (const RunRecord& run : runs) {
-    const EpochRecord& last = run.last();
-    table.rows.push_back({run.settings.aggregator, fmt::format("{}", run.settings.batch_size),
-                          fmt::format("{}", run.groups),
-                          fmt::format("{:.3g}", static_cast<double>(run.settings.batch_size) /
-                                                    static_cast<double>(run.groups)),
-                          percent_text(run.settings.corrupt_fraction), percent(last.train_sample),
-                          percent(last.pristine), percent(last.corrupt), percent(last.test),
-                          fmt::format("{:+.1f}", last.gap()), duration_text(run.seconds)});
+  table.header = {"aggregator", "batch",      "groups",    "group size", "noise %", "seeds",
+                  "training %", "pristine %", "corrupt %", "test %",     "gap",     "time"};
+  for (const Point& point : points_of(runs)) {
+    const RunSettings& settings = point.settings();
+    const auto percent = [&](Evaluation EpochRecord::*evaluation) {
+      const bool any = (point.runs.front()->last().*evaluation).count > 0;
+      const auto acc1 = [=](const EpochRecord& e) { return (e.*evaluation).acc1; };
+      return any ? spread_text(point.last(acc1), point.seeds()) : std::string("–");
+    };
+    table.rows.push_back({settings.aggregator, fmt::format("{}", settings.batch_size),
+                          fmt::format("{}", point.groups()),
+                          fmt::format("{:.3g}", static_cast<double>(settings.batch_size) /
+                                                    static_cast<double>(point.groups())),
+                          percent_text(settings.corrupt_fraction), fmt::format("{}", point.seeds()),
+                          percent(&EpochRecord::train_sample), percent(&EpochRecord::pristine),
+                          percent(&EpochRecord::corrupt), percent(&EpochRecord::test),
+                          spread_text(point.last(gap_of), point.seeds()),
+                          duration_text(point.seconds())});
   }
   return table;
 }

@@ -13,10 +13,14 @@ namespace cograd {
 /// noise; runs without such a partner make no claim.
 std::vector<Claim> memorization_claims(const std::vector<RunRecord>& runs);
 
+/// Winsorization against its strength c (the mean is c = 0), at each batch size and noise: does
+/// memorization fall and the gap close as c grows, and does the mean learn pristine examples first?
+std::vector<Claim> winsorization_claims(const std::vector<RunRecord>& runs);
+
 /// For each noise level: corrupt labels fitted, pristine, training and test accuracy over epochs.
 std::vector<FigureGroup> memorization_figures(const std::vector<RunRecord>& runs);
 
-/// The final numbers, one row per run.
+/// The final numbers, one row per setting, with the spread over its seeds.
 Table memorization_table(const std::vector<RunRecord>& runs);
 
 }  // namespace cograd

@@ -76,6 +76,8 @@ void add_flags(CLI::App& app, StudyOptions& options) {
   app.add_flag("--force-momentum", run.force_momentum,
                "Allow momentum with rm3 and ra3 (the authors found it unstable)");
   app.add_option("--seed", run.seed, "Seed of weights, order and corruption")->check(at_least(0));
+  app.add_option("--seeds", options.seeds, "Runs of every setting, with the seeds from --seed on")
+      ->check(at_least(1));
   app.add_option("--output-dir", options.output_dir, "Folder for the runs and report.html");
   app.add_flag("--resume", options.resume,
                "Go on with what is in --output-dir: keep finished runs of the same settings, and\n"
@@ -189,7 +191,10 @@ std::vector<RunSettings> list_runs(const StudyOptions& options) {
                             "--aggregator and --corrupt-fraction name the run {} twice",
                             directory_name_of(run));
       }
-      runs.push_back(std::move(run));
+      for (int i = 0; i < options.seeds; ++i) {
+        runs.push_back(run);
+        ++run.seed;
+      }
     }
   }
   return runs;

@@ -34,6 +34,7 @@ struct StudyOptions {
   std::string aggregators = "mean";     ///< list, see parse_aggregators()
   std::string corrupt_fractions = "0";  ///< list
   RunSettings run;                      ///< what all runs share
+  int seeds = 1;                        ///< runs of each setting, from run.seed on
   /// With the mean, unless --momentum is given (run.momentum then holds for all aggregators): the
   /// paper trains SGD with momentum and the medians without.
   double momentum_of_mean = 0.0;
@@ -56,8 +57,8 @@ std::vector<AggregatorChoice> parse_aggregators(std::string_view list);
 /// "0,0.5,1": fractions, each in [0, 1].
 std::vector<double> parse_fractions(std::string_view list);
 
-/// One run per (fraction, aggregator), checked: aggregator known, batch size enough for its groups,
-/// momentum allowed, no run twice. Throws UsageError or ValueError.
+/// One run per (fraction, aggregator, seed), checked: aggregator known, batch size enough for its
+/// groups, momentum allowed, no run twice. Throws UsageError or ValueError.
 std::vector<RunSettings> list_runs(const StudyOptions& options);
 
 }  // namespace cograd

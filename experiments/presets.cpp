@@ -34,4 +34,38 @@ StudyOptions label_noise_preset(const std::string& preset, const std::string& da
   return options;
 }
 
+StudyOptions cgh_preset(const std::string& preset, const std::string& dataset) {
+  StudyOptions options = label_noise_preset(preset, dataset);
+  options.output_dir = "runs/cgh";
+  options.corrupt_fractions = "0,0.5";
+  if (preset == "laptop") options.seeds = 3;
+  return options;
+}
+
+StudyOptions winsorize_preset(const std::string& preset, const std::string& dataset) {
+  StudyOptions options;
+  options.preset = preset;
+  options.output_dir = "runs/winsorize";
+  // The settings of the ICLR 2020 paper, which are small enough for every preset.
+  options.aggregators = "mean,winsorized:1,winsorized:2,winsorized:4,winsorized:8";
+  options.run.model = "mlp_iclr2020";
+  options.run.batch_size = 100;
+  options.run.learning_rate = 0.1;
+  options.corrupt_fractions = "0,0.25,0.5,0.75,1";
+  if (preset == "paper") {
+    options.dataset = "mnist";
+    options.run.epochs = 50;
+  } else if (preset == "laptop") {
+    options.train_size = 20000;
+    options.run.epochs = 30;
+  } else {
+    options.train_size = 4000;
+    options.test_size = 2000;
+    options.run.epochs = 40;
+    options.corrupt_fractions = "0.5";
+  }
+  if (!dataset.empty()) options.dataset = dataset;
+  return options;
+}
+
 }  // namespace cograd

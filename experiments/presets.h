@@ -11,5 +11,8 @@ namespace cograd {
 /// levels. "paper": Zielinski, Krishnan, Chatterjee, arXiv 2003.07422, on ImageNet. An empty
 /// `dataset` asks for the preset's own.
 StudyOptions label_noise_preset(const std::string& preset, const std::string& dataset);
+/// The same at no noise and at half, on a laptop with three seeds.
+StudyOptions cgh_preset(const std::string& preset, const std::string& dataset);
+StudyOptions winsorize_preset(const std::string& preset, const std::string& dataset);
 
 }  // namespace cograd

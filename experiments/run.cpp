@@ -15,8 +15,9 @@ std::string directory_name_of(const RunSettings& settings) {
   std::string aggregator = settings.aggregator;
   std::replace_if(
       aggregator.begin(), aggregator.end(), [](char c) { return c == ':' || c == ','; }, '-');
-  return fmt::format("{}_b{}_noise{}", aggregator, settings.batch_size,
-                     percent_text(settings.corrupt_fraction));
+  return fmt::format("{}_b{}_noise{}{}", aggregator, settings.batch_size,
+                     percent_text(settings.corrupt_fraction),
+                     settings.seed == 1 ? "" : fmt::format("_seed{}", settings.seed));
 }
 
 std::string percent_text(double fraction) { return fmt::format("{:.6g}", 100.0 * fraction); }

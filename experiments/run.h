@@ -30,7 +30,7 @@ struct RunSettings {
 
 /// "m3 b30": how tables and figures call the run.
 std::string label_of(const RunSettings& settings);
-/// "m3_b30_noise50", the name of its directory.
+/// "m3_b30_noise50", the name of its directory; with "_seed2" behind unless the seed is 1.
 std::string directory_name_of(const RunSettings& settings);
 /// A fraction in percent without needless digits: "50", "12.5".
 std::string percent_text(double fraction);

@@ -82,8 +82,10 @@ std::vector<RunRecord> run_study(const Study& study) {
       records.push_back(*study.finished[i]);
       continue;
     }
-    progress.label(fmt::format("{}, {} % noise ({}/{})", label_of(run),
-                               percent_text(run.corrupt_fraction), i + 1, study.runs.size()));
+    progress.label(fmt::format("{}, {} % noise{} ({}/{})", label_of(run),
+                               percent_text(run.corrupt_fraction),
+                               study.options.seeds > 1 ? fmt::format(", seed {}", run.seed) : "",
+                               i + 1, study.runs.size()));
     RunDirectory directory(study.options.output_dir, directory_name_of(run), config_of(study, run),
                            study.options.resume);
     records.push_back(train_run(run, study.data, *study.backend, directory, progress));

@@ -1,6 +1,7 @@
 // What the studies share: command line, run directories, progress, claims, figures and the page.
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -12,6 +13,7 @@
 #include "experiments/html.h"
 #include "experiments/memorization.h"
 #include "experiments/options.h"
+#include "experiments/point.h"
 #include "experiments/presets.h"
 #include "experiments/progress.h"
 #include "experiments/report.h"
@@ -118,6 +120,67 @@ TEST_CASE("runs are the pairs of fractions and aggregators", "[experiments]") {
   CHECK(directory_name_of(runs[1]) == "m3_b30_noise0");
   CHECK(directory_name_of(runs[5]) == "mean_b10_noise50");
   CHECK(label_of(runs[5]) == "mean b10");
+}
+
+TEST_CASE("every setting runs with every seed, under its own name", "[experiments]") {
+  const StudyOptions options =
+      parse({"--seeds", "3", "--aggregator", "mean@30,m3@30", "--corrupt-fraction", "0.5"});
+  const std::vector<RunSettings> runs = list_runs(options);
+  REQUIRE(runs.size() == 6);
+  CHECK(directory_name_of(runs[0]) == "mean_b30_noise50");
+  CHECK(directory_name_of(runs[2]) == "mean_b30_noise50_seed3");
+  CHECK(directory_name_of(runs[3]) == "m3_b30_noise50");
+  CHECK(runs[5].seed == 3);
+  CHECK_THROWS_WITH(parse({"--seeds", "0"}), contains("--seeds"));
+}
+
+TEST_CASE("points hold the seeds of one setting", "[experiments]") {
+  std::vector<RunRecord> runs{
+      run_with("mean", 30, 0.5, 95.0, 80.0, 58.0), run_with("m3", 30, 0.5, 60.0, 30.0, 69.0),
+      run_with("mean", 30, 0.5, 95.0, 84.0, 60.0), run_with("mean", 30, 0.5, 95.0, 91.0, 60.0)};
+  runs[2].settings.seed = 2;
+  runs[3].settings.seed = 3;
+  const std::vector<Point> points = points_of(runs);
+  REQUIRE(points.size() == 2);
+  CHECK(points[0].seeds() == 3);
+  CHECK(points[1].seeds() == 1);
+  const Spread fitted = points[0].last([](const EpochRecord& e) { return e.corrupt.acc1; });
+  CHECK(fitted.mean == Approx(85.0));
+  CHECK(fitted.low == 80.0);
+  CHECK(fitted.high == 91.0);
+  CHECK(fitted.deviation == Approx(std::sqrt((25.0 + 1.0 + 36.0) / 2.0)));
+  CHECK(spread_text(fitted, 3) == "85.0 ± 5.6");
+  CHECK(spread_text(fitted, 1) == "85.0");
+  const std::vector<Claim> claims = memorization_claims(runs);
+  CHECK(claims.size() == 4);  // one row a point, not a run
+  CHECK(claims[0].measured == "85.0 ± 5.6 %");
+  CHECK(memorization_table(runs).rows.size() == 2);
+  // The seeds' range lies as a band behind the curve, before all curves.
+  const Figure figure = memorization_figures(runs).front().figures.front();
+  REQUIRE(figure.curves.size() == 2);
+  CHECK(figure.curves[0].high.back() == 91.0);
+  CHECK(figure.curves[1].high.empty());
+  const std::string script = gnuplot_script(figure);
+  CHECK(script.find("filledcurves") < script.find("linespoints"));
+}
+
+TEST_CASE("winsorization: claims follow its strength", "[experiments]") {
+  const auto verdicts = [](const std::vector<double>& fitted) {
+    const char* names[] = {"mean", "winsorized:1", "winsorized:8"};
+    std::vector<RunRecord> runs;
+    for (std::size_t i = 0; i < fitted.size(); ++i) {
+      runs.push_back(run_with(names[i], 100, 0.5, 50.0 + fitted[i] / 2, fitted[i], 60.0));
+    }
+    std::vector<bool> result;
+    for (const Claim& claim : winsorization_claims(runs)) result.push_back(claim.holds);
+    return result;
+  };
+  // Corrupt labels fitted, gap, pristine first (90 % of the pristine by then).
+  CHECK(verdicts({80.0, 60.0, 20.0}) == std::vector<bool>{true, true, false});
+  CHECK(verdicts({40.0, 30.0, 20.0}) == std::vector<bool>{true, true, true});
+  CHECK(verdicts({80.0, 85.0, 20.0}) == std::vector<bool>{false, false, false});
+  CHECK(verdicts({40.0, 38.0, 35.0}) == std::vector<bool>{false, false, true});
+  CHECK(verdicts({80.0}).empty());
 }
 
 TEST_CASE("runs that cannot work are refused before they start", "[experiments]") {
