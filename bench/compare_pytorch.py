@@ -243,7 +243,8 @@ def measure(step, rounds, compile_too):
 
 
 def aggregator_ratios(steps, rounds):
-    """Each rule over the mean in cograd itself: repetitions in random order within one process."""
+    """Each rule over the mean in cograd itself: repetitions in random order within one process. The ratio of the
+    medians, and between which values the quartiles would have it."""
     rows = []
     for stem in dict.fromkeys(step.rsplit("/", 1)[0] for step in steps):
         out = subprocess.run([BENCH, f"--benchmark_filter=^{stem}/", f"--benchmark_repetitions={rounds}",
@@ -257,7 +258,10 @@ def aggregator_ratios(steps, rounds):
                 peaks[rule] = run["peak_bytes"]
         for rule in times:
             if rule != "mean":
-                rows.append(f"| {stem}/{rule} | {spread([a / b for a, b in zip(times[rule], times['mean'])])} | "
+                ratio = statistics.median(times[rule]) / statistics.median(times["mean"])
+                quartiles = [statistics.quantiles(times[r], n=4) for r in (rule, "mean")]
+                low, high = quartiles[0][0] / quartiles[1][2], quartiles[0][2] / quartiles[1][0]
+                rows.append(f"| {stem}/{rule} | {ratio:.2f} ({low:.2f} to {high:.2f}) | "
                             f"{peaks[rule] / peaks['mean']:.2f} |")
     return rows
 
@@ -293,7 +297,7 @@ def main():
         f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads; median of {args.rounds} rounds.",
         "\n".join(["| step | cograd, ms | PyTorch, ms | its fastest variant | ratio (min to max) | peak MiB |",
                    "| --- | --- | --- | --- | --- | --- |", *rows]),
-        "\n".join(["| step and rule | time over that of `mean` (min to max) | peak memory over that of `mean` |",
+        "\n".join(["| step and rule | time over that of `mean` (by the quartiles) | peak memory over that of `mean` |",
                    "| --- | --- | --- |", *aggregator_ratios(steps, args.rounds)])])
     print(text)
     if args.update:
