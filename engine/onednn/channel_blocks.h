@@ -37,7 +37,7 @@ struct Blocks {
   /// body(image, block), on all threads.
   template <class Body>
   void for_each(const Body& body) const {
-    constexpr std::int64_t kWorthThreads = 1 << 15;  // elements
+    [[maybe_unused]] constexpr std::int64_t kWorthThreads = 1 << 15;  // elements
 #pragma omp parallel for schedule(static) if (images * channels * block.pixels > kWorthThreads)
     for (std::int64_t i = 0; i < images * count; ++i) body(i / count, i % count);
   }

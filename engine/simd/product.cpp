@@ -7,7 +7,7 @@
 namespace cograd::simd {
 
 void multiply(std::span<const Product> products) {
-  constexpr double kWorthThreads = 5e5;  // multiplications
+  [[maybe_unused]] constexpr double kWorthThreads = 5e5;  // multiplications
   const ProductKernel& kernel = *kernels().product;
   struct Panel {
     const Product* product;
