@@ -14,7 +14,7 @@ void multiply(std::span<const Product> products) {
     std::int64_t index;
   };
   std::vector<Panel> panels;
-  double work = 0.0;
+  [[maybe_unused]] double work = 0.0;  // without OpenMP
   for (const Product& p : products) {
     for (std::int64_t i = 0; i * kernel.columns < p.n; ++i) panels.push_back({&p, i});
     work += static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
