@@ -145,6 +145,7 @@ struct Backward::State {
 
   void run(const Variable& loss, Backward& pass);
   Tensor scratch_for(const Parameter& parameter);
+  void aggregate(Parameter& parameter, const ReduceRows& reduce);
   void aggregate(Parameter& parameter, const Tensor& groups);
   static void own_gradient(Parameter& parameter);
 };
@@ -241,11 +242,16 @@ void Backward::State::own_gradient(Parameter& p) {
   if (!fits) p.gradient = Tensor::empty(p.value.shape(), p.value.dtype(), p.value.backend());
 }
 
-void Backward::State::aggregate(Parameter& p, const Tensor& groups) {
+void Backward::State::aggregate(Parameter& p, const ReduceRows& reduce) {
   own_gradient(p);
   p.norms = {};
-  groups.backend().reduce(aggregator.over_groups(), groups, p.gradient,
-                          options.measure_coherence ? &p.norms : nullptr);
+  reduce(aggregator.over_groups(), p.gradient, options.measure_coherence ? &p.norms : nullptr);
+}
+
+void Backward::State::aggregate(Parameter& p, const Tensor& groups) {
+  aggregate(p, [&](const Reduction& reduction, Tensor& gradient, GroupNorms* norms) {
+    groups.backend().reduce(reduction, groups, gradient, norms);
+  });
 }
 
 bool Backward::needs_input(std::size_t i) const { return state_->running->inputs[i] != nullptr; }
@@ -291,10 +297,7 @@ void Backward::parameter_gradient(Parameter& p, const WriteGroupGradients& write
     return;
   }
   if (s.single_rows && reduce_rows) {
-    State::own_gradient(p);
-    p.norms = {};
-    reduce_rows(s.aggregator.over_groups(), p.gradient,
-                s.options.measure_coherence ? &p.norms : nullptr);
+    s.aggregate(p, reduce_rows);
     return;
   }
   // The common case: write into the scratch, reduce, and leave it to the next

@@ -36,8 +36,8 @@ void relu_backward(const T* y, const T* dy, T* dx, std::int64_t n) {
 
 // --- batch norm ----------------------------------------------------------------------------------
 
-constexpr std::int64_t kChains =
-    4;  // sums at a time, so that additions need not wait for each other
+/// Sums at a time, so that additions need not wait for each other.
+constexpr std::int64_t kChains = 4;
 
 template <int N>
 Floats<N> total(const Floats<N> (&sums)[kChains]) {
@@ -55,21 +55,17 @@ void for_each_pixel(std::int64_t pixels, const Step& step) {
 }
 
 template <int N, class T>
-void sums(ChannelBlock block, const T* x, float* out) {
+Floats<N> sum_of(ChannelBlock block, const T* x) {
   Floats<N> sums[kChains] = {};
   for_each_pixel(block.pixels, [&](std::int64_t i, std::int64_t chain) {
     sums[chain] += load<N>(x + i * block.stride);
   });
-  store<N>(out, total<N>(sums));
+  return total<N>(sums);
 }
 
 template <int N, class T>
 void moments(ChannelBlock block, const T* x, float* mean_out, float* squares_out) {
-  Floats<N> sums[kChains] = {};
-  for_each_pixel(block.pixels, [&](std::int64_t i, std::int64_t chain) {
-    sums[chain] += load<N>(x + i * block.stride);
-  });
-  const Floats<N> mean = total<N>(sums) / static_cast<float>(block.pixels);
+  const Floats<N> mean = sum_of<N>(block, x) / static_cast<float>(block.pixels);
   // A second look, while the block is in the cache: E[x^2] - E[x]^2 would cancel.
   Floats<N> squares[kChains] = {};
   for_each_pixel(block.pixels, [&](std::int64_t i, std::int64_t chain) {
@@ -143,7 +139,7 @@ constexpr ActivationKernels<T> table() {
       .relu_backward = relu_backward<T>,
       .sums =
           [](ChannelBlock block, const T* x, float* out) {
-            with_lanes(block.lanes, [&](auto n) { sums<n()>(block, x, out); });
+            with_lanes(block.lanes, [&](auto n) { store<n()>(out, sum_of<n()>(block, x)); });
           },
       .moments =
           [](ChannelBlock block, const T* x, float* mean, float* squares) {

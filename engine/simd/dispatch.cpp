@@ -91,10 +91,6 @@ OrderedSum ordered_sum(const Reduction& reduction, std::int64_t k) {
   throw ValueError("[reduce] unknown kind of reduction");
 }
 
-struct alignas(64) CacheLine {
-  float values[16];
-};
-
 }  // namespace
 
 const Kernels& kernels() { return *chosen().load(std::memory_order_relaxed)->kernels; }

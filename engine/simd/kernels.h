@@ -13,6 +13,11 @@ namespace cograd::simd {
 /// Coordinates that a reduction works on at a time: K rows of a tile stay in the first-level cache.
 inline constexpr std::int64_t kTile = 64;
 
+/// What buffers that kernels work in are made of.
+struct alignas(64) CacheLine {
+  float values[16];
+};
+
 /// A reduction of K values, prepared once for all coordinates.
 struct ReductionPlan {
   std::int64_t k;

@@ -21,9 +21,6 @@ void multiply(std::span<const Product> products) {
   }
 #pragma omp parallel if (work > kWorthThreads && panels.size() > 1)
   {
-    struct alignas(64) CacheLine {
-      float values[16];
-    };
     thread_local std::vector<CacheLine> buffer;
     buffer.resize(static_cast<std::size_t>(kernel.buffer / 16));
 #pragma omp for schedule(static)
