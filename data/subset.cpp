@@ -23,13 +23,28 @@ std::int64_t Subset::base_index(std::int64_t index) const {
   return indices_[static_cast<std::size_t>(index)];
 }
 
-DatasetPtr first_examples(DatasetPtr base, std::int64_t count) {
+namespace {
+
+/// Example `place(i)` for each i below `count`.
+template <class Place>
+DatasetPtr chosen(DatasetPtr base, std::int64_t count, const Place& place) {
   require<ValueError>(count >= 1, "[subset] expected at least 1 example of {}, not {}",
                       base->name(), count);
   if (count >= base->size()) return base;
-  std::vector<std::int64_t> indices(static_cast<std::size_t>(count));
-  std::iota(indices.begin(), indices.end(), std::int64_t{0});
+  std::vector<std::int64_t> indices;
+  for (std::int64_t i = 0; i < count; ++i) indices.push_back(place(i));
   return std::make_shared<Subset>(std::move(base), std::move(indices));
+}
+
+}  // namespace
+
+DatasetPtr first_examples(DatasetPtr base, std::int64_t count) {
+  return chosen(std::move(base), count, [](std::int64_t i) { return i; });
+}
+
+DatasetPtr spread_examples(DatasetPtr base, std::int64_t count) {
+  const std::int64_t size = base->size();
+  return chosen(std::move(base), count, [=](std::int64_t i) { return i * size / count; });
 }
 
 }  // namespace cograd

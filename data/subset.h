@@ -32,4 +32,8 @@ class Subset final : public Dataset {
 /// The first `count` examples; the set itself if it has no more. Throws ValueError if count < 1.
 DatasetPtr first_examples(DatasetPtr base, std::int64_t count);
 
+/// `count` examples spread evenly over the set, in its order: of every class its share where the
+/// set is sorted by class. The set itself if it has no more. Throws ValueError if count < 1.
+DatasetPtr spread_examples(DatasetPtr base, std::int64_t count);
+
 }  // namespace cograd

@@ -25,7 +25,7 @@ Safetensors below(const Safetensors& content, std::string_view prefix) {
 }  // namespace
 
 void save_checkpoint(const std::filesystem::path& path, Module& model, const Sgd& optimizer,
-                     const TrainingState& state) {
+                     const LearningOrder& order, const TrainingState& state) {
   Safetensors content;
   for (const NamedTensor& entry : model.state()) {
     content.tensors.emplace_back("model." + entry.name, *entry.tensor);
@@ -37,6 +37,7 @@ void save_checkpoint(const std::filesystem::path& path, Module& model, const Sgd
     if (s.velocity.defined()) content.tensors.emplace_back("velocity." + name, s.velocity);
     if (s.window.defined()) content.tensors.emplace_back("window." + name, s.window);
   }
+  order.save(content);
   Json counters = Json::object();
   for (const NamedCounter& counter : model.counters()) counters[counter.name] = *counter.value;
   const Json json = {{"epoch", state.epoch},
@@ -52,7 +53,8 @@ void save_checkpoint(const std::filesystem::path& path, Module& model, const Sgd
   write_safetensors(path, content);
 }
 
-TrainingState load_checkpoint(const std::filesystem::path& path, Module& model, Sgd& optimizer) {
+TrainingState load_checkpoint(const std::filesystem::path& path, Module& model, Sgd& optimizer,
+                              LearningOrder& order) {
   const Safetensors content = read_safetensors(path);
   const auto text = content.metadata.find(kStateKey);
   require<FormatError>(text != content.metadata.end(), "[checkpoint] {} holds no training state",
@@ -86,6 +88,7 @@ TrainingState load_checkpoint(const std::filesystem::path& path, Module& model, 
     tensors.push_back({on_device(velocity), on_device(window)});
   }
   optimizer.restore(std::move(tensors), steps);
+  order.load(content);
   return state;
 }
 

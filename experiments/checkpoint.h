@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/learning_order.h"
 #include "layers/module.h"
 #include "optim/sgd.h"
 
@@ -28,14 +29,16 @@ struct TrainingState {
 };
 
 /// A safetensors file: the model's state under "model.NAME", the optimizer's momentum buffers and
-/// rolling windows under "velocity.NAME" and "window.NAME", and as metadata the rest. Written to a
+/// rolling windows under "velocity.NAME" and "window.NAME", the learning order, and as metadata the
+/// rest. Written to a
 /// temporary file, synced, renamed: there is the old checkpoint or the new one at every moment.
 /// Throws IoError.
 void save_checkpoint(const std::filesystem::path& path, Module& model, const Sgd& optimizer,
-                     const TrainingState& state);
+                     const LearningOrder& order, const TrainingState& state);
 
-/// Restores model and optimizer. Throws IoError or FormatError for a file that is none, ValueError,
-/// ShapeError or DtypeError for one of another model or optimizer.
-TrainingState load_checkpoint(const std::filesystem::path& path, Module& model, Sgd& optimizer);
+/// Restores model, optimizer and learning order. Throws IoError or FormatError for a file that is
+/// none, ValueError, ShapeError or DtypeError for one of another model or optimizer.
+TrainingState load_checkpoint(const std::filesystem::path& path, Module& model, Sgd& optimizer,
+                              LearningOrder& order);
 
 }  // namespace cograd

@@ -70,12 +70,13 @@ DatasetPtr open_split(const StudyOptions& options, const ImageTransform& transfo
   return open_mnist(folder_of(options), split, options.dataset);
 }
 
-/// The examples of a split that the options choose.
+/// The examples of a split that the options choose. Image folders are sorted by class.
 DatasetPtr chosen(DatasetPtr data, std::int64_t classes, const std::string& indices,
-                  std::int64_t size) {
+                  std::int64_t size, bool sorted) {
   if (!indices.empty()) data = std::make_shared<Subset>(data, read_index_file(indices));
   if (classes > 0) data = first_classes(std::move(data), classes);
-  if (size > 0) data = first_examples(std::move(data), size);
+  if (size > 0)
+    data = sorted ? spread_examples(std::move(data), size) : first_examples(std::move(data), size);
   require<ValueError>(data->size() > 0, "[{}] no example is left to use", data->name());
   return data;
 }
@@ -99,9 +100,9 @@ StudyData open_study_data(const StudyOptions& options) {
   StudyData data;
   data.transform = transform_of(options);
   data.train = chosen(open_split(options, data.transform, Split::train), options.classes,
-                      options.train_indices, options.train_size);
+                      options.train_indices, options.train_size, files);
   data.test = chosen(open_split(options, data.transform, Split::test), options.classes,
-                     options.test_indices, options.test_size);
+                     options.test_indices, options.test_size, files);
   if (options.broken_images == "skip") data.broken = std::make_shared<BrokenImages>();
   return data;
 }

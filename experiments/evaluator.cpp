@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include "engine/autograd.h"
+#include "layers/linear.h"
 #include "layers/mixed_precision.h"
 
 namespace cograd {
@@ -19,15 +21,54 @@ Judgement judge(const float* logits, std::int64_t classes, std::int64_t label) {
   const float largest = *std::max_element(logits, logits + classes);
   const float of_label = logits[label];
   Judgement judgement{.rank = 0};
-  double sum = 0.0;
+  double sum = 0.0, squares = 0.0;
   for (std::int64_t c = 0; c < classes; ++c) {
-    sum += std::exp(static_cast<double>(logits[c] - largest));
+    const double e = std::exp(static_cast<double>(logits[c] - largest));
+    sum += e, squares += e * e;
     // Of equal logits the first class wins.
     judgement.rank += logits[c] > of_label || (logits[c] == of_label && c < label);
   }
   judgement.loss = static_cast<float>(std::log(sum) + largest - of_label);
+  // sum_c (p_c - [c = label])^2 = sum_c p_c^2 - 2 p_label + 1
+  const double p_label = std::exp(static_cast<double>(of_label - largest)) / sum;
+  judgement.error_norm =
+      static_cast<float>(std::sqrt(std::max(0.0, squares / (sum * sum) - 2.0 * p_label + 1.0)));
   return judgement;
 }
+
+/// The squared norms of what enters the last fully connected layer, row by row, of every forward
+/// pass while one is alive.
+class Features {
+ public:
+  explicit Features(Module& model) {
+    for (Module* module : model.modules()) {
+      if (auto* linear = dynamic_cast<Linear*>(module)) last_ = linear;
+    }
+    if (last_ == nullptr) return;
+    last_->observe_input([this](const Tensor& x) {
+      const std::vector<float> values = x.to(Dtype::f32).row_major().to_vector<float>();
+      const auto width = static_cast<std::size_t>(x.size(1));
+      squared_norms_.assign(static_cast<std::size_t>(x.size(0)), 0.0);
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        squared_norms_[i / width] += static_cast<double>(values[i]) * values[i];
+      }
+    });
+  }
+  ~Features() {
+    if (last_ != nullptr) last_->observe_input({});
+  }
+  Features(const Features&) = delete;
+  Features& operator=(const Features&) = delete;
+
+  /// NaN without such a layer.
+  double squared_norm(std::size_t row) const {
+    return last_ != nullptr ? squared_norms_[row] : std::numeric_limits<double>::quiet_NaN();
+  }
+
+ private:
+  Linear* last_ = nullptr;
+  std::vector<double> squared_norms_;
+};
 
 }  // namespace
 
@@ -90,15 +131,18 @@ std::vector<Judgement> Evaluator::operator()(Module& model, Dtype precision) {
   const NoGradient guard;
   const bool training = model.training();
   model.eval();
+  const Features features(model);
   std::vector<Judgement> judgements(static_cast<std::size_t>(data_->size()));
   for_each_batch([&](const Batch& batch) {
     const Variable y = forward_in(precision, model, Variable(batch.images));
     const std::int64_t classes = y.shape()[1];
     const std::vector<float> logits = y.value().row_major().to_vector<float>();
     for (std::size_t i = 0; i < batch.indices.size(); ++i) {
-      judgements[static_cast<std::size_t>(batch.indices[i])] =
-          judge(logits.data() + static_cast<std::int64_t>(i) * classes, classes,
-                data_->label(batch.indices[i]));
+      Judgement& judgement = judgements[static_cast<std::size_t>(batch.indices[i])];
+      judgement = judge(logits.data() + static_cast<std::int64_t>(i) * classes, classes,
+                        data_->label(batch.indices[i]));
+      judgement.last_layer_gradient =
+          judgement.error_norm * static_cast<float>(std::sqrt(features.squared_norm(i) + 1.0));
     }
   });
   model.train(training);

@@ -17,6 +17,12 @@ struct Judgement {
   float loss = 0.0f;  ///< cross-entropy of its label
   /// Classes the model finds likelier than its label; 0: correct; -1: the image cannot be read.
   std::int32_t rank = -1;
+  /// Norm of softmax(logits) - onehot(label): EL2N of Paul, Ganguli, Dziugaite, "Deep learning on a
+  /// data diet", NeurIPS 2021.
+  float error_norm = 0.0f;
+  /// Norm of the gradient of this example's loss in weight and bias of the last fully connected
+  /// layer: error_norm sqrt(||features||^2 + 1). NaN for a model that ends in none.
+  float last_layer_gradient = 0.0f;
 };
 
 /// Loss and accuracies over the chosen ones of `judgements`, as far as they could be read.

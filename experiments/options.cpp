@@ -42,9 +42,10 @@ void add_flags(CLI::App& app, StudyOptions& options) {
                  "Index file of the training examples to use ('index', then one a line)");
   app.add_option("--test-indices", options.test_indices, "The same for the test examples");
   app.add_option("--train-size", options.train_size,
-                 "First N training examples; 0: all (of glyphs 10,000)")
+                 "First N training examples, of sets of image files N spread over all classes;\n"
+                 "0: all (of glyphs 10,000)")
       ->check(at_least(0));
-  app.add_option("--test-size", options.test_size, "First N test examples; 0: all")
+  app.add_option("--test-size", options.test_size, "The same for the test examples")
       ->check(at_least(0));
   app.add_option("--model", run.model, fmt::format("Model: {}", fmt::join(model_names(), ", ")));
   app.add_option("--width", run.width,

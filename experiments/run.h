@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -56,7 +57,8 @@ struct EpochRecord {
 
 struct RunRecord {
   RunSettings settings;
-  std::int64_t groups = 1;  ///< K of the aggregator at this batch size
+  std::filesystem::path folder;  ///< its directory
+  std::int64_t groups = 1;       ///< K of the aggregator at this batch size
   double seconds = 0.0;
   std::vector<EpochRecord> epochs;
 

@@ -28,6 +28,7 @@ const std::set<std::string> kWithoutInfluence = {"command", "machine", "preset",
 constexpr const char* kEvaluationHeader = "epoch,count,loss,acc1,acc5";
 constexpr const char* kTrainHeader = "epoch,step,count,loss";
 constexpr const char* kCoherenceHeader = "epoch,step,parameter,coherence";
+constexpr const char* kExampleCoherenceHeader = "epoch,kind,parameter,coherence";
 constexpr const char* kSecondsFile = "seconds";
 
 Json read_json(const fs::path& path) {
@@ -126,6 +127,7 @@ std::optional<RunRecord> finished_run(const fs::path& parent, const RunSettings&
   const Json summary = read_json(folder / "summary.json");
   RunRecord record;
   record.settings = settings;
+  record.folder = folder;
   try {
     record.groups = summary.at("groups");
     record.seconds = summary.at("seconds");
@@ -239,6 +241,12 @@ void RunDirectory::coherence(std::int64_t epoch, std::int64_t step, const std::s
       .row(fmt::format("{},{},{},{:.6g}", epoch, step, parameter, coherence));
 }
 
+void RunDirectory::example_coherence(std::int64_t epoch, const std::string& kind,
+                                     const std::string& parameter, double coherence) {
+  csv("example_coherence.csv", kExampleCoherenceHeader)
+      .row(fmt::format("{},{},{},{:.6g}", epoch, kind, parameter, coherence));
+}
+
 void RunDirectory::evaluation(const EpochRecord& record) {
   const auto write = [&](const char* file, const Evaluation& e) {
     if (e.count == 0) return;
@@ -261,6 +269,10 @@ void RunDirectory::learned_examples(const std::vector<std::int64_t>& learned,
                                     const std::vector<std::int64_t>& not_learned) {
   write_index_file(path("learned_examples.csv"), learned);
   write_index_file(path("not_learned_examples.csv"), not_learned);
+}
+
+void RunDirectory::difficulty(const std::vector<ExampleDifficulty>& examples) {
+  write_difficulty(path("difficulty.csv"), examples);
 }
 
 void RunDirectory::finish(const RunRecord& record) {

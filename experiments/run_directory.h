@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/learning_order.h"
 #include "experiments/run.h"
 #include "experiments/tensorboard.h"
 
@@ -76,16 +77,23 @@ class RunDirectory {
   /// coherence.csv.
   void coherence(std::int64_t epoch, std::int64_t step, const std::string& parameter,
                  double coherence);
+  /// example_coherence.csv; `kind` is "pristine" or "corrupt".
+  void example_coherence(std::int64_t epoch, const std::string& kind, const std::string& parameter,
+                         double coherence);
   /// pristine.csv, corrupt.csv, train_sample.csv, test.csv: a row each, unless without examples.
   /// Everything written so far reaches the disk.
   void evaluation(const EpochRecord& record);
   /// learned_examples.csv and not_learned_examples.csv: indices into the training set.
   void learned_examples(const std::vector<std::int64_t>& learned,
                         const std::vector<std::int64_t>& not_learned);
+  /// difficulty.csv.
+  void difficulty(const std::vector<ExampleDifficulty>& examples);
   /// The rows of all evaluations, read back.
   std::vector<EpochRecord> evaluations(std::int64_t epochs) const;
   /// Where to put a further file (the weights).
   std::filesystem::path path(const std::string& file) const { return partial_ / file; }
+  /// The directory of the finished run.
+  const std::filesystem::path& folder() const { return final_; }
   /// Writes summary.json, closes the files and gives the directory its name.
   void finish(const RunRecord& record);
 

@@ -15,6 +15,8 @@
 #include "engine/random.h"
 #include "experiments/checkpoint.h"
 #include "experiments/evaluator.h"
+#include "experiments/example_coherence.h"
+#include "experiments/learning_order.h"
 #include "experiments/model_card.h"
 #include "layers/mixed_precision.h"
 #include "models/registry.h"
@@ -81,6 +83,9 @@ class Run {
         evaluate_train_(std::make_shared<Subset>(train_, samples_.evaluated), backend,
                         settings.workers, skip_broken()),
         evaluate_test_(data.test, backend, settings.workers, skip_broken()),
+        order_(samples_.evaluated.size()),
+        pristine_coherence_(train_, indices_of(samples_.pristine), backend, skip_broken()),
+        corrupt_coherence_(train_, indices_of(samples_.corrupt), backend, skip_broken()),
         model_(make_model(settings.model, {.image = data.train->image_shape(),
                                            .classes = data.train->classes(),
                                            .width = settings.width,
@@ -121,11 +126,13 @@ class Run {
     }
     checkpoint();
     save_learned_examples();
+    save_difficulty();
     save_state(*model_, directory_.path("weights.safetensors"),
                to_metadata(card_of(settings_, data_)));
 
     RunRecord record;
     record.settings = settings_;
+    record.folder = directory_.folder();
     record.groups = aggregator_->groups(settings_.batch_size);
     record.epochs = directory_.evaluations(settings_.epochs);
     record.seconds = seconds();
@@ -146,13 +153,13 @@ class Run {
 
   void checkpoint() {
     state_.file_lengths = directory_.lengths();
-    save_checkpoint(directory_.checkpoint(), *model_, *sgd_, state_);
+    save_checkpoint(directory_.checkpoint(), *model_, *sgd_, order_, state_);
     directory_.note_seconds(seconds());
     last_checkpoint_ = Clock::now();
   }
 
   void resume() {
-    state_ = load_checkpoint(directory_.checkpoint(), *model_, *sgd_);
+    state_ = load_checkpoint(directory_.checkpoint(), *model_, *sgd_, order_);
     directory_.restore(state_.file_lengths);
     seconds_before_ = directory_.seconds_before();
     const std::int64_t steps = (state_.epoch - 1) * steps_per_epoch_ + state_.step;
@@ -188,6 +195,10 @@ class Run {
       state_.examples += batch->images.size(0);
       ++state_.batches;
       if (report) report_loss();
+      if (state_.epoch == 1 && state_.step < steps_per_epoch_ &&
+          LearningOrder::wants(state_.step)) {
+        order_.observe(state_.step, evaluate_train_(*model_, settings_.precision));
+      }
       show_broken();
       progress_.stalled(loader_.stalled() - std::exchange(stalled_, loader_.stalled()));
       progress_.advance(settings_.batch_size);
@@ -270,6 +281,10 @@ class Run {
     record.train_sample = summarize(judgements, samples_.all);
     record.test = summarize(evaluate_test_(*model_, settings_.precision));
     show_broken();
+    order_.observe(epoch * steps_per_epoch_, judgements);
+    if (epoch == LearningOrder::early_epoch(settings_.epochs)) order_.score(judgements);
+    measure_coherence(epoch, "pristine", pristine_coherence_);
+    measure_coherence(epoch, "corrupt", corrupt_coherence_);
     directory_.evaluation(record);
     const auto events = [&](const std::string& name, const Evaluation& e) {
       if (e.count == 0) return;
@@ -280,6 +295,31 @@ class Run {
     events("corrupt", record.corrupt);
     events("train_sample", record.train_sample);
     events("test", record.test);
+  }
+
+  /// In the training set, of positions in samples_.evaluated.
+  std::vector<std::int64_t> indices_of(const std::vector<std::int64_t>& positions) const {
+    std::vector<std::int64_t> indices;
+    for (const std::int64_t position : positions) {
+      indices.push_back(samples_.evaluated[static_cast<std::size_t>(position)]);
+    }
+    return indices;
+  }
+
+  void measure_coherence(std::int64_t epoch, const char* kind, const ExampleCoherence& examples) {
+    for (const auto& [parameter, coherence] : examples.measure(*model_, settings_.precision)) {
+      directory_.example_coherence(epoch, kind, parameter, coherence);
+    }
+  }
+
+  void save_difficulty() {
+    std::vector<ExampleDifficulty> examples;
+    for (std::size_t i = 0; i < samples_.evaluated.size(); ++i) {
+      examples.push_back(order_.of(i, samples_.evaluated[i], *train_));
+    }
+    std::sort(examples.begin(), examples.end(),
+              [](const auto& a, const auto& b) { return a.index < b.index; });
+    directory_.difficulty(examples);
   }
 
   void save_learned_examples() {
@@ -301,6 +341,8 @@ class Run {
   std::shared_ptr<CorruptedLabels> train_;
   Samples samples_;
   Evaluator evaluate_train_, evaluate_test_;
+  LearningOrder order_;
+  ExampleCoherence pristine_coherence_, corrupt_coherence_;
   std::unique_ptr<Module> model_;
   std::unique_ptr<Aggregator> aggregator_;
   std::unique_ptr<Schedule> schedule_;

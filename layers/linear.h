@@ -1,6 +1,8 @@
 // Fully connected layer.
 #pragma once
 
+#include <functional>
+
 #include "layers/init.h"
 #include "layers/module.h"
 
@@ -16,10 +18,15 @@ class Linear final : public Module {
   Parameter& weight() { return *weight_; }
   /// nullptr without a bias.
   Parameter* bias() { return bias_; }
+  /// Has `observer` called with x of every forward pass from now on; empty: nobody is called.
+  void observe_input(std::function<void(const Tensor& x)> observer) {
+    observer_ = std::move(observer);
+  }
 
  private:
   Parameter* weight_;
   Parameter* bias_ = nullptr;
+  std::function<void(const Tensor&)> observer_;
 };
 
 }  // namespace cograd

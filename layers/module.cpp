@@ -23,6 +23,12 @@ std::vector<Parameter*> Module::parameters() {
   return all;
 }
 
+std::vector<Module*> Module::modules() {
+  std::vector<Module*> all;
+  walk("", [&](Module& m, const std::string&) { all.push_back(&m); });
+  return all;
+}
+
 std::vector<NamedTensor> Module::state() {
   std::vector<NamedTensor> all;
   walk("", [&](Module& m, const std::string& prefix) {

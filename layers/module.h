@@ -46,6 +46,8 @@ class Module {
   /// All parameters, depth first in the order of registration. Sets each Parameter::name to its
   /// full name below this module.
   std::vector<Parameter*> parameters();
+  /// This module and all below it, depth first in the order of registration.
+  std::vector<Module*> modules();
   /// All parameters and buffers in PyTorch's state_dict order: of each module first its
   /// parameters, then its buffers, then its children.
   std::vector<NamedTensor> state();

@@ -98,6 +98,11 @@ TEST_CASE("subsets and normalization", "[data]") {
   CHECK(first_examples(base, 4)->size() == 4);
   CHECK(first_examples(base, 40)->size() == 10);
   CHECK_THROWS_AS(first_examples(base, 0), ValueError);
+  const auto spread = std::dynamic_pointer_cast<const Subset>(spread_examples(base, 4));
+  REQUIRE(spread != nullptr);
+  for (std::int64_t i = 0; i < 4; ++i) CHECK(spread->base_index(i) == i * 10 / 4);
+  CHECK(spread_examples(base, 10)->size() == 10);
+  CHECK_THROWS_AS(spread_examples(base, 0), ValueError);
 
   const Normalized scaled(base, {{2.0f}, {4.0f}});
   CHECK(scaled.get(6).pixels[0] == 1.0f);

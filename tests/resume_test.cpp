@@ -127,7 +127,7 @@ TEST_CASE("without --resume what is left of a run is replaced", "[resume]") {
   const TemporaryFolder scratch;
   StudyOptions options = study_options("mean@20", scratch.path);
   Study study = prepare_study(options);
-  study.data.train = std::make_shared<Stopping>(study.data.train, 200);
+  study.data.train = std::make_shared<Stopping>(study.data.train, 300);
   CHECK_THROWS_AS(run_study(study), Stopped);
   const fs::path partial = scratch.path / (directory_name_of(study.runs[0]) + ".partial");
   REQUIRE(fs::exists(partial / "checkpoint.safetensors"));
@@ -143,21 +143,26 @@ TEST_CASE("checkpoints of another model or none are refused", "[resume]") {
   const auto model = make_model("mlp", {.width = 8});
   RollingMedian rule(3);
   Sgd sgd(model->parameters(), rule, {});
-  save_checkpoint(scratch.path / "c", *model, sgd, {.epoch = 3, .step = 7, .loss_sum = 0.1});
-  const TrainingState state = load_checkpoint(scratch.path / "c", *model, sgd);
+  LearningOrder order(5);
+  order.observe(4, std::vector<Judgement>(5, {.rank = 0}));
+  save_checkpoint(scratch.path / "c", *model, sgd, order, {.epoch = 3, .step = 7, .loss_sum = 0.1});
+  const TrainingState state = load_checkpoint(scratch.path / "c", *model, sgd, order);
   CHECK(state.epoch == 3);
   CHECK(state.step == 7);
   CHECK(state.loss_sum == 0.1);
+  LearningOrder of_four(4);
+  CHECK_THROWS_WITH(load_checkpoint(scratch.path / "c", *model, sgd, of_four),
+                    contains("5 examples: expected 4"));
 
   const auto other = make_model("mlp", {.width = 9});
   Sgd other_sgd(other->parameters(), rule, {});
-  CHECK_THROWS_AS(load_checkpoint(scratch.path / "c", *other, other_sgd), ShapeError);
-  CHECK_THROWS_AS(load_checkpoint(scratch.path / "none", *model, sgd), IoError);
+  CHECK_THROWS_AS(load_checkpoint(scratch.path / "c", *other, other_sgd, order), ShapeError);
+  CHECK_THROWS_AS(load_checkpoint(scratch.path / "none", *model, sgd, order), IoError);
   write_safetensors(scratch.path / "weights", {});
-  CHECK_THROWS_WITH(load_checkpoint(scratch.path / "weights", *model, sgd),
+  CHECK_THROWS_WITH(load_checkpoint(scratch.path / "weights", *model, sgd, order),
                     contains("no training state"));
   fs::resize_file(scratch.path / "c", fs::file_size(scratch.path / "c") - 1);
-  CHECK_THROWS_AS(load_checkpoint(scratch.path / "c", *model, sgd), FormatError);
+  CHECK_THROWS_AS(load_checkpoint(scratch.path / "c", *model, sgd, order), FormatError);
 }
 
 }  // namespace cograd::testing

@@ -144,6 +144,21 @@ TEST_CASE("a run leaves curves, weights and the list of what it learned", "[expe
     CHECK(std::stod(row[3]) <= 1.0);
   }
 
+  for (const auto& row : rows_of(path / "example_coherence.csv")) {
+    CHECK(std::stod(row[3]) > 1.0 / 8 / 8);
+    CHECK(std::stod(row[3]) <= 1.0);
+  }
+  const auto difficulty = read_difficulty(path / "difficulty.csv");
+  REQUIRE(difficulty.size() == 200);
+  std::int64_t learned_at_the_end = 0;
+  for (const ExampleDifficulty& e : difficulty) {
+    CHECK(e.corrupt() == noisy.is_corrupt(e.index));
+    learned_at_the_end += e.learned_since.has_value();
+    if (e.learned_since) CHECK(*e.first_learned <= *e.learned_since);
+    CHECK(e.el2n > 0.0);
+    CHECK(e.gradient_norm > e.el2n);
+  }
+
   // The saved weights are those that were evaluated last.
   const auto model = make_model("mlp", {.image = noisy.image_shape(), .classes = 10, .seed = 99});
   load_state(*model, path / "weights.safetensors");
@@ -155,6 +170,7 @@ TEST_CASE("a run leaves curves, weights and the list of what it learned", "[expe
   const auto learned = rows_of(path / "learned_examples.csv");
   const auto not_learned = rows_of(path / "not_learned_examples.csv");
   CHECK(learned.size() + not_learned.size() == 200);
+  CHECK(std::ssize(learned) == learned_at_the_end);
   CHECK(100.0 * static_cast<double>(learned.size()) / 200.0 ==
         Approx(record.last().train_sample.acc1));
   const auto config = nlohmann::json::parse(read(path / "config.json"));
