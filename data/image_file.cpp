@@ -217,6 +217,23 @@ Image decode_image(std::span<const std::uint8_t> file, const std::string& name) 
   return image;
 }
 
+std::vector<std::uint8_t> encode_png(const ImageSize& size, std::span<const std::uint8_t> pixels) {
+  require<ShapeError>(std::ssize(pixels) == 3 * size.height * size.width,
+                      "[image] {} bytes: expected 3 x {} x {}", pixels.size(), size.height,
+                      size.width);
+  png_image png{};
+  png.version = PNG_IMAGE_VERSION;
+  png.width = static_cast<png_uint_32>(size.width);
+  png.height = static_cast<png_uint_32>(size.height);
+  png.format = PNG_FORMAT_RGB;
+  std::vector<std::uint8_t> file(PNG_IMAGE_PNG_SIZE_MAX(png));
+  png_alloc_size_t bytes = file.size();
+  const int ok = png_image_write_to_memory(&png, file.data(), &bytes, 0, pixels.data(), 0, nullptr);
+  require<ImageError>(ok != 0, "[image] cannot be written as PNG: {}", png.message);
+  file.resize(bytes);
+  return file;
+}
+
 void read_file(const std::filesystem::path& path, std::vector<std::uint8_t>& bytes) {
   const auto fail = [&] {
     throw IoError(fmt::format("[file] {} cannot be read: {}", path.string(), std::strerror(errno)));

@@ -6,35 +6,43 @@
 #include "data/subset.h"
 #include "engine/aggregation/aggregator.h"
 #include "engine/ops/ops.h"
+#include "engine/random.h"
 #include "layers/mixed_precision.h"
 
 namespace cograd {
 namespace {
 
-/// The mean over groups of one example each.
-class PerExample final : public Aggregator {
+constexpr std::uint64_t kStream = 0xC0;
+
+/// The mean over kGroups groups.
+class GroupMean final : public Aggregator {
  public:
-  std::string name() const override { return "per example"; }
-  std::int64_t groups(std::int64_t batch_size) const override { return batch_size; }
+  std::string name() const override { return "mean of groups"; }
+  std::int64_t groups(std::int64_t) const override { return ExampleCoherence::kGroups; }
   Reduction over_groups() const override { return {}; }
 };
 
 }  // namespace
 
 ExampleCoherence::ExampleCoherence(DatasetPtr data, std::vector<std::int64_t> examples,
-                                   Backend& backend,
+                                   std::uint64_t seed, Backend& backend,
                                    std::function<void(const std::string&)> skip_broken) {
-  const std::int64_t batches = std::min(kBatches, std::ssize(examples) / kExamples);
+  constexpr std::int64_t kBatchSize = kGroups * kGroupSize;
+  const std::int64_t batches = std::min(kBatches, std::ssize(examples) / kBatchSize);
   if (batches == 0) return;
-  examples.resize(static_cast<std::size_t>(batches * kExamples));
+  Random random(seed, kStream);
+  shuffle(examples.begin(), examples.end(), random);
+  examples.resize(static_cast<std::size_t>(batches * kBatchSize));
   Loader loader(std::make_shared<Subset>(std::move(data), std::move(examples)),
-                {.batch_size = kExamples,
+                {.batch_size = kBatchSize,
                  .shuffle = false,
                  .workers = 0,
                  .skip_broken = std::move(skip_broken)},
                 backend);
   loader.start_epoch(0);
-  while (std::optional<Batch> batch = loader.next()) batches_.push_back(std::move(*batch));
+  while (std::optional<Batch> batch = loader.next()) {
+    if (batch->images.size(0) >= kGroups) batches_.push_back(std::move(*batch));
+  }
 }
 
 std::vector<ParameterCoherence> ExampleCoherence::measure(Module& model, Dtype precision) const {
@@ -43,10 +51,9 @@ std::vector<ParameterCoherence> ExampleCoherence::measure(Module& model, Dtype p
   model.eval();
   const std::vector<Parameter*> parameters = model.parameters();
   std::vector<GroupNorms> sums(parameters.size());
-  PerExample aggregator;
+  GroupMean aggregator;
   for (const Batch& batch : batches_) {
-    const std::int64_t rows = batch.images.size(0);
-    const Variable images(batch.images, Groups(rows, rows));
+    const Variable images(batch.images, Groups(batch.images.size(0), kGroups));
     backward(cross_entropy(forward_in(precision, model, images), batch.labels), aggregator,
              {.measure_coherence = true});
     for (std::size_t i = 0; i < parameters.size(); ++i) {

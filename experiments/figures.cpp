@@ -130,6 +130,7 @@ std::string gnuplot_script(const Figure& figure) {
       "solid\nunset key\n",
       kWidth, kHeight, kFontSize, quoted(figure.x_label), quoted(figure.y_label), low, high,
       2 + 0.85 * static_cast<double>(longest));
+  if (figure.x_log) script += "set logscale x\nset format x '%g'\n";
   std::string plot, bands;  // bands lie below all curves
   for (std::size_t i = 0; i < figure.curves.size(); ++i) {
     const Curve& curve = figure.curves[i];

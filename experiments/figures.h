@@ -22,6 +22,7 @@ struct Figure {
   std::vector<Curve> curves;
   /// Low and high end of the y axis; equal: as the data needs.
   std::pair<double, double> y_range{0.0, 0.0};
+  bool x_log = false;  ///< logarithmic x axis; all x must be positive then
 };
 
 /// Moves `values` apart, as little as it takes to leave `distance` between neighbours inside

@@ -2,41 +2,16 @@
 // examples.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 
 #include "data/image_folder.h"
-#include "data/index_file.h"
-#include "engine/random.h"
 #include "experiments/command_line.h"
+#include "experiments/splits.h"
 
 namespace {
 
 using namespace cograd;
 namespace fs = std::filesystem;
-
-/// Streams of the seed.
-constexpr std::uint64_t kEasy = 0xE0, kHard = 0xE1;
-
-struct Side {
-  std::string name;
-  std::vector<std::int64_t> train, test;
-};
-
-/// `train` and `test` examples, drawn without overlap; in the order of the data set.
-Side split(const std::string& name, const fs::path& file, std::int64_t train, std::int64_t test,
-           Random random) {
-  std::vector<std::int64_t> indices = read_index_file(file);
-  require<ValueError>(train + test <= std::ssize(indices),
-                      "[splits] {} names {} examples: {} for training and {} for testing are more",
-                      file.string(), indices.size(), train, test);
-  shuffle(indices.begin(), indices.end(), random);
-  const auto middle = indices.begin() + train;
-  Side side{name, {indices.begin(), middle}, {middle, middle + test}};
-  std::sort(side.train.begin(), side.train.end());
-  std::sort(side.test.begin(), side.test.end());
-  return side;
-}
 
 void run(int argc, char** argv) {
   fs::path run_directory, output, images;
@@ -65,21 +40,13 @@ void run(int argc, char** argv) {
     fmt::print("{}", help);
     return;
   }
-  const std::vector<Side> sides{
-      split("easy", run_directory / "learned_examples.csv", train, test, Random(seed, kEasy)),
-      split("hard", run_directory / "not_learned_examples.csv", train, test, Random(seed, kHard))};
-  std::error_code error;
-  fs::create_directories(output, error);
-  require<IoError>(!error, "[output] cannot make {}: {}", output.string(), error.message());
-  for (const Side& side : sides) {
-    write_index_file(output / (side.name + "_train.csv"), side.train);
-    write_index_file(output / (side.name + "_test.csv"), side.test);
-  }
+  const Splits splits = split_run(run_directory, train, test, seed);
+  write_splits(splits, output);
   if (!images.empty()) {
     const ImageFolder folder(images, Split::train, images.filename().string(), {});
-    for (const Side& side : sides) {
-      hard_link_images(folder, side.train, output / side.name / "train");
-      hard_link_images(folder, side.test, output / side.name / "val");
+    for (const auto& [name, side] : {std::pair("easy", &splits.easy), {"hard", &splits.hard}}) {
+      hard_link_images(folder, side->train, output / name / "train");
+      hard_link_images(folder, side->test, output / name / "val");
     }
   }
   fmt::print("{}: {} easy and as many hard examples for training, {} each for testing\n",

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <set>
 
+#include "experiments/curves.h"
 #include "experiments/point.h"
-#include "experiments/progress.h"
 
 namespace cograd {
 namespace {
@@ -22,26 +22,36 @@ constexpr double kGapReduction = 10.0;
 constexpr double kCleanLoss = 2.0;
 constexpr double kRise = 2.0;
 
-bool begins(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
-
-/// The aggregator without its numbers: "trimmed" of "trimmed:5,1"; "m3" is a median of means.
-std::string family(const std::string& aggregator) {
-  return begins(aggregator, "mom:") ? "m3" : aggregator.substr(0, aggregator.find(':'));
-}
-
 bool robust(const RunSettings& settings) {
   return settings.aggregator != "mean" && settings.aggregator != "ra3";
 }
 
+/// The mean under the same settings; the momentum may differ, as it does in the paper.
 const Point* mean_partner(const std::vector<Point>& points, const RunSettings& settings) {
+  RunSettings wanted = settings;
+  wanted.aggregator = "mean";
   for (const Point& point : points) {
-    const RunSettings& other = point.settings();
-    if (other.aggregator == "mean" && other.batch_size == settings.batch_size &&
-        other.corrupt_fraction == settings.corrupt_fraction) {
-      return &point;
-    }
+    wanted.momentum = point.settings().momentum;
+    wanted.force_momentum = point.settings().force_momentum;
+    if (same_but_seed(point.settings(), wanted)) return &point;
   }
   return nullptr;
+}
+
+/// "50 % noise, batch 30", and what else tells this point from others of its aggregator.
+std::string where_of(const Point& point, const std::vector<Point>& points) {
+  std::vector<const Point*> alike;
+  std::size_t place = 0;
+  for (const Point& other : points) {
+    const RunSettings &a = point.settings(), &b = other.settings();
+    if (a.aggregator != b.aggregator || a.batch_size != b.batch_size) continue;
+    if (a.corrupt_fraction != b.corrupt_fraction) continue;
+    if (&other == &point) place = alike.size();
+    alike.push_back(&other);
+  }
+  const std::string name = names_of(alike)[place].substr(label_of(point.settings()).size());
+  return fmt::format("{}, batch {}{}", noise_text(point.settings().corrupt_fraction),
+                     point.settings().batch_size, name.empty() ? "" : "," + name);
 }
 
 double corrupt_of(const EpochRecord& e) { return e.corrupt.acc1; }
@@ -121,62 +131,54 @@ Claim claim_about_order(const Point& mean, const std::string& where) {
   return claim;
 }
 
-/// In rising order, but without noise last: the noise is what the studies are about.
-std::vector<double> fractions_of(const std::vector<RunRecord>& runs) {
-  std::set<double> noisy;
-  bool clean = false;
-  for (const RunRecord& run : runs) {
-    if (run.settings.corrupt_fraction > 0.0)
-      noisy.insert(run.settings.corrupt_fraction);
-    else
-      clean = true;
+bool winsorized(const Point& point) { return family(point.settings().aggregator) == "winsorized"; }
+
+using Series = std::vector<std::pair<double, const Point*>>;
+
+/// The mean (c = 0) and the winsorized points of one noise level and batch size, by rising c.
+Series by_strength(const std::vector<Point>& points, double fraction, std::int64_t batch) {
+  Series series;
+  for (const Point& point : points) {
+    const RunSettings& s = point.settings();
+    if (s.corrupt_fraction != fraction || s.batch_size != batch) continue;
+    if (s.aggregator == "mean") series.emplace_back(0.0, &point);
+    if (!winsorized(point)) continue;
+    series.emplace_back(std::stod(s.aggregator.substr(s.aggregator.find(':') + 1)), &point);
   }
-  std::vector<double> fractions(noisy.begin(), noisy.end());
-  if (clean) fractions.push_back(0.0);
-  return fractions;
+  std::stable_sort(series.begin(), series.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  return series;
 }
 
-/// Okabe and Ito's palette, which colour-blind readers tell apart.
-std::string colour_of(const std::string& aggregator) {
-  const std::string name = family(aggregator);
-  if (name == "mean") return "#D55E00";
-  if (name == "m3") return "#0072B2";
-  if (name == "rm3") return "#009E73";
-  if (name == "ra3") return "#CC79A7";
-  if (name == "winsorized") {  // by strength
-    const double strength = std::stod(aggregator.substr(aggregator.find(':') + 1));
-    return strength < 2.0   ? "#E69F00"
-           : strength < 4.0 ? "#56B4E9"
-           : strength < 8.0 ? "#009E73"
-                            : "#0072B2";
-  }
-  return name == "trimmed" ? "#56B4E9" : "#E69F00";
-}
-
-Figure figure_of(const std::string& title, const std::string& unit,
-                 const std::vector<const Point*>& points, const Quantity& quantity) {
-  std::set<std::int64_t> batches;
-  for (const Point* point : points) batches.insert(point->settings().batch_size);
-  Figure figure{title, "epoch", unit, {}, {}};
-  for (const Point* point : points) {
-    Curve curve;
-    curve.label = label_of(point->settings());
-    curve.colour = colour_of(point->settings().aggregator);
-    curve.marker = static_cast<int>(figure.curves.size());
-    // The largest batch is solid, smaller ones are dashed.
-    curve.dash = static_cast<int>(
-        std::distance(batches.find(point->settings().batch_size), batches.end()) - 1);
-    for (std::size_t epoch = 0; epoch < point->epochs(); ++epoch) {
-      const Spread spread = point->at(epoch, quantity);
-      curve.x.push_back(static_cast<double>(point->runs.front()->epochs[epoch].epoch));
-      curve.y.push_back(spread.mean);
-      if (point->seeds() == 1) continue;
-      curve.low.push_back(spread.low);
-      curve.high.push_back(spread.high);
+void claims_about_strength(const Series& series, const std::string& where, double fraction,
+                           std::vector<Claim>& claims) {
+  const auto falls = [&](const std::string& what, const std::string& unit,
+                         const Quantity& quantity) {
+    std::vector<std::string> numbers, strengths;
+    bool holds = true;
+    for (std::size_t i = 0; i < series.size(); ++i) {
+      const auto& [strength, point] = series[i];
+      numbers.push_back(spread_text(point->last(quantity), point->seeds()));
+      strengths.push_back(fmt::format("{:g}", strength));
+      if (i > 0) {
+        holds = holds &&
+                point->last(quantity).mean <= series[i - 1].second->last(quantity).mean + kRise;
+      }
     }
-    figure.curves.push_back(std::move(curve));
+    holds = holds && series.back().second->last(quantity).mean <=
+                         series.front().second->last(quantity).mean - kGapReduction;
+    claims.push_back(
+        {fmt::format("{}: {} by at least {:.0f} points from the smallest c to the "
+                     "largest, and no step of c raises it by more than {:.0f}",
+                     where, what, kGapReduction, kRise),
+         fmt::format("{}{} at c = {}", fmt::join(numbers, ", "), unit, fmt::join(strengths, ", ")),
+         holds});
+  };
+  if (fraction > 0.0) falls("the share of corrupt labels fitted falls", " %", corrupt_of);
+  falls("the gap between training and test accuracy closes", " points", gap_of);
+  if (fraction > 0.0 && fraction < 1.0 && series.front().first == 0.0) {
+    claims.push_back(claim_about_order(*series.front().second, where));
   }
-  return figure;
 }
 
 }  // namespace
@@ -188,8 +190,7 @@ std::vector<Claim> memorization_claims(const std::vector<RunRecord>& runs) {
     for (const Point& point : points) {
       const RunSettings& settings = point.settings();
       if (settings.corrupt_fraction != fraction) continue;
-      const std::string noise = fraction == 0.0 ? "no noise" : percent_text(fraction) + " % noise";
-      const std::string where = fmt::format("{}, batch {}", noise, settings.batch_size);
+      const std::string where = where_of(point, points);
       const Point* mean = mean_partner(points, settings);
       if (mean == nullptr) continue;
       if (fraction == 0.0) {
@@ -208,106 +209,22 @@ std::vector<Claim> memorization_claims(const std::vector<RunRecord>& runs) {
 
 std::vector<Claim> winsorization_claims(const std::vector<RunRecord>& runs) {
   const std::vector<Point> points = points_of(runs);
+  std::set<std::int64_t> batches;
+  for (const Point& point : points) {
+    if (winsorized(point)) batches.insert(point.settings().batch_size);
+  }
   std::vector<Claim> claims;
   for (const double fraction : fractions_of(runs)) {
-    std::vector<std::pair<double, const Point*>> by_strength;
-    for (const Point& point : points) {
-      const RunSettings& settings = point.settings();
-      if (settings.corrupt_fraction != fraction) continue;
-      if (settings.aggregator == "mean") by_strength.emplace_back(0.0, &point);
-      if (family(settings.aggregator) == "winsorized") {
-        by_strength.emplace_back(
-            std::stod(settings.aggregator.substr(settings.aggregator.find(':') + 1)), &point);
-      }
-    }
-    std::stable_sort(by_strength.begin(), by_strength.end(),
-                     [](const auto& a, const auto& b) { return a.first < b.first; });
-    if (by_strength.size() < 2) continue;
-    const std::string noise = percent_text(fraction) + " % noise";
-    const auto falls = [&](const std::string& what, const std::string& unit,
-                           const Quantity& quantity) {
-      std::vector<std::string> numbers, strengths;
-      bool holds = true;
-      for (std::size_t i = 0; i < by_strength.size(); ++i) {
-        const auto& [strength, point] = by_strength[i];
-        numbers.push_back(spread_text(point->last(quantity), point->seeds()));
-        strengths.push_back(fmt::format("{:g}", strength));
-        if (i > 0) {
-          holds = holds && point->last(quantity).mean <=
-                               by_strength[i - 1].second->last(quantity).mean + kRise;
-        }
-      }
-      holds = holds && by_strength.back().second->last(quantity).mean <=
-                           by_strength.front().second->last(quantity).mean - kGapReduction;
-      claims.push_back({fmt::format("{}: {} by at least {:.0f} points from the smallest c to the "
-                                    "largest, and no step of c raises it by more than {:.0f}",
-                                    noise, what, kGapReduction, kRise),
-                        fmt::format("{}{} at c = {}", fmt::join(numbers, ", "), unit,
-                                    fmt::join(strengths, ", ")),
-                        holds});
-    };
-    if (fraction > 0.0) falls("the share of corrupt labels fitted falls", " %", corrupt_of);
-    falls("the gap between training and test accuracy closes", " points", gap_of);
-    if (fraction > 0.0 && fraction < 1.0 && by_strength.front().first == 0.0) {
-      claims.push_back(claim_about_order(*by_strength.front().second, noise));
+    for (const std::int64_t batch : batches) {
+      const auto series = by_strength(points, fraction, batch);
+      if (series.size() < 2) continue;
+      const std::string where = batches.size() == 1
+                                    ? noise_text(fraction)
+                                    : fmt::format("{}, batch {}", noise_text(fraction), batch);
+      claims_about_strength(series, where, fraction, claims);
     }
   }
   return claims;
-}
-
-std::vector<FigureGroup> memorization_figures(const std::vector<RunRecord>& runs) {
-  const std::vector<Point> points = points_of(runs);
-  std::vector<FigureGroup> groups;
-  for (const double fraction : fractions_of(runs)) {
-    std::vector<const Point*> chosen;
-    for (const Point& point : points) {
-      if (point.settings().corrupt_fraction == fraction) chosen.push_back(&point);
-    }
-    FigureGroup group{
-        fraction == 0.0 ? std::string("No noise") : percent_text(fraction) + " % noise", {}};
-    const auto add = [&](const std::string& title, const std::string& unit, bool percent,
-                         const Quantity& quantity) {
-      group.figures.push_back(figure_of(title, unit, chosen, quantity));
-      if (percent) group.figures.back().y_range = {0.0, 100.0};
-    };
-    const EpochRecord& last = chosen.front()->runs.front()->last();
-    if (last.corrupt.count > 0) {
-      add("Corrupt labels fitted: the share that is memorized", "corrupt labels fitted (%)", true,
-          corrupt_of);
-    }
-    if (last.pristine.count > 0) {
-      add("Accuracy on pristine training examples", "pristine accuracy (%)", true,
-          [](const EpochRecord& e) { return e.pristine.acc1; });
-    }
-    add("Test accuracy", "test accuracy (%)", true, test_of);
-    add("Gap: training minus test accuracy", "gap (points)", false, gap_of);
-    groups.push_back(std::move(group));
-  }
-  return groups;
-}
-
-Table memorization_table(const std::vector<RunRecord>& runs) {
-  Table table;
-  table.header = {"aggregator", "batch",      "groups",    "group size", "noise %", "seeds",
-                  "training %", "pristine %", "corrupt %", "test %",     "gap",     "time"};
-  for (const Point& point : points_of(runs)) {
-    const RunSettings& settings = point.settings();
-    const auto percent = [&](Evaluation EpochRecord::*evaluation) {
-      const bool any = (point.runs.front()->last().*evaluation).count > 0;
-      const auto acc1 = [=](const EpochRecord& e) { return (e.*evaluation).acc1; };
-      return any ? spread_text(point.last(acc1), point.seeds()) : std::string("–");
-    };
-    table.rows.push_back({settings.aggregator, fmt::format("{}", settings.batch_size),
-                          fmt::format("{}", point.groups()),
-                          fmt::format("{:.3g}", static_cast<double>(settings.batch_size) /
-                                                    static_cast<double>(point.groups())),
-                          percent_text(settings.corrupt_fraction), fmt::format("{}", point.seeds()),
-                          percent(&EpochRecord::train_sample), percent(&EpochRecord::pristine),
-                          percent(&EpochRecord::corrupt), percent(&EpochRecord::test),
-                          spread_text(point.last(gap_of), point.seeds()),
-                          duration_text(point.seconds())});
-  }
-  return table;
 }
 
 }  // namespace cograd

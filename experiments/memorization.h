@@ -1,10 +1,9 @@
-// How much of its corrupt labels each run memorizes: the claims, figures and table about it.
+// How much of its corrupt labels each run memorizes: the claims about it.
 #pragma once
 
 #include <vector>
 
 #include "experiments/claims.h"
-#include "experiments/report.h"
 #include "experiments/run.h"
 
 namespace cograd {
@@ -16,11 +15,5 @@ std::vector<Claim> memorization_claims(const std::vector<RunRecord>& runs);
 /// Winsorization against its strength c (the mean is c = 0), at each batch size and noise: does
 /// memorization fall and the gap close as c grows, and does the mean learn pristine examples first?
 std::vector<Claim> winsorization_claims(const std::vector<RunRecord>& runs);
-
-/// For each noise level: corrupt labels fitted, pristine, training and test accuracy over epochs.
-std::vector<FigureGroup> memorization_figures(const std::vector<RunRecord>& runs);
-
-/// The final numbers, one row per setting, with the spread over its seeds.
-Table memorization_table(const std::vector<RunRecord>& runs);
 
 }  // namespace cograd

@@ -7,22 +7,21 @@
 #include <filesystem>
 
 #include "experiments/claims.h"
-#include "experiments/memorization.h"
-#include "experiments/report.h"
+#include "experiments/gallery.h"
+#include "experiments/memorization_report.h"
+#include "experiments/needs.h"
 #include "experiments/study.h"
 
 namespace cograd {
 namespace {
 
-constexpr const char* kReading =
-    "Each curve is one run, named by its aggregator and batch size (b); epoch 0 is before "
-    "training. "
-    "Fitting corrupt labels is memorization, so low is good there, while pristine and test "
-    "accuracy "
-    "should be high. Several seeds give the mean and, as a band, the range. Compare each median "
-    "with the mean of the same batch size (the same dash): a "
-    "median suppresses directions that few examples of a group share, and it matters how large the "
-    "groups are.";
+/// The run whose learning order the gallery shows: without noise, else the first.
+const RunRecord& judge_of(const std::vector<RunRecord>& records) {
+  const auto clean = std::find_if(records.begin(), records.end(), [](const RunRecord& record) {
+    return record.settings.corrupt_fraction == 0.0;
+  });
+  return clean != records.end() ? *clean : records.front();
+}
 
 void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
   const auto start = std::chrono::steady_clock::now();
@@ -38,25 +37,19 @@ void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
              study.runs.size(), study.runs.size() == 1 ? "" : "s",
              kept > 0 ? fmt::format(" ({} of them finished before)", kept) : "", options.dataset,
              study.data.train->size(), options.run.epochs, options.run.model, study.parameters);
+  if (options.preset == "paper") fmt::print("{}", needs_text(needs_of(study)));
   std::fflush(stdout);
   const std::vector<RunRecord> records = run_study(study);
 
-  Report report;
+  Report report = memorization_report(records);
   report.title = text.title;
   report.lead = text.lead;
   report.claims = text.claims(records);
-  report.figures = memorization_figures(records);
-  report.reading = kReading;
-  report.numbers = memorization_table(records);
+  report.galleries.push_back(difficulty_gallery(judge_of(records), study.data));
   report.facts = facts_of(
       study, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 
-  const std::filesystem::path folder = options.output_dir;
-  write_claims(report.claims, folder / "claims.json");
-  const std::string missing = write_report(report, folder / "report.html");
-  if (!report.claims.empty()) fmt::print("\n{}\n", claims_table(report.claims));
-  if (!missing.empty()) fmt::print("The report has no figures: {}\n", missing);
-  fmt::print("report: {}\n", std::filesystem::absolute(folder / "report.html").string());
+  publish(report, options.output_dir);
 }
 
 }  // namespace

@@ -105,12 +105,13 @@ std::vector<std::string> split_list(std::string_view list, std::string_view flag
 }  // namespace
 
 StudyOptions parse_options(int argc, const char* const* argv, std::string_view description,
-                           const Presets& presets) {
+                           const Presets& presets, const std::function<void(CLI::App&)>& more) {
   // The first pass finds preset and data set, which decide the defaults of the second.
   StudyOptions options = presets("quick", "glyphs");
   for (int pass = 0; pass < 2; ++pass) {
     CLI::App app{std::string(description)};
     add_flags(app, options);
+    if (more) more(app);
     if (std::string help = parse_command_line(app, argc, argv); !help.empty()) {
       options.help = std::move(help);
       return options;

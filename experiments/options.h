@@ -48,9 +48,10 @@ struct StudyOptions {
 /// A study's defaults for a preset ("quick", "laptop", "paper") on a data set.
 using Presets = std::function<StudyOptions(const std::string& preset, const std::string& dataset)>;
 
-/// Reads the command line; a preset sets the defaults, explicit flags win. Throws UsageError.
+/// Reads the command line; a preset sets the defaults, explicit flags win. `more` adds a study's
+/// own flags. Throws UsageError.
 StudyOptions parse_options(int argc, const char* const* argv, std::string_view description,
-                           const Presets& presets);
+                           const Presets& presets, const std::function<void(CLI::App&)>& more = {});
 
 /// "m3@30,trimmed:5,1,mean": an item that begins with a digit continues the one before it.
 std::vector<AggregatorChoice> parse_aggregators(std::string_view list);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 namespace cograd {
 
@@ -31,6 +32,14 @@ double Point::seconds() const {
   return sum;
 }
 
+double Point::training_seconds_per_epoch() const {
+  double sum = 0.0;
+  for (const RunRecord* run : runs) {
+    sum += run->training_seconds / static_cast<double>(run->settings.epochs);
+  }
+  return sum / static_cast<double>(runs.size());
+}
+
 Spread Point::at(std::size_t epoch, const Quantity& quantity) const {
   std::vector<double> values;
   for (const RunRecord* run : runs) values.push_back(quantity(run->epochs.at(epoch)));
@@ -41,9 +50,7 @@ std::vector<Point> points_of(const std::vector<RunRecord>& runs) {
   std::vector<Point> points;
   for (const RunRecord& run : runs) {
     const auto same = std::find_if(points.begin(), points.end(), [&](const Point& point) {
-      RunSettings other = point.settings();
-      other.seed = run.settings.seed;
-      return directory_name_of(other) == directory_name_of(run.settings);
+      return same_but_seed(point.settings(), run.settings);
     });
     if (same == points.end()) {
       points.push_back({{&run}});
@@ -52,6 +59,31 @@ std::vector<Point> points_of(const std::vector<RunRecord>& runs) {
     }
   }
   return points;
+}
+
+std::vector<std::string> names_of(const std::vector<const Point*>& points) {
+  std::vector<std::string> names;
+  for (const Point* point : points) names.push_back(label_of(point->settings()));
+  if (std::set<std::string>(names.begin(), names.end()).size() == names.size()) return names;
+
+  // What else do they differ in?
+  const auto add = [&](const auto& text_of) {
+    std::set<std::string> texts;
+    for (const Point* point : points) texts.insert(text_of(point->settings()));
+    if (texts.size() < 2) return;
+    for (std::size_t i = 0; i < points.size(); ++i) {
+      names[i] += " " + text_of(points[i]->settings());
+    }
+  };
+  add([](const RunSettings& s) { return s.model; });
+  add([](const RunSettings& s) { return fmt::format("w{}", s.width); });
+  add([](const RunSettings& s) { return std::string(name_of(s.precision)); });
+  add([](const RunSettings& s) { return fmt::format("lr{:.4g}", s.learning_rate); });
+  add([](const RunSettings& s) { return s.schedule; });
+  add([](const RunSettings& s) { return fmt::format("wd{:.4g}", s.weight_decay); });
+  add([](const RunSettings& s) { return fmt::format("m{:.4g}", s.momentum); });
+  add([](const RunSettings& s) { return fmt::format("{} epochs", s.epochs); });
+  return names;
 }
 
 }  // namespace cograd

@@ -29,12 +29,16 @@ struct Point {
   std::int64_t groups() const { return runs.front()->groups; }
   std::size_t seeds() const { return runs.size(); }
   std::size_t epochs() const { return runs.front()->epochs.size(); }
-  double seconds() const;
+  double seconds() const;  ///< of all seeds
+  double training_seconds_per_epoch() const;
   Spread at(std::size_t epoch, const Quantity& quantity) const;
   Spread last(const Quantity& quantity) const { return at(epochs() - 1, quantity); }
 };
 
 /// In the order in which the settings first appear. The records must outlive the points.
 std::vector<Point> points_of(const std::vector<RunRecord>& runs);
+
+/// Names that tell the points apart: label_of(), and behind it what else they differ in.
+std::vector<std::string> names_of(const std::vector<const Point*>& points);
 
 }  // namespace cograd

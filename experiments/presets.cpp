@@ -68,4 +68,65 @@ StudyOptions winsorize_preset(const std::string& preset, const std::string& data
   return options;
 }
 
+EasyHardOptions easy_hard_preset(const std::string& preset, const std::string& dataset) {
+  EasyHardOptions options;
+  StudyOptions& study = options.study;
+  study.preset = preset;
+  study.output_dir = "runs/easy_hard";
+  study.momentum_of_mean = 0.9;
+  if (preset == "paper") {
+    study.dataset = "imagenet";
+    study.run.model = "resnet18";
+    study.run.batch_size = 256;
+    study.run.learning_rate = 0.1;
+    study.run.epochs = 90;
+    study.run.schedule = "step";
+    study.run.weight_decay = 1e-4;
+    study.run.workers = 8;
+    options.split_train = 500000;
+    options.split_test = 100000;
+  } else if (preset == "laptop") {
+    study.dataset = "cifar10";
+    study.run.model = "resnet18_cifar";
+    study.run.width = 16;
+    study.run.batch_size = 100;
+    study.run.learning_rate = 0.05;
+    study.run.epochs = 15;
+    study.run.schedule = "cosine";
+  } else {
+    // Small steps: after the scout's epochs some is learned and some is not.
+    study.train_size = 4000;
+    study.test_size = 4000;
+    study.run.batch_size = 100;
+    study.run.learning_rate = 0.002;
+    study.run.epochs = 60;
+    study.seeds = 3;
+    options.scout_epochs = 4;
+  }
+  if (!dataset.empty()) study.dataset = dataset;
+  return options;
+}
+
+EasyHardOptions parse_easy_hard_options(int argc, const char* const* argv,
+                                        std::string_view description) {
+  EasyHardOptions options;
+  const auto presets = [&](const std::string& preset, const std::string& dataset) {
+    options = easy_hard_preset(preset, dataset);
+    return options.study;
+  };
+  const auto more = [&](CLI::App& app) {
+    app.add_option("--scout-epochs", options.scout_epochs,
+                   "Epochs after which an example counts as easy if it is learned")
+        ->check(at_least(1));
+    app.add_option("--split-train", options.split_train,
+                   "Examples of either side to train on; 0: what the lesser side has")
+        ->check(at_least(0));
+    app.add_option("--split-test", options.split_test,
+                   "Examples of either side to test on; 0: a sixth of the lesser side")
+        ->check(at_least(0));
+  };
+  options.study = parse_options(argc, argv, description, presets, more);
+  return options;
+}
+
 }  // namespace cograd

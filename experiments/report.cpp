@@ -1,158 +1,126 @@
-// The page of a study: no scripts, nothing loaded from elsewhere.
-#include "experiments/report.h"
-
+// report: one page about runs that were made at different times.
 #include <fmt/format.h>
 
-#include <cctype>
-#include <string_view>
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
 
-#include "engine/error.h"
-#include "experiments/html.h"
+#include "experiments/command_line.h"
+#include "experiments/memorization.h"
+#include "experiments/memorization_report.h"
+#include "experiments/report_page.h"
 #include "experiments/run_directory.h"
 
-namespace cograd {
 namespace {
 
-constexpr const char* kStyle = R"css(
-:root { color-scheme: light dark; --text: #1c1e21; --faint: #5c636b; --line: #d9dce0;
-  --page: #ffffff; --card: #f7f8f9; --good: #00694d; --bad: #a83f00; }
-@media (prefers-color-scheme: dark) { :root { --text: #e6e8ea; --faint: #a2a9b1; --line: #3a3f45;
-  --page: #17191c; --card: #1f2226; --good: #4fd1a5; --bad: #ff9a5c; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 68rem; color: var(--text);
-  background: var(--page); font: 16px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .5rem; }
-h2 { font-size: 1.2rem; margin: 2.5rem 0 .75rem; }
-h3 { font-size: 1rem; margin: 1.5rem 0 .5rem; }
-p { max-width: 46rem; margin: .5rem 0; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums;
-  font-size: .92rem; }
-th, td { padding: .4rem .6rem; border-bottom: 1px solid var(--line); text-align: left;
-  vertical-align: top; }
-th { color: var(--faint); font-weight: 600; }
-.numbers th + th, .numbers td + td { text-align: right; white-space: nowrap; }
-.holds { color: var(--good); font-weight: 600; white-space: nowrap; }
-.fails { color: var(--bad); font-weight: 600; white-space: nowrap; }
-.measured { white-space: nowrap; }
-.figures { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr)); }
-figure { margin: 0; padding: .75rem; background: var(--card); border: 1px solid var(--line);
-  border-radius: .5rem; }
-figure svg { display: block; width: 100%; height: auto; }
-figcaption { font-weight: 600; font-size: .95rem; margin-bottom: .25rem; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1rem; font-size: .92rem; }
-dt { color: var(--faint); }
-dd { margin: 0; overflow-wrap: anywhere; }
-@media (max-width: 36rem) {
-  dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; }
-  .claims thead { display: none; } .claims tr { display: block; padding: .5rem 0;
-    border-bottom: 1px solid var(--line); }
-  .claims td { display: block; border: 0; padding: 0; }
-}
-)css";
+using namespace cograd;
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
 
-std::string claims_html(const std::vector<Claim>& claims) {
-  if (claims.empty()) {
-    return "<p>None: a claim compares an aggregator with the mean at the same batch size and "
-           "noise, and there is no such pair among these runs.</p>\n";
-  }
-  std::string html =
-      "<table class=\"claims\">\n<thead><tr><th>Claim</th><th>Measured</th><th>Verdict</th></tr>"
-      "</thead>\n<tbody>\n";
-  for (const Claim& claim : claims) {
-    html += fmt::format(
-        "<tr><td>{}</td><td class=\"measured\">{}</td><td class=\"{}\">{} {}</td></tr>\n",
-        escaped(claim.text), escaped(claim.measured), claim.holds ? "holds" : "fails",
-        claim.holds ? "✓" : "✗", verdict(claim));
-  }
-  return html + "</tbody>\n</table>\n";
+/// What two runs must have in common to be compared: their data.
+constexpr const char* kData[] = {"dataset", "train_examples", "test_examples", "classes",
+                                 "image",   "augment",        "train_indices", "test_indices"};
+
+bool is_run(const fs::path& folder) {
+  return fs::exists(folder / "config.json") && fs::exists(folder / "summary.json");
 }
 
-/// A name for a file: letters and digits of `text`, in lower case, with single dashes between.
-std::string file_name(std::string_view text) {
-  std::string name;
-  for (const char c : text) {
-    const bool keep = std::isalnum(static_cast<unsigned char>(c)) != 0;
-    if (keep) name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    if (!keep && !name.empty() && name.back() != '-') name += '-';
+/// The folder itself, or the finished runs in it by name.
+std::vector<fs::path> runs_in(const fs::path& folder) {
+  require<IoError>(fs::is_directory(folder), "[report] {} is no folder", folder.string());
+  if (is_run(folder)) return {folder};
+  std::vector<fs::path> runs;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().extension() != ".partial" && is_run(entry.path())) {
+      runs.push_back(entry.path());
+    }
   }
-  return name;
+  require<IoError>(!runs.empty(), "[report] there is no finished run in {}", folder.string());
+  std::sort(runs.begin(), runs.end());
+  return runs;
 }
 
-/// An SVG of the page as a file of its own, for other documents: on white, where text is black.
-std::string standalone(const std::string& svg) {
-  return "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<svg style=\"background:#fff\"" +
-         svg.substr(4);
+Json config_in(const fs::path& run) {
+  std::ifstream in(run / "config.json");
+  Json config = Json::parse(in, nullptr, /*allow_exceptions=*/false);
+  require<IoError>(config.is_object(), "[report] {} is damaged", (run / "config.json").string());
+  return config;
 }
 
-std::string table_html(const Table& table) {
-  std::string html = "<div class=\"scroll\"><table class=\"numbers\">\n<thead><tr>";
-  for (const std::string& cell : table.header) html += "<th>" + escaped(cell) + "</th>";
-  html += "</tr></thead>\n<tbody>\n";
-  for (const std::vector<std::string>& row : table.rows) {
-    html += "<tr>";
-    for (const std::string& cell : row) html += "<td>" + escaped(cell) + "</td>";
-    html += "</tr>\n";
+void check_same_data(const fs::path& first, const Json& a, const fs::path& other, const Json& b) {
+  for (const char* key : kData) {
+    const Json x = a.value(key, Json()), y = b.value(key, Json());
+    require<ValueError>(x == y,
+                        "[report] {} has {} {} and {} has {}: expected runs on the same data",
+                        first.string(), key, x.dump(), other.string(), y.dump());
   }
-  return html + "</tbody>\n</table></div>\n";
+}
+
+void check_different(const std::vector<RunRecord>& records) {
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      require<ValueError>(
+          !same_but_seed(records[i].settings, records[j].settings) ||
+              records[i].settings.seed != records[j].settings.seed,
+          "[report] {} and {} are runs of the same settings and seed: leave one out",
+          records[j].folder.string(), records[i].folder.string());
+    }
+  }
+}
+
+std::string text_of(const Json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+void run(int argc, char** argv) {
+  std::vector<std::string> folders;
+  std::string output = "runs/report";
+  CLI::App app{
+      "Compares runs that were made at different times, by any of the studies of memorization: "
+      "claims, figures and tables over all of them, as report.html in --output-dir."};
+  app.add_option("RUN_DIR", folders, "Run directories, or folders that hold some")->required();
+  app.add_option("--output-dir", output, "Folder for report.html");
+  if (const std::string help = parse_command_line(app, argc, argv); !help.empty()) {
+    fmt::print("{}", help);
+    return;
+  }
+  std::vector<RunRecord> records;
+  std::vector<Json> configs;
+  for (const std::string& folder : folders) {
+    for (const fs::path& path : runs_in(folder)) {
+      configs.push_back(config_in(path));
+      records.push_back(read_run(path));
+      check_same_data(records.front().folder, configs.front(), path, configs.back());
+    }
+  }
+  check_different(records);
+
+  Report report = memorization_report(records);
+  report.title = fmt::format("{} runs compared", records.size());
+  report.lead =
+      fmt::format("Runs on {} with {} training examples, made at different times.",
+                  text_of(configs.front()["dataset"]), text_of(configs.front()["train_examples"]));
+  report.claims = memorization_claims(records);
+  const std::vector<Claim> winsorized = winsorization_claims(records);
+  report.claims.insert(report.claims.end(), winsorized.begin(), winsorized.end());
+  report.facts.emplace_back("Command", quoted_command(argc, argv));
+  for (const char* key : {"dataset", "model", "machine", "backend", "version", "command"}) {
+    std::vector<std::string> values;
+    for (const Json& config : configs) {
+      const std::string value = text_of(config.value(key, Json("unknown")));
+      if (std::find(values.begin(), values.end(), value) == values.end()) values.push_back(value);
+    }
+    report.facts.emplace_back(fmt::format("Runs' {}", key),
+                              fmt::format("{}", fmt::join(values, "; ")));
+  }
+  check_output_folder(output);
+  publish(report, output);
 }
 
 }  // namespace
 
-std::string report_html(const Report& report, const std::vector<std::string>& drawings,
-                        const std::string& missing) {
-  std::string html = fmt::format(
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n<p>{2}</p>\n"
-      "<h2>Claims</h2>\n{3}",
-      escaped(report.title), kStyle, escaped(report.lead), claims_html(report.claims));
-  html += "<h2>Curves</h2>\n<p>" + escaped(report.reading) + "</p>\n";
-  if (!missing.empty()) html += "<p>No figures: " + escaped(missing) + "</p>\n";
-  auto drawing = drawings.begin();
-  for (const FigureGroup& group : report.figures) {
-    if (drawing == drawings.end()) break;
-    html += "<h3>" + escaped(group.heading) + "</h3>\n<div class=\"figures\">\n";
-    for (const Figure& figure : group.figures) {
-      html += fmt::format("<figure><figcaption>{}</figcaption>\n{}</figure>\n",
-                          escaped(figure.title), *drawing++);
-    }
-    html += "</div>\n";
-  }
-  html += "<h2>Final numbers</h2>\n" + table_html(report.numbers);
-  html += "<h2>What was run</h2>\n<dl>\n";
-  for (const auto& [name, value] : report.facts) {
-    html += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escaped(name), escaped(value));
-  }
-  return html + "</dl>\n</body>\n</html>\n";
+int main(int argc, char** argv) {
+  return cograd::report_errors("report", [&] { run(argc, argv); });
 }
-
-std::string write_report(const Report& report, const std::filesystem::path& path) {
-  std::vector<std::string> drawings;
-  std::string missing;
-  const std::filesystem::path folder = path.parent_path() / "figures";
-  try {
-    for (const FigureGroup& group : report.figures) {
-      for (const Figure& figure : group.figures) {
-        drawings.push_back(draw_svg(figure, fmt::format("f{}", drawings.size())));
-      }
-    }
-  } catch (const IoError& error) {
-    drawings.clear();
-    missing = error.what();
-  }
-  auto drawing = drawings.begin();
-  for (const FigureGroup& group : report.figures) {
-    for (const Figure& figure : group.figures) {
-      if (drawing == drawings.end()) break;
-      std::filesystem::create_directories(folder);
-      const std::string title = figure.title.substr(0, figure.title.find(':'));
-      write_text_file(folder / (file_name(group.heading + " " + title) + ".svg"),
-                      standalone(*drawing++));
-    }
-  }
-  write_text_file(path, report_html(report, drawings, missing));
-  return missing;
-}
-
-}  // namespace cograd

@@ -7,6 +7,14 @@
 
 namespace cograd {
 
+bool same_but_seed(const RunSettings& a, const RunSettings& b) {
+  RunSettings other = b;
+  other.seed = a.seed;
+  other.workers = a.workers;
+  other.checkpoint_every = a.checkpoint_every;
+  return a == other;
+}
+
 std::string label_of(const RunSettings& settings) {
   return fmt::format("{} b{}", settings.aggregator, settings.batch_size);
 }
@@ -21,5 +29,9 @@ std::string directory_name_of(const RunSettings& settings) {
 }
 
 std::string percent_text(double fraction) { return fmt::format("{:.6g}", 100.0 * fraction); }
+
+std::string noise_text(double fraction) {
+  return fraction == 0.0 ? "no noise" : percent_text(fraction) + " % noise";
+}
 
 }  // namespace cograd

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,12 @@ struct RunSettings {
   std::uint64_t seed = 1;             ///< of weights, order and corruption
   int workers = 1;                    ///< loader threads; no influence on results
   double checkpoint_every = 60.0;     ///< seconds between checkpoints; no influence on results
+
+  friend bool operator==(const RunSettings&, const RunSettings&) = default;
 };
+
+/// Whether two runs differ in their seeds alone, as far as results go.
+bool same_but_seed(const RunSettings& a, const RunSettings& b);
 
 /// "m3 b30": how tables and figures call the run.
 std::string label_of(const RunSettings& settings);
@@ -35,6 +41,8 @@ std::string label_of(const RunSettings& settings);
 std::string directory_name_of(const RunSettings& settings);
 /// A fraction in percent without needless digits: "50", "12.5".
 std::string percent_text(double fraction);
+/// "50 % noise", "no noise".
+std::string noise_text(double corrupt_fraction);
 
 /// A model over some examples; accuracies in percent. Without examples (no label is corrupt, say)
 /// count is 0 and the rest means nothing.
@@ -50,6 +58,7 @@ struct EpochRecord {
   Evaluation corrupt;       ///< training examples with a false label, judged by that label
   Evaluation train_sample;  ///< training examples of both kinds
   Evaluation test;
+  std::map<std::string, Evaluation> further;  ///< StudyData::further_tests
 
   /// Training minus test accuracy, in points.
   double gap() const { return train_sample.acc1 - test.acc1; }
@@ -57,9 +66,10 @@ struct EpochRecord {
 
 struct RunRecord {
   RunSettings settings;
-  std::filesystem::path folder;  ///< its directory
-  std::int64_t groups = 1;       ///< K of the aggregator at this batch size
-  double seconds = 0.0;
+  std::filesystem::path folder;   ///< its directory
+  std::int64_t groups = 1;        ///< K of the aggregator at this batch size
+  double seconds = 0.0;           ///< the whole run
+  double training_seconds = 0.0;  ///< of these: in training steps, waiting for data included
   std::vector<EpochRecord> epochs;
 
   const EpochRecord& last() const { return epochs.back(); }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <functional>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -29,6 +30,7 @@ constexpr const char* kEvaluationHeader = "epoch,count,loss,acc1,acc5";
 constexpr const char* kTrainHeader = "epoch,step,count,loss";
 constexpr const char* kCoherenceHeader = "epoch,step,parameter,coherence";
 constexpr const char* kExampleCoherenceHeader = "epoch,kind,parameter,coherence";
+constexpr const char* kFurtherTest = "_test.csv";
 constexpr const char* kSecondsFile = "seconds";
 
 Json read_json(const fs::path& path) {
@@ -43,7 +45,7 @@ Json read_json(const fs::path& path) {
 
 /// The rows of a CSV file into the epochs that they belong to.
 void read_evaluations(const fs::path& path, std::vector<EpochRecord>& epochs,
-                      Evaluation EpochRecord::*kind) {
+                      const std::function<Evaluation&(EpochRecord&)>& kind) {
   std::ifstream in(path);
   std::string line;
   std::getline(in, line);
@@ -56,7 +58,7 @@ void read_evaluations(const fs::path& path, std::vector<EpochRecord>& epochs,
                      "[output] {} is damaged: remove the folder", path.string());
     e.count = count;
     epochs[static_cast<std::size_t>(epoch)].epoch = epoch;
-    epochs[static_cast<std::size_t>(epoch)].*kind = e;
+    kind(epochs[static_cast<std::size_t>(epoch)]) = e;
   }
 }
 
@@ -75,15 +77,39 @@ void check_config(const fs::path& folder, const Json& config) {
 
 std::vector<EpochRecord> read_evaluations_in(const fs::path& folder, std::int64_t epochs) {
   std::vector<EpochRecord> records(static_cast<std::size_t>(epochs + 1));
-  read_evaluations(folder / "pristine.csv", records, &EpochRecord::pristine);
-  read_evaluations(folder / "corrupt.csv", records, &EpochRecord::corrupt);
-  read_evaluations(folder / "train_sample.csv", records, &EpochRecord::train_sample);
-  read_evaluations(folder / "test.csv", records, &EpochRecord::test);
+  read_evaluations(folder / "pristine.csv", records, std::mem_fn(&EpochRecord::pristine));
+  read_evaluations(folder / "corrupt.csv", records, std::mem_fn(&EpochRecord::corrupt));
+  read_evaluations(folder / "train_sample.csv", records, std::mem_fn(&EpochRecord::train_sample));
+  read_evaluations(folder / "test.csv", records, std::mem_fn(&EpochRecord::test));
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (!entry.path().filename().string().ends_with(kFurtherTest)) continue;
+    const std::string name = entry.path().stem();
+    read_evaluations(entry.path(), records,
+                     [&](EpochRecord& record) -> Evaluation& { return record.further[name]; });
+  }
   for (const EpochRecord& e : records) {
     require<IoError>(e.test.count > 0, "[output] {} is damaged: remove the folder",
                      (folder / "test.csv").string());
   }
   return records;
+}
+
+/// Of a finished run.
+RunRecord results_in(const fs::path& folder, const RunSettings& settings) {
+  const Json summary = read_json(folder / "summary.json");
+  RunRecord record;
+  record.settings = settings;
+  record.folder = folder;
+  try {
+    record.groups = summary.at("groups");
+    record.seconds = summary.at("seconds");
+    record.training_seconds = summary.value("training_seconds", 0.0);
+  } catch (const nlohmann::json::exception&) {
+    throw IoError(
+        fmt::format("[output] {} is damaged: remove it", (folder / "summary.json").string()));
+  }
+  record.epochs = read_evaluations_in(folder, settings.epochs);
+  return record;
 }
 
 /// The event file in a folder: its name tells when it was begun.
@@ -124,19 +150,33 @@ std::optional<RunRecord> finished_run(const fs::path& parent, const RunSettings&
   const fs::path folder = parent / directory_name_of(settings);
   if (!fs::exists(folder)) return std::nullopt;
   check_config(folder, config);
-  const Json summary = read_json(folder / "summary.json");
-  RunRecord record;
-  record.settings = settings;
-  record.folder = folder;
+  return results_in(folder, settings);
+}
+
+RunRecord read_run(const fs::path& folder) {
+  const Json config = read_json(folder / "config.json");
+  RunSettings settings;
   try {
-    record.groups = summary.at("groups");
-    record.seconds = summary.at("seconds");
-  } catch (const nlohmann::json::exception&) {
+    settings = {.aggregator = config.at("aggregator"),
+                .batch_size = config.at("batch_size"),
+                .corrupt_fraction = config.at("corrupt_fraction"),
+                .model = config.at("model"),
+                .width = config.at("width"),
+                .precision = config.at("precision") == "bf16" ? Dtype::bf16 : Dtype::f32,
+                .epochs = config.at("epochs"),
+                .learning_rate = config.at("learning_rate"),
+                .momentum = config.at("momentum"),
+                .weight_decay = config.at("weight_decay"),
+                .schedule = config.at("schedule"),
+                .force_momentum = config.at("force_momentum"),
+                .seed = config.at("seed"),
+                .workers = config.at("workers"),
+                .checkpoint_every = config.at("checkpoint_every")};
+  } catch (const nlohmann::json::exception& error) {
     throw IoError(
-        fmt::format("[output] {} is damaged: remove it", (folder / "summary.json").string()));
+        fmt::format("[output] {} is damaged: {}", (folder / "config.json").string(), error.what()));
   }
-  record.epochs = read_evaluations_in(folder, settings.epochs);
-  return record;
+  return results_in(folder, settings);
 }
 
 CsvFile::CsvFile(const fs::path& path, const std::string& header) : path_(path), out_(path) {
@@ -213,15 +253,15 @@ void RunDirectory::restore(const std::map<std::string, std::uint64_t>& lengths) 
   }
 }
 
-double RunDirectory::seconds_before() const {
+RunTime RunDirectory::time_before() const {
   std::ifstream in(path(kSecondsFile));
-  double seconds = 0.0;
-  in >> seconds;
-  return seconds;
+  RunTime time;
+  in >> time.all >> time.training;
+  return time;
 }
 
-void RunDirectory::note_seconds(double seconds) const {
-  write_text_file(path(kSecondsFile), fmt::format("{:.3f}\n", seconds));
+void RunDirectory::note_time(const RunTime& time) const {
+  write_text_file(path(kSecondsFile), fmt::format("{:.3f} {:.3f}\n", time.all, time.training));
 }
 
 CsvFile& RunDirectory::csv(const std::string& file, const std::string& header) {
@@ -248,7 +288,7 @@ void RunDirectory::example_coherence(std::int64_t epoch, const std::string& kind
 }
 
 void RunDirectory::evaluation(const EpochRecord& record) {
-  const auto write = [&](const char* file, const Evaluation& e) {
+  const auto write = [&](const std::string& file, const Evaluation& e) {
     if (e.count == 0) return;
     csv(file, kEvaluationHeader)
         .row(fmt::format("{},{},{:.6g},{:.6g},{:.6g}", record.epoch, e.count, e.loss, e.acc1,
@@ -258,6 +298,7 @@ void RunDirectory::evaluation(const EpochRecord& record) {
   write("corrupt.csv", record.corrupt);
   write("train_sample.csv", record.train_sample);
   write("test.csv", record.test);
+  for (const auto& [name, e] : record.further) write(name + ".csv", e);
   for (auto& [file, csv] : csv_) csv.flush();
 }
 
@@ -279,6 +320,7 @@ void RunDirectory::finish(const RunRecord& record) {
   const EpochRecord& last = record.last();
   const Json summary = {{"groups", record.groups},
                         {"seconds", record.seconds},
+                        {"training_seconds", record.training_seconds},
                         {"train_acc1", last.train_sample.acc1},
                         {"pristine_acc1", last.pristine.acc1},
                         {"corrupt_acc1", last.corrupt.acc1},

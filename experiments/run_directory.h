@@ -29,6 +29,9 @@ std::optional<RunRecord> finished_run(const std::filesystem::path& parent,
                                       const RunSettings& settings,
                                       const nlohmann::ordered_json& config);
 
+/// A finished run, read back. Throws IoError if the folder holds none or a damaged one.
+RunRecord read_run(const std::filesystem::path& folder);
+
 /// A CSV file.
 class CsvFile {
  public:
@@ -48,6 +51,11 @@ class CsvFile {
   std::ofstream out_;
 };
 
+/// Seconds that a run took.
+struct RunTime {
+  double all = 0.0, training = 0.0;
+};
+
 /// parent/name, being written as parent/name.partial until finish(): a run that was broken off
 /// leaves no directory that looks finished.
 class RunDirectory {
@@ -65,9 +73,9 @@ class RunDirectory {
   std::map<std::string, std::uint64_t> lengths();
   /// Shortens the files to what they were at the checkpoint. Throws IoError.
   void restore(const std::map<std::string, std::uint64_t>& lengths);
-  /// Seconds that the run took before, and how to note them.
-  double seconds_before() const;
-  void note_seconds(double seconds) const;
+  /// What the run took before, and how to note it.
+  RunTime time_before() const;
+  void note_time(const RunTime& time) const;
 
   /// For TensorBoard.
   EventWriter& events() { return *events_; }
@@ -80,8 +88,8 @@ class RunDirectory {
   /// example_coherence.csv; `kind` is "pristine" or "corrupt".
   void example_coherence(std::int64_t epoch, const std::string& kind, const std::string& parameter,
                          double coherence);
-  /// pristine.csv, corrupt.csv, train_sample.csv, test.csv: a row each, unless without examples.
-  /// Everything written so far reaches the disk.
+  /// pristine.csv, corrupt.csv, train_sample.csv, test.csv, further tests' files: a row each,
+  /// unless without examples. Everything written so far reaches the disk.
   void evaluation(const EpochRecord& record);
   /// learned_examples.csv and not_learned_examples.csv: indices into the training set.
   void learned_examples(const std::vector<std::int64_t>& learned,

@@ -45,6 +45,10 @@ std::int64_t count_parameters(const Study& study) {
 }  // namespace
 
 Study prepare_study(const StudyOptions& options) {
+  return prepare_study(options, open_study_data(options));
+}
+
+Study prepare_study(const StudyOptions& options, StudyData data) {
   Study study;
   study.options = options;
   study.runs = list_runs(options);
@@ -52,7 +56,7 @@ Study prepare_study(const StudyOptions& options) {
   require<ValueError>(study.backend->computes_in(options.run.precision),
                       "[--precision] the {} backend does not compute in {}: expected f32",
                       study.backend->name(), name_of(options.run.precision));
-  study.data = open_study_data(options);
+  study.data = std::move(data);
   study.parameters = count_parameters(study);
   for (const RunSettings& run : study.runs) {
     require<ValueError>(run.batch_size <= study.data.train->size(),

@@ -24,6 +24,8 @@ struct Study {
 /// Does everything that can fail because of the options, before any training: lists the runs, opens
 /// data and device, makes the model once, prepares the output folder.
 Study prepare_study(const StudyOptions& options);
+/// The same on data that are open already.
+Study prepare_study(const StudyOptions& options, StudyData data);
 
 /// Trains the runs that are not finished, each into its own directory, under one progress display
 /// on stderr, and returns all.

@@ -84,8 +84,10 @@ class Run {
                         settings.workers, skip_broken()),
         evaluate_test_(data.test, backend, settings.workers, skip_broken()),
         order_(samples_.evaluated.size()),
-        pristine_coherence_(train_, indices_of(samples_.pristine), backend, skip_broken()),
-        corrupt_coherence_(train_, indices_of(samples_.corrupt), backend, skip_broken()),
+        pristine_coherence_(train_, indices_of(samples_.pristine), settings.seed, backend,
+                            skip_broken()),
+        corrupt_coherence_(train_, indices_of(samples_.corrupt), settings.seed, backend,
+                           skip_broken()),
         model_(make_model(settings.model, {.image = data.train->image_shape(),
                                            .classes = data.train->classes(),
                                            .width = settings.width,
@@ -102,6 +104,9 @@ class Run {
                  .skip_broken = skip_broken()},
                 backend),
         steps_per_epoch_(loader_.batches()) {
+    for (const auto& [name, set] : data.further_tests) {
+      evaluate_further_.emplace(name, Evaluator(set, backend, settings.workers, skip_broken()));
+    }
     model_->to(backend);
     parameters_ = model_->parameters();
     sgd_ =
@@ -135,33 +140,37 @@ class Run {
     record.folder = directory_.folder();
     record.groups = aggregator_->groups(settings_.batch_size);
     record.epochs = directory_.evaluations(settings_.epochs);
-    record.seconds = seconds();
+    record.seconds = time().all;
+    record.training_seconds = time().training;
     return record;
   }
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  double seconds() const {
-    return seconds_before_ + std::chrono::duration<double>(Clock::now() - start_).count();
+  static double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  }
+
+  RunTime time() const {
+    return {time_before_.all + seconds_since(start_), time_before_.training + training_seconds_};
   }
 
   bool checkpoint_due() const {
-    return std::chrono::duration<double>(Clock::now() - last_checkpoint_).count() >=
-           settings_.checkpoint_every;
+    return seconds_since(last_checkpoint_) >= settings_.checkpoint_every;
   }
 
   void checkpoint() {
     state_.file_lengths = directory_.lengths();
     save_checkpoint(directory_.checkpoint(), *model_, *sgd_, order_, state_);
-    directory_.note_seconds(seconds());
+    directory_.note_time(time());
     last_checkpoint_ = Clock::now();
   }
 
   void resume() {
     state_ = load_checkpoint(directory_.checkpoint(), *model_, *sgd_, order_);
     directory_.restore(state_.file_lengths);
-    seconds_before_ = directory_.seconds_before();
+    time_before_ = directory_.time_before();
     const std::int64_t steps = (state_.epoch - 1) * steps_per_epoch_ + state_.step;
     progress_.skip(steps * settings_.batch_size);
   }
@@ -188,12 +197,14 @@ class Run {
         std::max<std::int64_t>(1, steps_per_epoch_ / kReportsPerEpoch);
     model_->train();
     loader_.start_epoch(state_.epoch, state_.step);
+    Clock::time_point begin = Clock::now();
     while (const std::optional<Batch> batch = loader_.next()) {
       ++state_.step;
       const bool report = state_.step % report_every == 0 || state_.step == steps_per_epoch_;
       state_.loss_sum += train_step(*batch, report);
       state_.examples += batch->images.size(0);
       ++state_.batches;
+      training_seconds_ += seconds_since(begin);
       if (report) report_loss();
       if (state_.epoch == 1 && state_.step < steps_per_epoch_ &&
           LearningOrder::wants(state_.step)) {
@@ -203,6 +214,7 @@ class Run {
       progress_.stalled(loader_.stalled() - std::exchange(stalled_, loader_.stalled()));
       progress_.advance(settings_.batch_size);
       if (checkpoint_due()) checkpoint();
+      begin = Clock::now();
     }
     report_coherence();
   }
@@ -280,6 +292,9 @@ class Run {
     record.corrupt = summarize(judgements, samples_.corrupt);
     record.train_sample = summarize(judgements, samples_.all);
     record.test = summarize(evaluate_test_(*model_, settings_.precision));
+    for (auto& [name, evaluator] : evaluate_further_) {
+      record.further[name] = summarize(evaluator(*model_, settings_.precision));
+    }
     show_broken();
     order_.observe(epoch * steps_per_epoch_, judgements);
     if (epoch == LearningOrder::early_epoch(settings_.epochs)) order_.score(judgements);
@@ -295,6 +310,7 @@ class Run {
     events("corrupt", record.corrupt);
     events("train_sample", record.train_sample);
     events("test", record.test);
+    for (const auto& [name, evaluation] : record.further) events(name, evaluation);
   }
 
   /// In the training set, of positions in samples_.evaluated.
@@ -341,6 +357,7 @@ class Run {
   std::shared_ptr<CorruptedLabels> train_;
   Samples samples_;
   Evaluator evaluate_train_, evaluate_test_;
+  std::map<std::string, Evaluator> evaluate_further_;
   LearningOrder order_;
   ExampleCoherence pristine_coherence_, corrupt_coherence_;
   std::unique_ptr<Module> model_;
@@ -352,8 +369,9 @@ class Run {
   std::unique_ptr<Sgd> sgd_;
 
   TrainingState state_;
-  double stalled_ = 0.0;         // of the loader's seconds, those that the progress knows
-  double seconds_before_ = 0.0;  // of the runs that were broken off
+  double stalled_ = 0.0;  // of the loader's seconds, those that the progress knows
+  RunTime time_before_;   // of the runs that were broken off
+  double training_seconds_ = 0.0;
   Clock::time_point start_ = Clock::now();
   Clock::time_point last_checkpoint_ = start_;
 };

@@ -1,7 +1,9 @@
 // The trainer: one run from initialization to final weights.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
 
 #include "data/dataset.h"
 #include "data/transform.h"
@@ -16,6 +18,8 @@ namespace cograd {
 /// Examples to learn from, with their true labels, and to test on.
 struct StudyData {
   DatasetPtr train, test;
+  /// Further sets to test on, by name: NAME.csv, EpochRecord::further.
+  std::map<std::string, DatasetPtr> further_tests;
   /// How images become examples, for whoever uses the trained model.
   ImageTransform transform;
   /// Where broken images are to be reported and then skipped; null: they end the run.

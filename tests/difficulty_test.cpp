@@ -8,6 +8,7 @@
 #include "data/subset.h"
 #include "engine/aggregation/aggregator.h"
 #include "engine/ops/ops.h"
+#include "engine/random.h"
 #include "experiments/example_coherence.h"
 #include "experiments/learning_order.h"
 #include "layers/linear.h"
@@ -130,53 +131,62 @@ TEST_CASE("EL2N and the last layer's gradient norm are those of the gradients", 
   }
 }
 
-TEST_CASE("coherence of single examples", "[difficulty]") {
-  const DatasetPtr data = draw_glyphs({.size = 40});
+TEST_CASE("coherence of groups of examples", "[difficulty]") {
+  const DatasetPtr data = draw_glyphs({.size = 130});
   const auto model = make_model("mlp", {.width = 9, .seed = 4});
   model->to(cpu_backend());
   model->train();
 
-  // The same example eight times: all agree.
+  // The same example everywhere: all groups agree.
   for (const auto& [parameter, coherence] :
-       ExampleCoherence(data, std::vector<std::int64_t>(8, 3), cpu_backend())
+       ExampleCoherence(data, std::vector<std::int64_t>(64, 3), 1, cpu_backend())
            .measure(*model, Dtype::f32)) {
     CAPTURE(parameter);
     CHECK(coherence == Approx(1.0).epsilon(1e-4));
   }
   CHECK(model->training());
 
-  // Against gradients made one by one: two batches, and an example left over.
-  std::vector<std::int64_t> examples(17);
-  for (std::size_t i = 0; i < examples.size(); ++i) examples[i] = static_cast<int>((7 * i) % 40);
-  const auto measured = ExampleCoherence(data, examples, cpu_backend()).measure(*model, Dtype::f32);
-  std::vector<double> squared_mean, mean_squared;
-  for (std::size_t first : {0u, 8u}) {
-    std::vector<std::vector<double>> sums;
-    for (std::size_t i = first; i < first + 8; ++i) {
-      const std::vector<double> norms = squared_norms(*model, *data, examples[i]);
-      const std::vector<Parameter*> parameters = model->parameters();
-      sums.resize(parameters.size());
-      squared_mean.resize(parameters.size());
-      mean_squared.resize(parameters.size());
+  // Two batches, and two examples left over, against gradients made one by one. Which examples
+  // share a group is the seed's business, so it is drawn here as there.
+  std::vector<std::int64_t> examples(130);
+  for (std::size_t i = 0; i < examples.size(); ++i) examples[i] = static_cast<std::int64_t>(i);
+  const auto measured =
+      ExampleCoherence(data, examples, 7, cpu_backend()).measure(*model, Dtype::f32);
+  Random random(7, 0xC0);
+  shuffle(examples.begin(), examples.end(), random);
+  const std::vector<Parameter*> parameters = model->parameters();
+  std::vector<double> squared_mean(parameters.size()), mean_squared(parameters.size());
+  for (std::size_t batch = 0; batch < 2; ++batch) {
+    std::vector<std::vector<double>> mean(parameters.size());
+    for (std::size_t group = 0; group < 8; ++group) {
+      std::vector<std::vector<double>> sum(parameters.size());
+      for (std::size_t i = 0; i < 8; ++i) {
+        squared_norms(*model, *data, examples[64 * batch + 8 * group + i]);
+        for (std::size_t p = 0; p < parameters.size(); ++p) {
+          const auto g = parameters[p]->gradient.to_vector<float>();
+          sum[p].resize(g.size()), mean[p].resize(g.size());
+          for (std::size_t j = 0; j < g.size(); ++j) sum[p][j] += double{g[j]} / 8;
+        }
+      }
       for (std::size_t p = 0; p < parameters.size(); ++p) {
-        const auto g = parameters[p]->gradient.to_vector<float>();
-        sums[p].resize(g.size());
-        for (std::size_t j = 0; j < g.size(); ++j) sums[p][j] += double{g[j]} / 8;
-        mean_squared[p] += norms[p] / 8;
+        for (std::size_t j = 0; j < sum[p].size(); ++j) {
+          mean[p][j] += sum[p][j] / 8;
+          mean_squared[p] += sum[p][j] * sum[p][j] / 8;
+        }
       }
     }
-    for (std::size_t p = 0; p < sums.size(); ++p) {
-      for (const double g : sums[p]) squared_mean[p] += g * g;
+    for (std::size_t p = 0; p < parameters.size(); ++p) {
+      for (const double g : mean[p]) squared_mean[p] += g * g;
     }
   }
-  REQUIRE(measured.size() == squared_mean.size());
+  REQUIRE(measured.size() == parameters.size());
   for (std::size_t p = 0; p < measured.size(); ++p) {
     CAPTURE(measured[p].parameter);
     CHECK(measured[p].coherence == Approx(squared_mean[p] / mean_squared[p]).epsilon(1e-4));
     CHECK(measured[p].coherence < 0.95);
   }
 
-  CHECK(ExampleCoherence(data, {1, 2, 3}, cpu_backend()).empty());
+  CHECK(ExampleCoherence(data, {1, 2, 3}, 1, cpu_backend()).empty());
 }
 
 }  // namespace cograd::testing

@@ -1,6 +1,4 @@
-// What the studies share: command line, run directories, progress, claims, figures and the page.
-#include <unistd.h>
-
+// What the studies share: command line, run directories, progress.
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -8,20 +6,18 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "experiments/claims.h"
-#include "experiments/figures.h"
-#include "experiments/html.h"
-#include "experiments/memorization.h"
 #include "experiments/options.h"
-#include "experiments/point.h"
 #include "experiments/presets.h"
 #include "experiments/progress.h"
-#include "experiments/report.h"
 #include "experiments/run_directory.h"
 #include "tests/catch.h"
+#include "tests/records.h"
+#include "tests/temporary_folder.h"
 
 using namespace cograd;
 using cograd::testing::contains;
+using cograd::testing::run_with;
+using cograd::testing::TemporaryFolder;
 namespace fs = std::filesystem;
 
 namespace {
@@ -32,40 +28,12 @@ StudyOptions parse(std::vector<const char*> arguments) {
                        label_noise_preset);
 }
 
-/// A folder of the test's own, removed at its end.
-struct TemporaryFolder {
-  TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "cograd-test-XXXXXX").string();
-    path = mkdtemp(name.data());
-  }
-  ~TemporaryFolder() { fs::remove_all(path); }
-  fs::path path;
-};
-
 std::string read(const fs::path& path) {
   std::ifstream in(path);
   std::stringstream text;
   text << in.rdbuf();
   return text.str();
 }
-
-RunRecord run_with(const std::string& aggregator, std::int64_t batch, double noise, double train,
-                   double corrupt, double test) {
-  RunRecord run;
-  run.settings.aggregator = aggregator;
-  run.settings.batch_size = batch;
-  run.settings.corrupt_fraction = noise;
-  EpochRecord start, end;
-  start.test = {100, 2.3, 10.0, 50.0};
-  end.epoch = 1;
-  end.pristine = {50, 1.0, 90.0, 99.0};
-  end.corrupt = {noise > 0.0 ? 45 : 0, 1.0, corrupt, 99.0};
-  end.train_sample = {95, 1.0, train, 99.0};
-  end.test = {100, 1.0, test, 99.0};
-  run.epochs = {start, end};
-  return run;
-}
-
 }  // namespace
 
 TEST_CASE("presets set defaults and explicit flags win", "[experiments]") {
@@ -132,55 +100,6 @@ TEST_CASE("every setting runs with every seed, under its own name", "[experiment
   CHECK(directory_name_of(runs[3]) == "m3_b30_noise50");
   CHECK(runs[5].seed == 3);
   CHECK_THROWS_WITH(parse({"--seeds", "0"}), contains("--seeds"));
-}
-
-TEST_CASE("points hold the seeds of one setting", "[experiments]") {
-  std::vector<RunRecord> runs{
-      run_with("mean", 30, 0.5, 95.0, 80.0, 58.0), run_with("m3", 30, 0.5, 60.0, 30.0, 69.0),
-      run_with("mean", 30, 0.5, 95.0, 84.0, 60.0), run_with("mean", 30, 0.5, 95.0, 91.0, 60.0)};
-  runs[2].settings.seed = 2;
-  runs[3].settings.seed = 3;
-  const std::vector<Point> points = points_of(runs);
-  REQUIRE(points.size() == 2);
-  CHECK(points[0].seeds() == 3);
-  CHECK(points[1].seeds() == 1);
-  const Spread fitted = points[0].last([](const EpochRecord& e) { return e.corrupt.acc1; });
-  CHECK(fitted.mean == Approx(85.0));
-  CHECK(fitted.low == 80.0);
-  CHECK(fitted.high == 91.0);
-  CHECK(fitted.deviation == Approx(std::sqrt((25.0 + 1.0 + 36.0) / 2.0)));
-  CHECK(spread_text(fitted, 3) == "85.0 ± 5.6");
-  CHECK(spread_text(fitted, 1) == "85.0");
-  const std::vector<Claim> claims = memorization_claims(runs);
-  CHECK(claims.size() == 4);  // one row a point, not a run
-  CHECK(claims[0].measured == "85.0 ± 5.6 %");
-  CHECK(memorization_table(runs).rows.size() == 2);
-  // The seeds' range lies as a band behind the curve, before all curves.
-  const Figure figure = memorization_figures(runs).front().figures.front();
-  REQUIRE(figure.curves.size() == 2);
-  CHECK(figure.curves[0].high.back() == 91.0);
-  CHECK(figure.curves[1].high.empty());
-  const std::string script = gnuplot_script(figure);
-  CHECK(script.find("filledcurves") < script.find("linespoints"));
-}
-
-TEST_CASE("winsorization: claims follow its strength", "[experiments]") {
-  const auto verdicts = [](const std::vector<double>& fitted) {
-    const char* names[] = {"mean", "winsorized:1", "winsorized:8"};
-    std::vector<RunRecord> runs;
-    for (std::size_t i = 0; i < fitted.size(); ++i) {
-      runs.push_back(run_with(names[i], 100, 0.5, 50.0 + fitted[i] / 2, fitted[i], 60.0));
-    }
-    std::vector<bool> result;
-    for (const Claim& claim : winsorization_claims(runs)) result.push_back(claim.holds);
-    return result;
-  };
-  // Corrupt labels fitted, gap, pristine first (90 % of the pristine by then).
-  CHECK(verdicts({80.0, 60.0, 20.0}) == std::vector<bool>{true, true, false});
-  CHECK(verdicts({40.0, 30.0, 20.0}) == std::vector<bool>{true, true, true});
-  CHECK(verdicts({80.0, 85.0, 20.0}) == std::vector<bool>{false, false, false});
-  CHECK(verdicts({40.0, 38.0, 35.0}) == std::vector<bool>{false, false, true});
-  CHECK(verdicts({80.0}).empty());
 }
 
 TEST_CASE("runs that cannot work are refused before they start", "[experiments]") {
@@ -321,100 +240,4 @@ TEST_CASE("progress into a file is plain lines, one for each tenth", "[experimen
   CHECK(std::count(text.begin(), text.end(), '\n') == 10);
   CHECK(text.find('\r') == std::string::npos);
   CHECK_THAT(text, contains("100 % work"));
-}
-
-TEST_CASE("claims compare with the mean at the same batch size and noise", "[experiments]") {
-  const RunRecord mean = run_with("mean", 30, 0.5, 95.0, 92.0, 58.0);
-  const RunRecord m3 = run_with("m3", 30, 0.5, 60.0, 30.0, 69.0);
-  const std::vector<Claim> claims = memorization_claims({mean, m3});
-  REQUIRE(claims.size() == 4);  // mean memorizes; m3: fewer, smaller gap, higher test accuracy
-  for (const Claim& claim : claims) CHECK(claim.holds);
-  CHECK(claims[1].measured == "30.0 % against 92.0 %");
-
-  CHECK(memorization_claims({m3}).empty());
-  CHECK(memorization_claims({run_with("mean", 10, 0.5, 95.0, 92.0, 58.0), m3}).size() == 1);
-  CHECK(memorization_claims({run_with("mean", 30, 0.0, 99.0, 0.0, 98.0), m3}).empty());
-}
-
-TEST_CASE("claims fail just beyond their thresholds", "[experiments]") {
-  const RunRecord mean = run_with("mean", 30, 0.5, 95.0, 80.0, 58.0);
-  const auto verdicts = [&](const RunRecord& run) {
-    std::vector<bool> result;
-    for (const Claim& claim : memorization_claims({mean, run})) result.push_back(claim.holds);
-    result.erase(result.begin());  // the one about the mean alone
-    return result;
-  };
-  CHECK(verdicts(run_with("m3", 30, 0.5, 90.0, 40.0, 63.0)) == std::vector<bool>{true, true, true});
-  CHECK(verdicts(run_with("m3", 30, 0.5, 89.8, 40.1, 62.9)) ==
-        std::vector<bool>{false, true, false});
-  CHECK(verdicts(run_with("m3", 30, 0.5, 90.1, 40.1, 63.0)) ==
-        std::vector<bool>{false, false, true});
-  CHECK(verdicts(run_with("ra3", 30, 0.5, 90.0, 64.0, 58.0)) == std::vector<bool>{true});
-  CHECK(verdicts(run_with("ra3", 30, 0.5, 90.0, 63.9, 58.0)) == std::vector<bool>{false});
-
-  const RunRecord clean = run_with("mean", 30, 0.0, 99.0, 0.0, 98.0);
-  CHECK(memorization_claims({clean, run_with("m3", 30, 0.0, 99.0, 0.0, 96.0)}).at(0).holds);
-  CHECK_FALSE(memorization_claims({clean, run_with("m3", 30, 0.0, 99.0, 0.0, 95.9)}).at(0).holds);
-}
-
-TEST_CASE("the claims table is aligned and wrapped", "[experiments]") {
-  const std::vector<Claim> claims = {
-      {"short", "1 %", true}, {std::string(12, 'a') + " " + std::string(30, 'b'), "2", false}};
-  const std::string table = claims_table(claims, 60);
-  std::istringstream lines(table);
-  std::size_t column = 0;
-  for (std::string line; std::getline(lines, line);) {
-    CHECK(line.size() <= 60);
-    const std::size_t at = std::min(line.find("holds"), line.find("does not hold"));
-    if (at == std::string::npos) continue;
-    if (column == 0) column = at;
-    CHECK(at == column);
-  }
-  CHECK(column > 0);
-}
-
-TEST_CASE("HTML is escaped", "[experiments]") {
-  CHECK(escaped("<a href=\"x\">Q&A's</a>") ==
-        "&lt;a href=&quot;x&quot;&gt;Q&amp;A&#39;s&lt;/a&gt;");
-  Report report;
-  report.title = "a < b";
-  report.claims = {{"<script>", "1 & 2", false}};
-  report.facts = {{"Command", "<b>"}};
-  report.numbers = {{"<h>"}, {{"<d>"}}};
-  const std::string html = report_html(report, {}, "no <gnuplot>");
-  for (const char* raw : {"a < b", "<script", "1 & 2", "<b>", "<h>", "<d>", "<gnuplot>"}) {
-    CAPTURE(raw);
-    CHECK(html.find(raw) == std::string::npos);
-  }
-  CHECK(html.find("http") == std::string::npos);  // nothing is loaded from elsewhere
-}
-
-TEST_CASE("labels at the ends of curves do not overlap", "[experiments]") {
-  const std::vector<double> places = spread({50.0, 99.0, 98.0, 99.5, 51.0}, 7.0, 0.0, 100.0);
-  std::vector<double> sorted = places;
-  std::sort(sorted.begin(), sorted.end());
-  for (std::size_t i = 1; i < sorted.size(); ++i) CHECK(sorted[i] - sorted[i - 1] >= 7.0 - 1e-9);
-  CHECK(sorted.back() <= 100.0);
-  CHECK(places[2] < places[1]);  // the order stays
-  CHECK(places[1] < places[3]);
-  CHECK(spread({10.0, 90.0}, 7.0, 0.0, 100.0) == std::vector<double>{10.0, 90.0});
-}
-
-TEST_CASE("a figure is drawn as SVG that can stand in a page", "[experiments]") {
-  Figure figure{"Title <1>", "epoch", "it's (%)", {}, {0.0, 100.0}};
-  figure.curves.push_back({"m3's", {0.0, 1.0}, {10.0, 20.0}, "#0072B2", 0, 0});
-  CHECK_THAT(gnuplot_script(figure), contains("set ylabel 'it''s (%)'"));
-  std::string svg;
-  try {
-    svg = draw_svg(figure, "f7");
-  } catch (const IoError& error) {
-    std::printf("SKIPPED: drawing needs gnuplot: %s\n", error.what());
-    return;
-  }
-  CHECK(svg.rfind("<svg", 0) == 0);
-  CHECK_THAT(svg, contains("viewBox"));
-  CHECK_THAT(svg, contains("m3's"));
-  CHECK_THAT(svg, contains("<title>Title &lt;1&gt;</title>"));
-  CHECK(svg.find("id='gp") == std::string::npos);  // ids are the figure's own
-  CHECK(svg.find("'black'") == std::string::npos);
 }

@@ -127,7 +127,7 @@ TEST_CASE("without --resume what is left of a run is replaced", "[resume]") {
   const TemporaryFolder scratch;
   StudyOptions options = study_options("mean@20", scratch.path);
   Study study = prepare_study(options);
-  study.data.train = std::make_shared<Stopping>(study.data.train, 300);
+  study.data.train = std::make_shared<Stopping>(study.data.train, 400);
   CHECK_THROWS_AS(run_study(study), Stopped);
   const fs::path partial = scratch.path / (directory_name_of(study.runs[0]) + ".partial");
   REQUIRE(fs::exists(partial / "checkpoint.safetensors"));

@@ -8,6 +8,7 @@
 
 #include "experiments/claims.h"
 #include "experiments/figures.h"
+#include "experiments/gallery.h"
 
 namespace cograd {
 
@@ -18,8 +19,10 @@ struct FigureGroup {
 };
 
 struct Table {
+  std::string heading;
+  std::string text{};               ///< how to read it; may be empty
   std::vector<std::string> header;  ///< the first column is text, the others are numbers
-  std::vector<std::vector<std::string>> rows;
+  std::vector<std::vector<std::string>> rows{};
 };
 
 /// What a page says; all plain text.
@@ -29,7 +32,8 @@ struct Report {
   std::vector<Claim> claims;
   std::vector<FigureGroup> figures;
   std::string reading;  ///< how to read figures and table
-  Table numbers;
+  std::vector<Table> tables;
+  std::vector<Gallery> galleries;
   std::vector<std::pair<std::string, std::string>> facts;  ///< command, settings, machine, time
 };
 
@@ -38,9 +42,12 @@ struct Report {
 std::string report_html(const Report& report, const std::vector<std::string>& drawings,
                         const std::string& missing);
 
-/// Draws the figures and writes the page, and each figure as an SVG file in `figures` beside it.
-/// Returns an empty string, or why there are no figures. Throws IoError if something cannot be
-/// written.
-std::string write_report(const Report& report, const std::filesystem::path& path);
+/// Draws the figures and writes folder/report.html, each figure as an SVG file beside it, and
+/// claims.json. Returns an empty string, or why there are no figures. Throws IoError if something
+/// cannot be written.
+std::string write_report(const Report& report, const std::filesystem::path& folder);
+
+/// write_report(), and says on stdout which claims hold and where the page is.
+void publish(const Report& report, const std::filesystem::path& folder);
 
 }  // namespace cograd

@@ -1,0 +1,140 @@
+// easy_hard: examples that are learned early against those that are learned late, without noise and
+// without medians (Zielinski, Krishnan, Chatterjee 2020, section 3).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+
+#include "data/index_file.h"
+#include "data/subset.h"
+#include "experiments/gallery.h"
+#include "experiments/generalization.h"
+#include "experiments/learning_figures.h"
+#include "experiments/needs.h"
+#include "experiments/presets.h"
+#include "experiments/report_page.h"
+#include "experiments/splits.h"
+#include "experiments/study.h"
+
+namespace {
+
+using namespace cograd;
+namespace fs = std::filesystem;
+
+constexpr const char* kDescription =
+    "Trains shortly (the scout), splits the training set into what was learned (easy) and what was "
+    "not (hard), each into examples for training and for testing, trains afresh on either side, "
+    "and "
+    "compares how each generalizes to itself, to the other and to the full test set. A second "
+    "scout "
+    "with another seed tells whether the same examples are easy to it.";
+constexpr const char* kLead =
+    "If coherent gradients are what generalizes, examples that are learned early, by directions "
+    "that many share, should generalize better among themselves than examples that are learned "
+    "late.";
+constexpr const char* kReading =
+    "Each curve is a network trained on one side only; both sides have as many examples. Epoch 0 "
+    "is before training.";
+
+std::int64_t lesser_side(const fs::path& run) {
+  return std::min(std::ssize(read_index_file(run / "learned_examples.csv")),
+                  std::ssize(read_index_file(run / "not_learned_examples.csv")));
+}
+
+/// Five sixths of the lesser side for training, the rest for testing, unless the options say.
+std::pair<std::int64_t, std::int64_t> sizes_for(const EasyHardOptions& options,
+                                                const fs::path& run) {
+  const std::int64_t lesser = lesser_side(run);
+  const std::int64_t test =
+      options.split_test > 0 ? options.split_test : std::max<std::int64_t>(1, lesser / 6);
+  const std::int64_t train = options.split_train > 0 ? options.split_train : lesser - test;
+  require<ValueError>(
+      train >= options.study.run.batch_size,
+      "[splits] {} leaves {} examples a side for training, less than a batch of {}: "
+      "change --scout-epochs, give more examples or a smaller --batch-size",
+      run.string(), train, options.study.run.batch_size);
+  return {train, test};
+}
+
+void check(const StudyOptions& study) {
+  require<UsageError>(study.corrupt_fractions == "0" && study.aggregators == "mean",
+                      "--corrupt-fraction and --aggregator do not belong to this study: its labels "
+                      "are the true ones and its gradients the mean's");
+}
+
+/// Two runs at least, over all examples.
+Study scouts_of(const EasyHardOptions& options) {
+  StudyOptions scout = options.study;
+  scout.run.epochs = options.scout_epochs;
+  scout.run.schedule = "constant";
+  scout.seeds = std::max(2, scout.seeds);
+  scout.output_dir = (fs::path(scout.output_dir) / "scout").string();
+  return prepare_study(scout);
+}
+
+SideRuns train_side(const std::string& name, const EasyHardOptions& options, const StudyData& all,
+                    const Splits& splits) {
+  StudyOptions study = options.study;
+  const fs::path folder = study.output_dir;
+  study.output_dir = (folder / name).string();
+  study.train_indices = (folder / "splits" / (name + "_train.csv")).string();
+  study.train_size = 0;
+  const Side& side = name == "easy" ? splits.easy : splits.hard;
+  StudyData data = all;
+  data.train = std::make_shared<Subset>(all.train, side.train);
+  data.further_tests = {{"easy_test", std::make_shared<Subset>(all.train, splits.easy.test)},
+                        {"hard_test", std::make_shared<Subset>(all.train, splits.hard.test)}};
+  return {name, run_study(prepare_study(study, std::move(data)))};
+}
+
+void run(int argc, char** argv) {
+  const auto start = std::chrono::steady_clock::now();
+  const EasyHardOptions options = parse_easy_hard_options(argc, argv, kDescription);
+  if (!options.study.help.empty()) {
+    fmt::print("{}", options.study.help);
+    return;
+  }
+  check(options.study);
+  const Study scouts = scouts_of(options);
+  fmt::print(
+      "easy_hard on {}: {} training examples, {} ({} parameters): {} scouts of {} epochs, then "
+      "{} epochs on either side\n",
+      options.study.dataset, scouts.data.train->size(), options.study.run.model, scouts.parameters,
+      scouts.runs.size(), options.scout_epochs, options.study.run.epochs);
+  std::fflush(stdout);
+  if (options.study.preset == "paper") fmt::print("{}", needs_text(needs_of(scouts)));
+  const std::vector<RunRecord> scouted = run_study(scouts);
+
+  const fs::path folder = options.study.output_dir;
+  const auto [train, test] = sizes_for(options, scouted[0].folder);
+  const Splits splits = split_run(scouted[0].folder, train, test, options.study.run.seed);
+  write_splits(splits, folder / "splits");
+  fmt::print("{} easy and as many hard examples for training, {} each for testing\n", train, test);
+  std::fflush(stdout);
+  std::vector<SideRuns> sides;
+  for (const char* name : {"easy", "hard"}) {
+    sides.push_back(train_side(name, options, scouts.data, splits));
+  }
+
+  Report report;
+  report.title = "Easy and hard examples: do those learned early generalize better?";
+  report.lead = kLead;
+  report.reading = kReading;
+  report.claims = generalization_claims(
+      sides, agreement(read_index_file(scouted[0].folder / "learned_examples.csv"),
+                       read_index_file(scouted[1].folder / "learned_examples.csv"),
+                       scouts.data.train->size()));
+  report.figures = generalization_figures(sides);
+  report.tables = {generalization_table(sides), difficulty_table(scouted)};
+  report.galleries = {difficulty_gallery(scouted[0], scouts.data)};
+  report.facts = facts_of(
+      scouts, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  publish(report, folder);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return report_errors("easy_hard", [&] { run(argc, argv); });
+}
