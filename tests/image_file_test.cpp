@@ -391,4 +391,17 @@ TEST_CASE("photographs decode", "[images][real-data]") {
   CHECK(colored >= gray);
 }
 
+TEST_CASE("an encoded PNG decodes to the same pixels", "[images]") {
+  const ImageSize size{5, 7};
+  std::vector<std::uint8_t> pixels(3 * 5 * 7);
+  for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(37 * i);
+  const Image image = decode_image(encode_png(size, pixels), "encoded");
+  CHECK(image.size == size);
+  for (std::size_t i = 0; i < pixels.size(); ++i) {
+    REQUIRE(image.pixels[i / 3 * 4 + i % 3] == pixels[i]);
+  }
+  pixels.pop_back();
+  CHECK_THROWS_AS(encode_png(size, pixels), ShapeError);
+}
+
 }  // namespace cograd::testing

@@ -8,16 +8,22 @@
 #include "experiments/curves.h"
 #include "experiments/group_size.h"
 #include "experiments/html.h"
+#include "experiments/learning_figures.h"
 #include "experiments/memorization.h"
 #include "experiments/point.h"
+#include "experiments/presets.h"
 #include "experiments/report_page.h"
+#include "experiments/run_directory.h"
+#include "experiments/study.h"
 #include "experiments/tables.h"
 #include "tests/catch.h"
 #include "tests/records.h"
+#include "tests/temporary_folder.h"
 
 using namespace cograd;
 using cograd::testing::contains;
 using cograd::testing::run_with;
+using cograd::testing::TemporaryFolder;
 
 TEST_CASE("points hold the seeds of one setting", "[experiments]") {
   std::vector<RunRecord> runs{
@@ -214,4 +220,68 @@ TEST_CASE("a figure is drawn as SVG that can stand in a page", "[experiments]") 
   CHECK_THAT(svg, contains("<title>Title &lt;1&gt;</title>"));
   CHECK(svg.find("id='gp") == std::string::npos);  // ids are the figure's own
   CHECK(svg.find("'black'") == std::string::npos);
+}
+
+TEST_CASE("what a study leaves makes learning figures, difficulty table and gallery", "[report]") {
+  const TemporaryFolder folder;
+  StudyOptions options = label_noise_preset("quick", "");
+  options.train_size = 300;
+  options.test_size = 40;
+  options.aggregators = "mean@20,m3@30";
+  options.corrupt_fractions = "0,0.5";
+  options.run.epochs = 3;
+  options.device = "cpu";
+  options.output_dir = folder.path.string();
+  const Study study = prepare_study(options);
+  const std::vector<RunRecord> runs = run_study(study);
+
+  const std::vector<FigureGroup> order = learning_order_figures(runs);
+  REQUIRE(order.size() == 2);           // noise first
+  CHECK(order[0].figures.size() == 4);  // pristine and corrupt, first and for good
+  CHECK(order[1].figures.size() == 2);  // nothing is corrupt
+  const Curve& curve = order[1].figures[0].curves.at(0);
+  CHECK(std::is_sorted(curve.x.begin(), curve.x.end()));
+  CHECK(std::is_sorted(curve.y.begin(), curve.y.end()));
+  CHECK(curve.x.front() == Approx(1.0 / 15));  // step 1 of 15
+  CHECK(curve.y.back() >= runs[0].last().pristine.acc1);
+
+  const std::vector<FigureGroup> coherence = coherence_figures(runs);
+  REQUIRE(coherence.size() == 2);
+  REQUIRE(coherence[0].figures.size() == 2);
+  CHECK(coherence[0].figures[0].curves.size() == 6);  // three layers, two kinds
+  CHECK(coherence[1].figures[0].curves.size() == 3);
+  CHECK(coherence[0].figures[0].curves[0].x == std::vector<double>{0.0, 1.0, 2.0, 3.0});
+
+  const Table table = difficulty_table(runs);
+  REQUIRE(table.rows.size() == 4);
+  for (const auto& row : table.rows) {
+    for (std::size_t i = 2; i < row.size(); ++i) CHECK(std::abs(std::stod(row[i])) <= 1.0);
+  }
+
+  const Gallery gallery = difficulty_gallery(runs[0], study.data);
+  REQUIRE(gallery.rows.size() == 10);
+  for (const GalleryRow& row : gallery.rows) {
+    REQUIRE(row.easiest.size() == 4);
+    REQUIRE(row.hardest.size() == 4);
+  }
+  // The first picture of class 0 is an example of it, as drawn.
+  const std::string caption = gallery.rows[0].easiest[0].caption;
+  const std::int64_t index = std::stoll(caption.substr(caption.find(' ')));
+  const Example example = study.data.train->get(index);
+  CHECK(example.label == 0);
+  for (std::size_t i = 0; i < example.pixels.size(); ++i) {
+    REQUIRE(gallery.rows[0].easiest[0].pixels[3 * i] ==
+            std::lround(255.0f * std::clamp(example.pixels[i], 0.0f, 1.0f)));
+  }
+  CHECK_THAT(png_uri(gallery.rows[0].easiest[0]),
+             Catch::Matchers::StartsWith("data:image/png;base64,iVBORw0KGgo"));
+
+  // A run read back from its folder says the same.
+  const RunRecord again = read_run(runs[1].folder);
+  CHECK(again.settings == runs[1].settings);
+  CHECK(again.groups == 3);
+  CHECK(again.last().test.acc1 == Approx(runs[1].last().test.acc1));
+  CHECK(again.training_seconds > 0.0);
+  CHECK(again.training_seconds <= again.seconds);
+  CHECK_THROWS_AS(read_run(folder.path), IoError);
 }
