@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <numeric>
 
@@ -89,6 +91,26 @@ std::pair<double, double> y_range_of(const Figure& figure) {
   return {low < 0.0 ? low - margin : low, high + margin};
 }
 
+/// A logarithmic x axis as wide as the data, with tics at 1, 2, 5, 10, ... or, over more than two
+/// decades, at powers of ten.
+std::string log_axis(const Figure& figure) {
+  constexpr double kMargin = 1.15;
+  double low = std::numeric_limits<double>::infinity(), high = 0.0;
+  for (const Curve& curve : figure.curves) {
+    for (const double x : curve.x) low = std::min(low, x), high = std::max(high, x);
+  }
+  const bool wide = high > 100.0 * low;
+  std::string tics;
+  for (double power = std::pow(10.0, std::floor(std::log10(low))); power <= high; power *= 10.0) {
+    for (const double factor : {1.0, 2.0, 5.0}) {
+      if (wide && factor != 1.0) continue;
+      tics += fmt::format("{}{:.6g}", tics.empty() ? "" : ",", factor * power);
+    }
+  }
+  return fmt::format("set logscale x\nunset mxtics\nset xrange [{:.6g}:{:.6g}]\nset xtics ({})\n",
+                     low / kMargin, high * kMargin, tics);
+}
+
 }  // namespace
 
 std::vector<double> spread(const std::vector<double>& values, double distance, double low,
@@ -129,8 +151,8 @@ std::string gnuplot_script(const Figure& figure) {
       "set border 3 lw 1\nset tics nomirror scale 0.5\nset grid ytics lc rgb '#888888' lw 0.4 dt "
       "solid\nunset key\n",
       kWidth, kHeight, kFontSize, quoted(figure.x_label), quoted(figure.y_label), low, high,
-      2 + 0.85 * static_cast<double>(longest));
-  if (figure.x_log) script += "set logscale x\nset format x '%g'\n";
+      2 + 0.85 * static_cast<double>(std::max<std::size_t>(longest, 6)));
+  if (figure.x_log) script += log_axis(figure);
   std::string plot, bands;  // bands lie below all curves
   for (std::size_t i = 0; i < figure.curves.size(); ++i) {
     const Curve& curve = figure.curves[i];
