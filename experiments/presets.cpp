@@ -87,6 +87,7 @@ EasyHardOptions easy_hard_preset(const std::string& preset, const std::string& d
     options.split_test = 100000;
   } else if (preset == "laptop") {
     study.dataset = "cifar10";
+    study.train_size = 25000;
     study.run.model = "resnet18_cifar";
     study.run.width = 16;
     study.run.batch_size = 100;
