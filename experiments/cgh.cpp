@@ -1,8 +1,8 @@
 // cgh: the test of the Coherent Gradients hypothesis by medians. Plain SGD against M3, RM3 and RA3,
 // with true labels and with half of them random (Zielinski, Krishnan, Chatterjee 2020, section 2).
-#include "experiments/memorization.h"
-#include "experiments/memorization_study.h"
-#include "experiments/presets.h"
+#include "experiments/report/memorization.h"
+#include "experiments/study/memorization_study.h"
+#include "experiments/study/presets.h"
 
 int main(int argc, char** argv) {
   const cograd::StudyText text{

@@ -8,14 +8,14 @@
 
 #include "data/index_file.h"
 #include "data/subset.h"
-#include "experiments/gallery.h"
-#include "experiments/generalization.h"
-#include "experiments/learning_figures.h"
-#include "experiments/needs.h"
-#include "experiments/presets.h"
-#include "experiments/report_page.h"
-#include "experiments/splits.h"
-#include "experiments/study.h"
+#include "experiments/report/gallery.h"
+#include "experiments/report/generalization.h"
+#include "experiments/report/learning_figures.h"
+#include "experiments/report/report_page.h"
+#include "experiments/study/needs.h"
+#include "experiments/study/presets.h"
+#include "experiments/study/splits.h"
+#include "experiments/study/study.h"
 
 namespace {
 

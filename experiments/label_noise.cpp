@@ -1,8 +1,8 @@
 // label_noise: what do aggregators learn when labels are random? Trains every chosen aggregator at
 // every noise level and reports how many false labels each memorized.
-#include "experiments/memorization.h"
-#include "experiments/memorization_study.h"
-#include "experiments/presets.h"
+#include "experiments/report/memorization.h"
+#include "experiments/study/memorization_study.h"
+#include "experiments/study/presets.h"
 
 int main(int argc, char** argv) {
   const cograd::StudyText text{

@@ -5,8 +5,8 @@
 #include <filesystem>
 
 #include "data/image_folder.h"
-#include "experiments/command_line.h"
-#include "experiments/splits.h"
+#include "experiments/study/command_line.h"
+#include "experiments/study/splits.h"
 
 namespace {
 

@@ -8,8 +8,8 @@
 
 #include "data/transform.h"
 #include "engine/autograd.h"
-#include "experiments/command_line.h"
-#include "experiments/model_card.h"
+#include "experiments/run/model_card.h"
+#include "experiments/study/command_line.h"
 #include "models/state_dict.h"
 
 namespace {

@@ -3,7 +3,7 @@
 
 #include "data/transform.h"
 #include "engine/backend.h"
-#include "experiments/command_line.h"
+#include "experiments/study/command_line.h"
 #include "models/safetensors.h"
 
 namespace {

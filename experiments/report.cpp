@@ -7,11 +7,11 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "experiments/command_line.h"
-#include "experiments/memorization.h"
-#include "experiments/memorization_report.h"
-#include "experiments/report_page.h"
-#include "experiments/run_directory.h"
+#include "experiments/report/memorization.h"
+#include "experiments/report/memorization_report.h"
+#include "experiments/report/report_page.h"
+#include "experiments/run/run_directory.h"
+#include "experiments/study/command_line.h"
 
 namespace {
 

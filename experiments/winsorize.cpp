@@ -1,8 +1,8 @@
 // winsorize: per-example gradients clipped to a percentile, from not at all to strongly
 // (Chatterjee, "Coherent Gradients", ICLR 2020, section 3).
-#include "experiments/memorization.h"
-#include "experiments/memorization_study.h"
-#include "experiments/presets.h"
+#include "experiments/report/memorization.h"
+#include "experiments/study/memorization_study.h"
+#include "experiments/study/presets.h"
 
 int main(int argc, char** argv) {
   const cograd::StudyText text{

@@ -2,12 +2,12 @@
 #include <set>
 
 #include "data/index_file.h"
-#include "experiments/datasets.h"
-#include "experiments/generalization.h"
-#include "experiments/needs.h"
-#include "experiments/presets.h"
-#include "experiments/splits.h"
-#include "experiments/study.h"
+#include "experiments/report/generalization.h"
+#include "experiments/study/datasets.h"
+#include "experiments/study/needs.h"
+#include "experiments/study/presets.h"
+#include "experiments/study/splits.h"
+#include "experiments/study/study.h"
 #include "tests/catch.h"
 #include "tests/records.h"
 #include "tests/temporary_folder.h"

@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "experiments/options.h"
-#include "experiments/presets.h"
-#include "experiments/progress.h"
-#include "experiments/run_directory.h"
+#include "experiments/run/progress.h"
+#include "experiments/run/run_directory.h"
+#include "experiments/study/options.h"
+#include "experiments/study/presets.h"
 #include "tests/catch.h"
 #include "tests/records.h"
 #include "tests/temporary_folder.h"

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "experiments/run.h"
+#include "experiments/run/run.h"
 
 namespace cograd::testing {
 

@@ -8,10 +8,10 @@
 #include <sstream>
 
 #include "engine/random.h"
-#include "experiments/checkpoint.h"
-#include "experiments/datasets.h"
-#include "experiments/presets.h"
-#include "experiments/study.h"
+#include "experiments/run/checkpoint.h"
+#include "experiments/study/datasets.h"
+#include "experiments/study/presets.h"
+#include "experiments/study/study.h"
 #include "models/registry.h"
 #include "models/safetensors.h"
 #include "tests/catch.h"

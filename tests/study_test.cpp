@@ -1,5 +1,5 @@
 // Studies end to end, on a few drawn glyphs: evaluation, training, what a run leaves behind.
-#include "experiments/study.h"
+#include "experiments/study/study.h"
 
 #include <cstdlib>
 #include <filesystem>
@@ -11,9 +11,9 @@
 #include "data/corrupted_labels.h"
 #include "data/subset.h"
 #include "engine/autograd.h"
-#include "experiments/datasets.h"
-#include "experiments/evaluator.h"
-#include "experiments/presets.h"
+#include "experiments/run/evaluator.h"
+#include "experiments/study/datasets.h"
+#include "experiments/study/presets.h"
 #include "models/registry.h"
 #include "models/state_dict.h"
 #include "tests/catch.h"

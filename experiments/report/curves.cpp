@@ -1,0 +1,117 @@
+#include "experiments/report/curves.h"
+
+#include <algorithm>
+#include <set>
+
+namespace cograd {
+namespace {
+
+Figure figure_of(const std::string& title, const std::string& unit,
+                 const std::vector<const Point*>& points, const Quantity& quantity) {
+  Figure figure{title, "epoch", unit, curves_for(points), {}};
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const Point& point = *points[i];
+    Curve& curve = figure.curves[i];
+    for (std::size_t epoch = 0; epoch < point.epochs(); ++epoch) {
+      const Spread spread = point.at(epoch, quantity);
+      curve.x.push_back(static_cast<double>(point.runs.front()->epochs[epoch].epoch));
+      curve.y.push_back(spread.mean);
+      if (point.seeds() == 1) continue;
+      curve.low.push_back(spread.low);
+      curve.high.push_back(spread.high);
+    }
+  }
+  return figure;
+}
+
+}  // namespace
+
+std::string family(const std::string& aggregator) {
+  return aggregator.starts_with("mom:") ? "m3" : aggregator.substr(0, aggregator.find(':'));
+}
+
+std::string colour_of(const std::string& aggregator) {
+  const std::string name = family(aggregator);
+  if (name == "mean") return "#D55E00";
+  if (name == "m3") return "#0072B2";
+  if (name == "rm3") return "#009E73";
+  if (name == "ra3") return "#CC79A7";
+  if (name == "winsorized") {  // by strength
+    const double strength = std::stod(aggregator.substr(aggregator.find(':') + 1));
+    return strength < 2.0   ? "#E69F00"
+           : strength < 4.0 ? "#56B4E9"
+           : strength < 8.0 ? "#009E73"
+                            : "#0072B2";
+  }
+  return name == "trimmed" ? "#56B4E9" : "#E69F00";
+}
+
+std::vector<double> fractions_of(const std::vector<RunRecord>& runs) {
+  std::set<double> noisy;
+  bool clean = false;
+  for (const RunRecord& run : runs) {
+    if (run.settings.corrupt_fraction > 0.0)
+      noisy.insert(run.settings.corrupt_fraction);
+    else
+      clean = true;
+  }
+  std::vector<double> fractions(noisy.begin(), noisy.end());
+  if (clean) fractions.push_back(0.0);
+  return fractions;
+}
+
+std::vector<const Point*> at_noise(const std::vector<Point>& points, double fraction) {
+  std::vector<const Point*> chosen;
+  for (const Point& point : points) {
+    if (point.settings().corrupt_fraction == fraction) chosen.push_back(&point);
+  }
+  return chosen;
+}
+
+std::vector<Curve> curves_for(const std::vector<const Point*>& points) {
+  std::set<std::int64_t> batches;
+  for (const Point* point : points) batches.insert(point->settings().batch_size);
+  const std::vector<std::string> names = names_of(points);
+  std::vector<Curve> curves;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    Curve curve;
+    curve.label = names[i];
+    curve.colour = colour_of(points[i]->settings().aggregator);
+    curve.marker = static_cast<int>(i);
+    curve.dash = static_cast<int>(
+        std::distance(batches.find(points[i]->settings().batch_size), batches.end()) - 1);
+    curves.push_back(std::move(curve));
+  }
+  return curves;
+}
+
+std::vector<FigureGroup> accuracy_figures(const std::vector<RunRecord>& runs) {
+  const std::vector<Point> points = points_of(runs);
+  std::vector<FigureGroup> groups;
+  for (const double fraction : fractions_of(runs)) {
+    const std::vector<const Point*> chosen = at_noise(points, fraction);
+    FigureGroup group{noise_text(fraction), {}};
+    const auto add = [&](const std::string& title, const std::string& unit, bool percent,
+                         const Quantity& quantity) {
+      group.figures.push_back(figure_of(title, unit, chosen, quantity));
+      if (percent) group.figures.back().y_range = {0.0, 100.0};
+    };
+    const EpochRecord& last = chosen.front()->runs.front()->last();
+    if (last.corrupt.count > 0) {
+      add("Corrupt labels fitted: the share that is memorized", "corrupt labels fitted (%)", true,
+          [](const EpochRecord& e) { return e.corrupt.acc1; });
+    }
+    if (last.pristine.count > 0) {
+      add("Accuracy on pristine training examples", "pristine accuracy (%)", true,
+          [](const EpochRecord& e) { return e.pristine.acc1; });
+    }
+    add("Test accuracy", "test accuracy (%)", true,
+        [](const EpochRecord& e) { return e.test.acc1; });
+    add("Gap: training minus test accuracy", "gap (points)", false,
+        [](const EpochRecord& e) { return e.gap(); });
+    groups.push_back(std::move(group));
+  }
+  return groups;
+}
+
+}  // namespace cograd

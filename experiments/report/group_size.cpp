@@ -1,0 +1,86 @@
+#include "experiments/report/group_size.h"
+
+#include <algorithm>
+#include <map>
+
+#include "experiments/report/curves.h"
+#include "experiments/report/point.h"
+
+namespace cograd {
+namespace {
+
+double group_size(const Point& point) {
+  return static_cast<double>(point.settings().batch_size) / static_cast<double>(point.groups());
+}
+
+double batch_size(const Point& point) { return static_cast<double>(point.settings().batch_size); }
+
+/// The points of each aggregator, by rising batch size.
+using ByAggregator = std::map<std::string, std::vector<const Point*>>;
+
+Figure figure_of(const std::string& title, const std::string& x_label, const std::string& y_label,
+                 const ByAggregator& aggregators, double (*x_of)(const Point&),
+                 const Quantity& quantity) {
+  Figure figure{title, x_label, y_label, {}, {0.0, 100.0}, true};
+  for (const auto& [aggregator, points] : aggregators) {
+    Curve curve;
+    curve.label = aggregator;
+    curve.colour = colour_of(aggregator);
+    curve.marker = static_cast<int>(figure.curves.size());
+    for (const Point* point : points) {
+      const Spread spread = point->last(quantity);
+      curve.x.push_back(x_of(*point));
+      curve.y.push_back(spread.mean);
+      if (point->seeds() == 1) continue;
+      curve.low.push_back(spread.low);
+      curve.high.push_back(spread.high);
+    }
+    if (curve.low.size() < curve.x.size()) curve.low = curve.high = {};
+    figure.curves.push_back(std::move(curve));
+  }
+  return figure;
+}
+
+}  // namespace
+
+std::vector<FigureGroup> group_size_figures(const std::vector<RunRecord>& runs) {
+  const std::vector<Point> points = points_of(runs);
+  std::vector<FigureGroup> groups;
+  for (const double fraction : fractions_of(runs)) {
+    if (fraction == 0.0) continue;
+    ByAggregator aggregators;
+    for (const Point* point : at_noise(points, fraction)) {
+      aggregators[point->settings().aggregator].push_back(point);
+    }
+    for (auto entry = aggregators.begin(); entry != aggregators.end();) {
+      auto& of_one = entry->second;
+      std::stable_sort(of_one.begin(), of_one.end(), [](const Point* a, const Point* b) {
+        return batch_size(*a) < batch_size(*b);
+      });
+      // Several points of one size differ in something else, which is not this figure's subject.
+      const auto equal = [](const Point* a, const Point* b) {
+        return batch_size(*a) == batch_size(*b);
+      };
+      const bool sweep = of_one.size() >= 3 &&
+                         std::adjacent_find(of_one.begin(), of_one.end(), equal) == of_one.end();
+      entry = sweep ? std::next(entry) : aggregators.erase(entry);
+    }
+    if (aggregators.empty()) continue;
+    const auto corrupt = [](const EpochRecord& e) { return e.corrupt.acc1; };
+    const auto test = [](const EpochRecord& e) { return e.test.acc1; };
+    const char *fitted = "corrupt labels fitted (%)", *accuracy = "test accuracy (%)";
+    const char *per_group = "examples per group", *per_batch = "examples per batch";
+    groups.push_back({"Group size, " + noise_text(fraction),
+                      {figure_of("Corrupt labels fitted at equal group size", per_group, fitted,
+                                 aggregators, group_size, corrupt),
+                       figure_of("Corrupt labels fitted at equal batch size", per_batch, fitted,
+                                 aggregators, batch_size, corrupt),
+                       figure_of("Test accuracy at equal group size", per_group, accuracy,
+                                 aggregators, group_size, test),
+                       figure_of("Test accuracy at equal batch size", per_batch, accuracy,
+                                 aggregators, batch_size, test)}});
+  }
+  return groups;
+}
+
+}  // namespace cograd

@@ -1,0 +1,17 @@
+// Suppression against group size: a median drops what few examples of a group share, so what counts
+// is how large the groups are.
+#pragma once
+
+#include <vector>
+
+#include "experiments/report/report_page.h"
+#include "experiments/run/run.h"
+
+namespace cograd {
+
+/// For each noise level at which an aggregator ran with three group sizes or more: corrupt labels
+/// fitted and test accuracy at the end, over the examples per group and over those per batch, the
+/// latter for comparing at equal batch. The mean has one group, its batch.
+std::vector<FigureGroup> group_size_figures(const std::vector<RunRecord>& runs);
+
+}  // namespace cograd

@@ -1,0 +1,230 @@
+// Claims, figures and table about memorization.
+#include "experiments/report/memorization.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+
+#include "experiments/report/curves.h"
+#include "experiments/report/point.h"
+
+namespace cograd {
+namespace {
+
+// Thresholds of the claims, in points of accuracy unless they are ratios.
+constexpr double kMemorizes = 70.0;
+constexpr double kRobustRatio = 0.5;
+constexpr double kControlRatio = 0.8;
+constexpr double kTestAdvantage = 5.0;
+constexpr double kGapReduction = 10.0;
+constexpr double kCleanLoss = 2.0;
+constexpr double kRise = 2.0;
+
+bool robust(const RunSettings& settings) {
+  return settings.aggregator != "mean" && settings.aggregator != "ra3";
+}
+
+/// The mean under the same settings; the momentum may differ, as it does in the paper.
+const Point* mean_partner(const std::vector<Point>& points, const RunSettings& settings) {
+  RunSettings wanted = settings;
+  wanted.aggregator = "mean";
+  for (const Point& point : points) {
+    wanted.momentum = point.settings().momentum;
+    wanted.force_momentum = point.settings().force_momentum;
+    if (same_but_seed(point.settings(), wanted)) return &point;
+  }
+  return nullptr;
+}
+
+/// "50 % noise, batch 30", and what else tells this point from others of its aggregator.
+std::string where_of(const Point& point, const std::vector<Point>& points) {
+  std::vector<const Point*> alike;
+  std::size_t place = 0;
+  for (const Point& other : points) {
+    const RunSettings &a = point.settings(), &b = other.settings();
+    if (a.aggregator != b.aggregator || a.batch_size != b.batch_size) continue;
+    if (a.corrupt_fraction != b.corrupt_fraction) continue;
+    if (&other == &point) place = alike.size();
+    alike.push_back(&other);
+  }
+  const std::string name = names_of(alike)[place].substr(label_of(point.settings()).size());
+  return fmt::format("{}, batch {}{}", noise_text(point.settings().corrupt_fraction),
+                     point.settings().batch_size, name.empty() ? "" : "," + name);
+}
+
+double corrupt_of(const EpochRecord& e) { return e.corrupt.acc1; }
+double test_of(const EpochRecord& e) { return e.test.acc1; }
+double gap_of(const EpochRecord& e) { return e.gap(); }
+
+std::string against(const Point& a, const Point& b, const Quantity& quantity) {
+  return fmt::format("{} % against {} %", spread_text(a.last(quantity), a.seeds()),
+                     spread_text(b.last(quantity), b.seeds()));
+}
+
+void claim_about_mean(const Point& mean, const std::string& where, std::vector<Claim>& claims) {
+  const Spread fitted = mean.last(corrupt_of);
+  claims.push_back({fmt::format("{}: mean (plain SGD) memorizes: it fits at least {:.0f} % of the "
+                                "corrupt labels",
+                                where, kMemorizes),
+                    spread_text(fitted, mean.seeds()) + " %", fitted.mean >= kMemorizes});
+}
+
+void claim_about_control(const Point& point, const Point& mean, const std::string& where,
+                         std::vector<Claim>& claims) {
+  claims.push_back({fmt::format("{}: ra3, the control for rm3, fits at least {:.1f} times as many "
+                                "corrupt labels as mean",
+                                where, kControlRatio),
+                    against(point, mean, corrupt_of),
+                    point.last(corrupt_of).mean >= kControlRatio * mean.last(corrupt_of).mean});
+}
+
+void claims_about_robust(const Point& point, const Point& mean, const std::string& where,
+                         std::vector<Claim>& claims) {
+  const std::string& name = point.settings().aggregator;
+  claims.push_back(
+      {fmt::format("{}: {} fits at most half as many corrupt labels as mean", where, name),
+       against(point, mean, corrupt_of),
+       point.last(corrupt_of).mean <= kRobustRatio * mean.last(corrupt_of).mean});
+  const Spread ours = point.last(gap_of), theirs = mean.last(gap_of);
+  claims.push_back({fmt::format("{}: the gap between training and test accuracy is at least {:.0f} "
+                                "points smaller with {} than with mean",
+                                where, kGapReduction, name),
+                    fmt::format("{} against {}", spread_text(ours, point.seeds()),
+                                spread_text(theirs, mean.seeds())),
+                    ours.mean <= theirs.mean - kGapReduction});
+  // With labels that are all random there is nothing to learn: no test accuracy to gain.
+  if (point.settings().corrupt_fraction == 1.0) return;
+  claims.push_back({fmt::format("{}: test accuracy is at least {:.0f} points higher with {} than "
+                                "with mean",
+                                where, kTestAdvantage, name),
+                    against(point, mean, test_of),
+                    point.last(test_of).mean >= mean.last(test_of).mean + kTestAdvantage});
+}
+
+void claim_without_noise(const Point& point, const Point& mean, const std::string& where,
+                         std::vector<Claim>& claims) {
+  claims.push_back({fmt::format("{}: test accuracy with {} is at most {:.0f} points below mean's",
+                                where, point.settings().aggregator, kCleanLoss),
+                    against(point, mean, test_of),
+                    point.last(test_of).mean >= mean.last(test_of).mean - kCleanLoss});
+}
+
+/// At the first epoch that has fitted half of the pristine examples.
+Claim claim_about_order(const Point& mean, const std::string& where) {
+  Claim claim{
+      fmt::format("{}: when the mean has fitted half of the pristine examples, it has fitted "
+                  "less than half as large a share of the corrupt ones",
+                  where),
+      "half of them were never fitted", false};
+  const auto pristine_of = [](const EpochRecord& e) { return e.pristine.acc1; };
+  for (std::size_t epoch = 1; epoch < mean.epochs(); ++epoch) {
+    const double pristine = mean.at(epoch, pristine_of).mean;
+    if (pristine < 50.0) continue;
+    const double corrupt = mean.at(epoch, corrupt_of).mean;
+    claim.measured = fmt::format("{:.1f} % and {:.1f} % after epoch {}", pristine, corrupt,
+                                 mean.runs.front()->epochs[epoch].epoch);
+    claim.holds = corrupt < pristine / 2;
+    break;
+  }
+  return claim;
+}
+
+bool winsorized(const Point& point) { return family(point.settings().aggregator) == "winsorized"; }
+
+using Series = std::vector<std::pair<double, const Point*>>;
+
+/// The mean (c = 0) and the winsorized points of one noise level and batch size, by rising c.
+Series by_strength(const std::vector<Point>& points, double fraction, std::int64_t batch) {
+  Series series;
+  for (const Point& point : points) {
+    const RunSettings& s = point.settings();
+    if (s.corrupt_fraction != fraction || s.batch_size != batch) continue;
+    if (s.aggregator == "mean") series.emplace_back(0.0, &point);
+    if (!winsorized(point)) continue;
+    series.emplace_back(std::stod(s.aggregator.substr(s.aggregator.find(':') + 1)), &point);
+  }
+  std::stable_sort(series.begin(), series.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  return series;
+}
+
+void claims_about_strength(const Series& series, const std::string& where, double fraction,
+                           std::vector<Claim>& claims) {
+  const auto falls = [&](const std::string& what, const std::string& unit,
+                         const Quantity& quantity) {
+    std::vector<std::string> numbers, strengths;
+    bool holds = true;
+    for (std::size_t i = 0; i < series.size(); ++i) {
+      const auto& [strength, point] = series[i];
+      numbers.push_back(spread_text(point->last(quantity), point->seeds()));
+      strengths.push_back(fmt::format("{:g}", strength));
+      if (i > 0) {
+        holds = holds &&
+                point->last(quantity).mean <= series[i - 1].second->last(quantity).mean + kRise;
+      }
+    }
+    holds = holds && series.back().second->last(quantity).mean <=
+                         series.front().second->last(quantity).mean - kGapReduction;
+    claims.push_back(
+        {fmt::format("{}: {} by at least {:.0f} points from the smallest c to the "
+                     "largest, and no step of c raises it by more than {:.0f}",
+                     where, what, kGapReduction, kRise),
+         fmt::format("{}{} at c = {}", fmt::join(numbers, ", "), unit, fmt::join(strengths, ", ")),
+         holds});
+  };
+  if (fraction > 0.0) falls("the share of corrupt labels fitted falls", " %", corrupt_of);
+  falls("the gap between training and test accuracy closes", " points", gap_of);
+  if (fraction > 0.0 && fraction < 1.0 && series.front().first == 0.0) {
+    claims.push_back(claim_about_order(*series.front().second, where));
+  }
+}
+
+}  // namespace
+
+std::vector<Claim> memorization_claims(const std::vector<RunRecord>& runs) {
+  const std::vector<Point> points = points_of(runs);
+  std::vector<Claim> claims;
+  for (const double fraction : fractions_of(runs)) {
+    for (const Point& point : points) {
+      const RunSettings& settings = point.settings();
+      if (settings.corrupt_fraction != fraction) continue;
+      const std::string where = where_of(point, points);
+      const Point* mean = mean_partner(points, settings);
+      if (mean == nullptr) continue;
+      if (fraction == 0.0) {
+        if (robust(settings)) claim_without_noise(point, *mean, where, claims);
+      } else if (&point == mean) {
+        claim_about_mean(point, where, claims);
+      } else if (robust(settings)) {
+        claims_about_robust(point, *mean, where, claims);
+      } else {
+        claim_about_control(point, *mean, where, claims);
+      }
+    }
+  }
+  return claims;
+}
+
+std::vector<Claim> winsorization_claims(const std::vector<RunRecord>& runs) {
+  const std::vector<Point> points = points_of(runs);
+  std::set<std::int64_t> batches;
+  for (const Point& point : points) {
+    if (winsorized(point)) batches.insert(point.settings().batch_size);
+  }
+  std::vector<Claim> claims;
+  for (const double fraction : fractions_of(runs)) {
+    for (const std::int64_t batch : batches) {
+      const auto series = by_strength(points, fraction, batch);
+      if (series.size() < 2) continue;
+      const std::string where = batches.size() == 1
+                                    ? noise_text(fraction)
+                                    : fmt::format("{}, batch {}", noise_text(fraction), batch);
+      claims_about_strength(series, where, fraction, claims);
+    }
+  }
+  return claims;
+}
+
+}  // namespace cograd

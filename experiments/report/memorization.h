@@ -1,0 +1,19 @@
+// How much of its corrupt labels each run memorizes: the claims about it.
+#pragma once
+
+#include <vector>
+
+#include "experiments/report/claims.h"
+#include "experiments/run/run.h"
+
+namespace cograd {
+
+/// Every robust aggregator against the mean, and RA3 as the control, at the same batch size and
+/// noise; runs without such a partner make no claim.
+std::vector<Claim> memorization_claims(const std::vector<RunRecord>& runs);
+
+/// Winsorization against its strength c (the mean is c = 0), at each batch size and noise: does
+/// memorization fall and the gap close as c grows, and does the mean learn pristine examples first?
+std::vector<Claim> winsorization_claims(const std::vector<RunRecord>& runs);
+
+}  // namespace cograd

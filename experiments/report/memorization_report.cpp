@@ -1,0 +1,42 @@
+#include "experiments/report/memorization_report.h"
+
+#include <iterator>
+
+#include "experiments/report/curves.h"
+#include "experiments/report/group_size.h"
+#include "experiments/report/learning_figures.h"
+#include "experiments/report/tables.h"
+
+namespace cograd {
+namespace {
+
+constexpr const char* kReading =
+    "Each curve is one setting, named by its aggregator and batch size (b); epoch 0 is before "
+    "training. Fitting corrupt labels is memorization, so low is good there, while pristine and "
+    "test accuracy should be high. Several seeds give the mean and, as a band, the range. Compare "
+    "each median with the mean of the same batch size (the same dash): a median suppresses "
+    "directions that few examples of a group share, and it matters how large the groups are. "
+    "Coherence is measured on pristine and on corrupt examples apart, over eight groups of eight: "
+    "the "
+    "squared norm of the groups' mean gradient over their mean squared norm, 1 when all pull in "
+    "one "
+    "direction, 1/8 when their directions are orthogonal.";
+
+}  // namespace
+
+Report memorization_report(const std::vector<RunRecord>& runs) {
+  Report report;
+  report.reading = kReading;
+  for (const auto figures :
+       {accuracy_figures, group_size_figures, learning_order_figures, coherence_figures}) {
+    std::vector<FigureGroup> groups = figures(runs);
+    std::move(groups.begin(), groups.end(), std::back_inserter(report.figures));
+  }
+  for (const auto table_of : {final_numbers, best_learning_rates, difficulty_table}) {
+    Table table = table_of(runs);
+    if (!table.rows.empty()) report.tables.push_back(std::move(table));
+  }
+  return report;
+}
+
+}  // namespace cograd

@@ -1,0 +1,11 @@
+// The report of runs that differ in aggregator and noise.
+#pragma once
+
+#include "experiments/report/report_page.h"
+
+namespace cograd {
+
+/// Figures and tables of `runs`; title, lead, claims, gallery and facts are the caller's.
+Report memorization_report(const std::vector<RunRecord>& runs);
+
+}  // namespace cograd

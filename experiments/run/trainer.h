@@ -1,0 +1,40 @@
+// The trainer: one run from initialization to final weights.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "data/dataset.h"
+#include "data/transform.h"
+#include "engine/backend.h"
+#include "experiments/run/broken_images.h"
+#include "experiments/run/progress.h"
+#include "experiments/run/run.h"
+#include "experiments/run/run_directory.h"
+
+namespace cograd {
+
+/// Examples to learn from, with their true labels, and to test on.
+struct StudyData {
+  DatasetPtr train, test;
+  /// Further sets to test on, by name: NAME.csv, EpochRecord::further.
+  std::map<std::string, DatasetPtr> further_tests;
+  /// How images become examples, for whoever uses the trained model.
+  ImageTransform transform;
+  /// Where broken images are to be reported and then skipped; null: they end the run.
+  std::shared_ptr<BrokenImages> broken;
+};
+
+/// Examples that `settings` trains on per epoch: the last batch is dropped if it is not full, as in
+/// the authors' code, so that all groups of all steps have the same size.
+std::int64_t examples_per_epoch(const RunSettings& settings, std::int64_t train_size);
+
+/// Corrupts the labels, trains, evaluates before the first epoch and after each, and leaves the
+/// files of the run, its last checkpoint and its weights in `directory`, which it does not
+/// finish(). Goes on from the directory's checkpoint if there is one. Throws NonFiniteError when
+/// the loss or a gradient is infinite or not a number.
+RunRecord train_run(const RunSettings& settings, const StudyData& data, Backend& backend,
+                    RunDirectory& directory, Progress& progress);
+
+}  // namespace cograd

@@ -1,0 +1,61 @@
+#include "experiments/study/memorization_study.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+
+#include "experiments/report/claims.h"
+#include "experiments/report/gallery.h"
+#include "experiments/report/memorization_report.h"
+#include "experiments/study/needs.h"
+#include "experiments/study/study.h"
+
+namespace cograd {
+namespace {
+
+/// The run whose learning order the gallery shows: without noise, else the first.
+const RunRecord& judge_of(const std::vector<RunRecord>& records) {
+  const auto clean = std::find_if(records.begin(), records.end(), [](const RunRecord& record) {
+    return record.settings.corrupt_fraction == 0.0;
+  });
+  return clean != records.end() ? *clean : records.front();
+}
+
+void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
+  const auto start = std::chrono::steady_clock::now();
+  const StudyOptions options = parse_options(argc, argv, text.description, presets);
+  if (!options.help.empty()) {
+    fmt::print("{}", options.help);
+    return;
+  }
+  const Study study = prepare_study(options);
+  const auto kept = std::count_if(study.finished.begin(), study.finished.end(),
+                                  [](const auto& record) { return record.has_value(); });
+  fmt::print("{} run{}{} on {}: {} training examples, {} epochs, {} ({} parameters)\n",
+             study.runs.size(), study.runs.size() == 1 ? "" : "s",
+             kept > 0 ? fmt::format(" ({} of them finished before)", kept) : "", options.dataset,
+             study.data.train->size(), options.run.epochs, options.run.model, study.parameters);
+  if (options.preset == "paper") fmt::print("{}", needs_text(needs_of(study)));
+  std::fflush(stdout);
+  const std::vector<RunRecord> records = run_study(study);
+
+  Report report = memorization_report(records);
+  report.title = text.title;
+  report.lead = text.lead;
+  report.claims = text.claims(records);
+  report.galleries.push_back(difficulty_gallery(judge_of(records), study.data));
+  report.facts = facts_of(
+      study, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+
+  publish(report, options.output_dir);
+}
+
+}  // namespace
+
+int memorization_study(int argc, char** argv, const StudyText& text, const Presets& presets) {
+  return report_errors(text.program, [&] { run(argc, argv, text, presets); });
+}
+
+}  // namespace cograd

@@ -1,0 +1,27 @@
+// What the studies of memorization share: runs over aggregators and noise levels, one report.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "experiments/report/claims.h"
+#include "experiments/run/run.h"
+#include "experiments/study/options.h"
+
+namespace cograd {
+
+/// What one of them says.
+struct StudyText {
+  const char* program;
+  const char* description;  ///< for --help
+  const char* title;        ///< of the report
+  const char* lead;         ///< what it asks, in a paragraph
+  std::function<std::vector<Claim>(const std::vector<RunRecord>&)> claims;
+};
+
+/// The whole program: reads the options, trains the runs, writes report.html and claims.json,
+/// prints the claims. Returns the exit status.
+int memorization_study(int argc, char** argv, const StudyText& text, const Presets& presets);
+
+}  // namespace cograd

@@ -1,0 +1,205 @@
+// The command line that all studies share: CLI11, and the lists that it cannot parse.
+#include "experiments/study/options.h"
+
+#include <fmt/ranges.h>
+
+#include <charconv>
+#include <memory>
+
+#include "engine/aggregation/aggregator.h"
+#include "experiments/study/datasets.h"
+#include "models/registry.h"
+#include "optim/sgd.h"
+
+namespace cograd {
+namespace {
+
+constexpr const char* kAggregatorHelp =
+    "Comma-separated list of mean, m3, mom:K, rm3, ra3, trimmed:K,T, winsorized:C, each\n"
+    "with @BATCH if it has a batch size of its own (m3@30,rm3@10,mean@30,mean@10). An item\n"
+    "that begins with a digit continues the one before it: trimmed:5,1,mean names two";
+
+/// Declares every flag, bound to `options`, whose values are the defaults.
+void add_flags(CLI::App& app, StudyOptions& options) {
+  RunSettings& run = options.run;
+  app.add_option("--preset", options.preset, "Defaults for everything below")
+      ->check(CLI::IsMember({"quick", "laptop", "paper"}));
+  app.add_option("--dataset", options.dataset, "Data set; glyphs is drawn, nothing to download")
+      ->check(CLI::IsMember(dataset_names()));
+  app.add_option("--data", options.data,
+                 "Folder of the data set's files (default: $COGRAD_DATA/DATASET)");
+  app.add_option("--classes", options.classes, "First N classes; 0: all")->check(at_least(0));
+  app.add_option("--image-size", options.image_size,
+                 "Height and width of the images of tiny-imagenet, imagenet and image-folder;\n"
+                 "0: 64 for tiny-imagenet, else 224, or 299 for inception_v3")
+      ->check(at_least(0));
+  app.add_flag("--augment", options.augment,
+               "Random crops and flips of the training images (sets of image files)");
+  app.add_option("--broken-images", options.broken_images,
+                 "What to do about image files that cannot be decoded")
+      ->check(CLI::IsMember({"fail", "skip"}));
+  app.add_option("--train-indices", options.train_indices,
+                 "Index file of the training examples to use ('index', then one a line)");
+  app.add_option("--test-indices", options.test_indices, "The same for the test examples");
+  app.add_option("--train-size", options.train_size,
+                 "First N training examples, of sets of image files N spread over all classes;\n"
+                 "0: all (of glyphs 10,000)")
+      ->check(at_least(0));
+  app.add_option("--test-size", options.test_size, "The same for the test examples")
+      ->check(at_least(0));
+  app.add_option("--model", run.model, fmt::format("Model: {}", fmt::join(model_names(), ", ")));
+  app.add_option("--width", run.width,
+                 "Width of the model: features of an MLP's layers, channels of a network's first\n"
+                 "stage; 0: the usual")
+      ->check(at_least(0));
+  app.add_option_function<std::string>(
+         "--precision",
+         [&run](const std::string& name) {
+           run.precision = name == "bf16" ? Dtype::bf16 : Dtype::f32;
+         },
+         "Of activations: f32 or bf16, half the memory; parameters stay f32")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->default_str("f32");
+  app.add_option("--aggregator", options.aggregators, kAggregatorHelp);
+  app.add_option("--corrupt-fraction", options.corrupt_fractions,
+                 "Comma-separated fractions of training labels to draw at random");
+  app.add_option("--epochs", run.epochs, "Epochs")->check(at_least(1));
+  app.add_option("--batch-size", run.batch_size,
+                 "Batch size of the aggregators without @BATCH; given without --aggregator it\n"
+                 "replaces the batch sizes of the preset")
+      ->check(at_least(1));
+  app.add_option("--lr", run.learning_rate, "Learning rate");
+  app.add_option("--momentum", run.momentum, "Momentum, for all aggregators");
+  app.add_option("--weight-decay", run.weight_decay, "Weight decay");
+  app.add_option("--schedule", run.schedule,
+                 "Learning rate over the epochs; step: a tenth after each third")
+      ->check(CLI::IsMember({"constant", "step", "cosine"}));
+  app.add_flag("--force-momentum", run.force_momentum,
+               "Allow momentum with rm3 and ra3 (the authors found it unstable)");
+  app.add_option("--seed", run.seed, "Seed of weights, order and corruption")->check(at_least(0));
+  app.add_option("--seeds", options.seeds, "Runs of every setting, with the seeds from --seed on")
+      ->check(at_least(1));
+  app.add_option("--output-dir", options.output_dir, "Folder for the runs and report.html");
+  app.add_flag("--resume", options.resume,
+               "Go on with what is in --output-dir: keep finished runs of the same settings, and\n"
+               "continue the one that was broken off from its last checkpoint");
+  app.add_option("--checkpoint-every", run.checkpoint_every, "Seconds between checkpoints")
+      ->check(at_least(0));
+  app.add_option("--device", options.device, "Where to compute")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  app.add_option("--workers", run.workers, "Loader threads; 0: the training thread loads")
+      ->check(at_least(0));
+}
+
+std::vector<std::string> split_list(std::string_view list, std::string_view flag) {
+  std::vector<std::string> items;
+  for (std::size_t begin = 0; begin <= list.size();) {
+    const std::size_t end = std::min(list.find(',', begin), list.size());
+    items.emplace_back(list.substr(begin, end - begin));
+    require<UsageError>(!items.back().empty(), "{}: '{}' has an empty item", flag, list);
+    begin = end + 1;
+  }
+  return items;
+}
+
+}  // namespace
+
+StudyOptions parse_options(int argc, const char* const* argv, std::string_view description,
+                           const Presets& presets, const std::function<void(CLI::App&)>& more) {
+  // The first pass finds preset and data set, which decide the defaults of the second.
+  StudyOptions options = presets("quick", "glyphs");
+  for (int pass = 0; pass < 2; ++pass) {
+    CLI::App app{std::string(description)};
+    add_flags(app, options);
+    if (more) more(app);
+    if (std::string help = parse_command_line(app, argc, argv); !help.empty()) {
+      options.help = std::move(help);
+      return options;
+    }
+    if (pass == 0) {
+      const bool dataset_given = app.count("--dataset") > 0;
+      options = presets(options.preset, dataset_given ? options.dataset : "");
+    } else {
+      if (app.count("--momentum") > 0) options.momentum_of_mean = options.run.momentum;
+      if (app.count("--batch-size") > 0 && app.count("--aggregator") == 0) {
+        std::string names;
+        for (const AggregatorChoice& choice : parse_aggregators(options.aggregators)) {
+          if (("," + names + ",").find("," + choice.name + ",") != std::string::npos) continue;
+          names += (names.empty() ? "" : ",") + choice.name;
+        }
+        options.aggregators = names;
+      }
+    }
+  }
+  options.command = quoted_command(argc, argv);
+  return options;
+}
+
+std::vector<AggregatorChoice> parse_aggregators(std::string_view list) {
+  std::vector<std::string> items;
+  for (std::string& item : split_list(list, "--aggregator")) {
+    if (!items.empty() && item[0] >= '0' && item[0] <= '9') {
+      items.back() += "," + item;
+    } else {
+      items.push_back(std::move(item));
+    }
+  }
+  std::vector<AggregatorChoice> choices;
+  for (const std::string& item : items) {
+    AggregatorChoice choice{item.substr(0, item.find('@')), 0};
+    if (choice.name != item) {
+      const char* begin = item.data() + choice.name.size() + 1;
+      const char* end = item.data() + item.size();
+      const auto [rest, error] = std::from_chars(begin, end, choice.batch_size);
+      require<UsageError>(error == std::errc() && rest == end && choice.batch_size > 0,
+                          "--aggregator: '{}' has no batch size after @: expected m3@30, say",
+                          item);
+    }
+    choices.push_back(std::move(choice));
+  }
+  return choices;
+}
+
+std::vector<double> parse_fractions(std::string_view list) {
+  std::vector<double> fractions;
+  for (const std::string& item : split_list(list, "--corrupt-fraction")) {
+    double fraction = -1.0;
+    const char* end = item.data() + item.size();
+    const auto [rest, error] = std::from_chars(item.data(), end, fraction);
+    require<UsageError>(error == std::errc() && rest == end && fraction >= 0.0 && fraction <= 1.0,
+                        "--corrupt-fraction: '{}' is not a fraction: expected 0 to 1", item);
+    fractions.push_back(fraction);
+  }
+  return fractions;
+}
+
+std::vector<RunSettings> list_runs(const StudyOptions& options) {
+  std::vector<RunSettings> runs;
+  for (const double fraction : parse_fractions(options.corrupt_fractions)) {
+    for (const AggregatorChoice& choice : parse_aggregators(options.aggregators)) {
+      RunSettings run = options.run;
+      run.aggregator = choice.name;
+      run.corrupt_fraction = fraction;
+      if (choice.batch_size > 0) run.batch_size = choice.batch_size;
+      if (choice.name == "mean") run.momentum = options.momentum_of_mean;
+
+      const std::unique_ptr<Aggregator> aggregator = parse_aggregator(run.aggregator);
+      aggregator->groups(run.batch_size);
+      Parameter any;  // the optimizer checks its options when it is made
+      Sgd({&any}, *aggregator,
+          {run.learning_rate, run.momentum, run.weight_decay, false, run.force_momentum});
+      for (const RunSettings& other : runs) {
+        require<UsageError>(directory_name_of(other) != directory_name_of(run),
+                            "--aggregator and --corrupt-fraction name the run {} twice",
+                            directory_name_of(run));
+      }
+      for (int i = 0; i < options.seeds; ++i) {
+        runs.push_back(run);
+        ++run.seed;
+      }
+    }
+  }
+  return runs;
+}
+
+}  // namespace cograd

@@ -1,0 +1,133 @@
+// Presets.
+#include "experiments/study/presets.h"
+
+namespace cograd {
+
+StudyOptions label_noise_preset(const std::string& preset, const std::string& dataset) {
+  StudyOptions options;
+  options.preset = preset;
+  options.output_dir = "runs/label_noise";
+  options.corrupt_fractions = "0,0.5";
+  // A median suppresses by group size: m3 at batch 30 has groups of ten, rm3 at batch 10 as well.
+  // Each stands beside the mean at its own batch size.
+  options.aggregators = "mean@30,m3@30,mean@10,rm3@10,ra3@10";
+  if (preset == "paper") {
+    options.dataset = "imagenet";
+    options.corrupt_fractions = "0,0.25,0.5,0.75,1";
+    options.aggregators = "mean,m3,rm3,ra3";
+    options.run.model = "resnet18";
+    options.run.batch_size = 256;
+    options.run.epochs = 90;
+    options.run.schedule = "step";
+    options.momentum_of_mean = 0.9;
+    options.run.workers = 8;
+  } else if (preset == "laptop") {
+    options.train_size = 10000;
+    options.corrupt_fractions = "0,0.25,0.5,0.75,1";
+    options.run.epochs = 60;
+  } else {
+    options.train_size = 10000;
+    options.test_size = 4000;
+    options.run.epochs = 40;
+  }
+  if (!dataset.empty()) options.dataset = dataset;
+  return options;
+}
+
+StudyOptions cgh_preset(const std::string& preset, const std::string& dataset) {
+  StudyOptions options = label_noise_preset(preset, dataset);
+  options.output_dir = "runs/cgh";
+  options.corrupt_fractions = "0,0.5";
+  if (preset == "laptop") options.seeds = 3;
+  return options;
+}
+
+StudyOptions winsorize_preset(const std::string& preset, const std::string& dataset) {
+  StudyOptions options;
+  options.preset = preset;
+  options.output_dir = "runs/winsorize";
+  // The settings of the ICLR 2020 paper, which are small enough for every preset.
+  options.aggregators = "mean,winsorized:1,winsorized:2,winsorized:4,winsorized:8";
+  options.run.model = "mlp_iclr2020";
+  options.run.batch_size = 100;
+  options.run.learning_rate = 0.1;
+  options.corrupt_fractions = "0,0.25,0.5,0.75,1";
+  if (preset == "paper") {
+    options.dataset = "mnist";
+    options.run.epochs = 50;
+  } else if (preset == "laptop") {
+    options.train_size = 20000;
+    options.run.epochs = 30;
+  } else {
+    options.train_size = 4000;
+    options.test_size = 2000;
+    options.run.epochs = 40;
+    options.corrupt_fractions = "0.5";
+  }
+  if (!dataset.empty()) options.dataset = dataset;
+  return options;
+}
+
+EasyHardOptions easy_hard_preset(const std::string& preset, const std::string& dataset) {
+  EasyHardOptions options;
+  StudyOptions& study = options.study;
+  study.preset = preset;
+  study.output_dir = "runs/easy_hard";
+  study.momentum_of_mean = 0.9;
+  if (preset == "paper") {
+    study.dataset = "imagenet";
+    study.run.model = "resnet18";
+    study.run.batch_size = 256;
+    study.run.learning_rate = 0.1;
+    study.run.epochs = 90;
+    study.run.schedule = "step";
+    study.run.weight_decay = 1e-4;
+    study.run.workers = 8;
+    options.split_train = 500000;
+    options.split_test = 100000;
+  } else if (preset == "laptop") {
+    study.dataset = "cifar10";
+    study.train_size = 25000;
+    study.run.model = "resnet18_cifar";
+    study.run.width = 16;
+    study.run.batch_size = 100;
+    study.run.learning_rate = 0.05;
+    study.run.epochs = 15;
+    study.run.schedule = "cosine";
+  } else {
+    // Small steps: after the scout's epochs some is learned and some is not.
+    study.train_size = 4000;
+    study.test_size = 4000;
+    study.run.batch_size = 100;
+    study.run.learning_rate = 0.002;
+    study.run.epochs = 60;
+    study.seeds = 3;
+    options.scout_epochs = 4;
+  }
+  if (!dataset.empty()) study.dataset = dataset;
+  return options;
+}
+
+EasyHardOptions parse_easy_hard_options(int argc, const char* const* argv,
+                                        std::string_view description) {
+  EasyHardOptions options;
+  const auto presets = [&](const std::string& preset, const std::string& dataset) {
+    options = easy_hard_preset(preset, dataset);
+    return options.study;
+  };
+  const auto more = [&](CLI::App& app) {
+    app.add_option("--scout-epochs", options.scout_epochs,
+                   "Epochs after which an example counts as easy if it is learned")
+        ->check(at_least(1));
+    app.add_option("--split-train", options.split_train,
+                   "Examples of either side to train on; 0: what the lesser side has")
+        ->check(at_least(0));
+    app.add_option("--split-test", options.split_test,
+                   "Examples of either side to test on; 0: a sixth of the lesser side")
+        ->check(at_least(0));
+  };
+  options.study = parse_options(argc, argv, description, presets, more);
+  return options;
+}
+
+}  // namespace cograd

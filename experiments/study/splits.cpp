@@ -1,0 +1,49 @@
+#include "experiments/study/splits.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "data/index_file.h"
+#include "engine/error.h"
+#include "engine/random.h"
+
+namespace cograd {
+namespace {
+
+/// Streams of the seed.
+constexpr std::uint64_t kEasy = 0xE0, kHard = 0xE1;
+
+Side split(const std::filesystem::path& file, std::int64_t train, std::int64_t test,
+           Random random) {
+  std::vector<std::int64_t> indices = read_index_file(file);
+  require<ValueError>(train + test <= std::ssize(indices),
+                      "[splits] {} names {} examples: {} for training and {} for testing are more",
+                      file.string(), indices.size(), train, test);
+  shuffle(indices.begin(), indices.end(), random);
+  const auto middle = indices.begin() + train;
+  Side side{{indices.begin(), middle}, {middle, middle + test}};
+  std::sort(side.train.begin(), side.train.end());
+  std::sort(side.test.begin(), side.test.end());
+  return side;
+}
+
+}  // namespace
+
+Splits split_run(const std::filesystem::path& run, std::int64_t train, std::int64_t test,
+                 std::uint64_t seed) {
+  return {split(run / "learned_examples.csv", train, test, Random(seed, kEasy)),
+          split(run / "not_learned_examples.csv", train, test, Random(seed, kHard))};
+}
+
+void write_splits(const Splits& splits, const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  require<IoError>(!error, "[output] cannot make {}: {}", folder.string(), error.message());
+  write_index_file(folder / "easy_train.csv", splits.easy.train);
+  write_index_file(folder / "easy_test.csv", splits.easy.test);
+  write_index_file(folder / "hard_train.csv", splits.hard.train);
+  write_index_file(folder / "hard_test.csv", splits.hard.test);
+}
+
+}  // namespace cograd
