@@ -19,10 +19,10 @@ Backend& cpu_backend() {
 }
 
 Backend& backend_for(std::string_view device_name) {
-  if (device_name == "auto" || device_name == "cpu") return cpu_backend();
-  require<ValueError>(device_name == "cuda",
+  if (device_name == "cuda") return cuda_backend();
+  require<ValueError>(device_name == "auto" || device_name == "cpu",
                       "[backend] unknown device '{}': expected auto, cpu or cuda", device_name);
-  throw DeviceError("[backend] this build has no CUDA backend: use --device cpu");
+  return device_name == "auto" && cuda_available() ? cuda_backend() : cpu_backend();
 }
 
 }  // namespace cograd

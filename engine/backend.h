@@ -114,6 +114,14 @@ struct SgdCoefficients {
   bool nesterov = false;
 };
 
+/// One parameter's part in an update.
+struct ParameterUpdate {
+  Tensor p;         ///< updated in place
+  Tensor g;         ///< its gradient
+  Tensor velocity;  ///< same shape; undefined when momentum is 0
+  Tensor window;    ///< [W, shape of p] of the rolling rules, else undefined
+};
+
 /// How K values of one coordinate become one. `trim`: values dropped on either
 /// side. `percent`: clip to the percent-th and (100-percent)-th percentile,
 /// nearest rank, then mean.
@@ -265,16 +273,14 @@ class Backend {
   /// null, receives the GroupNorms.
   virtual void reduce(const Reduction& reduction, const Tensor& stack, Tensor& out,
                       GroupNorms* norms) = 0;
-  /// d = g + weight_decay * p;  with momentum m: v = m v + d, d = nesterov ? d
-  /// + m v : v; p -= learning_rate * d. `velocity` is undefined when momentum
-  /// is 0.
-  virtual void sgd_update(Tensor& p, const Tensor& g, Tensor& velocity,
+  /// For each update: d = g + weight_decay * p;  with momentum m: v = m v + d, d = nesterov ? d
+  /// + m v : v; p -= learning_rate * d. All at once, since a device pays for every launch.
+  virtual void sgd_update(std::span<ParameterUpdate> updates,
                           const SgdCoefficients& coefficients) = 0;
-  /// window[slot] = g + weight_decay * p, window [W, shape of p]. Then, when `full`, as sgd_update
-  /// without weight decay by the reduction over the window.
-  virtual void rolling_update(Tensor& p, const Tensor& g, Tensor& window, std::int64_t slot,
-                              bool full, const Reduction& reduction, Tensor& velocity,
-                              const SgdCoefficients& coefficients) = 0;
+  /// For each update: window[slot] = g + weight_decay * p. Then, when `full`, as sgd_update without
+  /// weight decay by the reduction over the window.
+  virtual void rolling_update(std::span<ParameterUpdate> updates, std::int64_t slot, bool full,
+                              const Reduction& reduction, const SgdCoefficients& coefficients) = 0;
 };
 
 /// The readable backend: plain loops, f32 and f64, one thread. The oracle of
@@ -284,6 +290,11 @@ Backend& reference_backend();
 Backend& onednn_backend();
 /// The best CPU backend that was compiled in: onednn, else reference.
 Backend& cpu_backend();
+/// The backend of the NVIDIA GPU. Throws DeviceError, with the way out, if it was not compiled in
+/// or there is no device that it can use.
+Backend& cuda_backend();
+/// Whether cuda_backend() can be had.
+bool cuda_available();
 /// The backend for "auto", "cpu" or "cuda". "auto" is CUDA when a device is
 /// there, else the CPU. Throws ValueError for another name and DeviceError when
 /// the device cannot be used.

@@ -34,6 +34,8 @@ class Groups {
   std::int64_t count() const { return count_; }
   /// B, the examples of the whole mini-batch.
   std::int64_t batch() const { return batch_; }
+  /// Where the rows at hand begin in the whole mini-batch.
+  std::int64_t first() const { return first_; }
   /// Rows at hand: of the window, or the whole batch.
   std::int64_t rows() const { return rows_; }
   /// B_g, the number of examples in group g over the whole mini-batch.

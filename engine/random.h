@@ -33,10 +33,18 @@ COGRAD_HOST_DEVICE inline std::array<std::uint32_t, 4> philox4x32(
 /// that adding a draw in one place changes no other.
 class Random {
  public:
-  explicit Random(std::uint64_t seed, std::uint64_t stream = 0) : seed_(seed), stream_(stream) {}
+  COGRAD_HOST_DEVICE explicit Random(std::uint64_t seed, std::uint64_t stream = 0)
+      : seed_(seed), stream_(stream) {}
 
   /// Uniform 32-bit word at `index` of the stream, without moving the position.
   std::uint32_t at(std::uint64_t index) const { return block(index / 4)[index % 4]; }
+  /// The words at indices 4 index .. 4 index + 3.
+  COGRAD_HOST_DEVICE std::array<std::uint32_t, 4> block(std::uint64_t index) const {
+    return philox4x32(
+        {static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32),
+         static_cast<std::uint32_t>(stream_), static_cast<std::uint32_t>(stream_ >> 32)},
+        {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32)});
+  }
   /// Next uniform 32-bit word.
   std::uint32_t next() {
     if (position_ / 4 != block_index_) {
@@ -69,13 +77,6 @@ class Random {
   void seek(std::uint64_t position) { position_ = position; }
 
  private:
-  std::array<std::uint32_t, 4> block(std::uint64_t index) const {
-    return philox4x32(
-        {static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32),
-         static_cast<std::uint32_t>(stream_), static_cast<std::uint32_t>(stream_ >> 32)},
-        {static_cast<std::uint32_t>(seed_), static_cast<std::uint32_t>(seed_ >> 32)});
-  }
-
   std::uint64_t seed_;
   std::uint64_t stream_;
   std::uint64_t position_ = 0;

@@ -27,6 +27,7 @@ Sgd::Sgd(std::vector<Parameter*> parameters, const Aggregator& aggregator, SgdOp
 void Sgd::step() {
   const std::int64_t window = aggregator_->window();
   ++steps_;
+  std::vector<ParameterUpdate> updates;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     Parameter& p = *parameters_[i];
     if (!p.gradient.defined()) continue;
@@ -34,23 +35,26 @@ void Sgd::step() {
     State& state = state_[i];
     const Shape& shape = p.value.shape();
 
-    const SgdCoefficients coefficients{options_.learning_rate, options_.momentum,
-                                       options_.weight_decay, options_.nesterov};
     if (options_.momentum > 0.0 && !state.velocity.defined()) {
       state.velocity = Tensor::zeros(shape, p.value.dtype(), backend);
     }
-    if (window == 1) {
-      backend.sgd_update(p.value, p.gradient, state.velocity, coefficients);
-      continue;
-    }
-    if (!state.window.defined()) {
+    if (window > 1 && !state.window.defined()) {
       state.window = Tensor::empty(shape.prepended(window), p.value.dtype(), backend);
     }
+    updates.push_back({p.value, p.gradient, state.velocity, state.window});
+  }
+  if (updates.empty()) return;
+
+  Backend& backend = updates.front().p.backend();
+  const SgdCoefficients coefficients{options_.learning_rate, options_.momentum,
+                                     options_.weight_decay, options_.nesterov};
+  if (window == 1) {
+    backend.sgd_update(updates, coefficients);
+  } else {
     // Decay enters before the window: each slot is the gradient that its own step would have
     // followed.
-    backend.rolling_update(p.value, p.gradient, state.window, (steps_ - 1) % window,
-                           steps_ >= window, aggregator_->over_steps(), state.velocity,
-                           coefficients);
+    backend.rolling_update(updates, (steps_ - 1) % window, steps_ >= window,
+                           aggregator_->over_steps(), coefficients);
   }
 }
 

@@ -98,23 +98,32 @@ void OneDnnBackend::reduce(const Reduction& reduction, const Tensor& stack, Tens
                norms);
 }
 
-void OneDnnBackend::sgd_update(Tensor& p, const Tensor& g, Tensor& velocity,
+void OneDnnBackend::sgd_update(std::span<ParameterUpdate> updates,
                                const SgdCoefficients& coefficients) {
-  if (p.dtype() != Dtype::f32) return ReferenceBackend::sgd_update(p, g, velocity, coefficients);
-  simd::sgd_update(p.data<float>(), g.data<float>(),
-                   velocity.defined() ? velocity.data<float>() : nullptr, p.numel(), coefficients);
+  for (ParameterUpdate& u : updates) {
+    if (u.p.dtype() != Dtype::f32) {
+      ReferenceBackend::sgd_update({&u, 1}, coefficients);
+      continue;
+    }
+    simd::sgd_update(u.p.data<float>(), u.g.data<float>(),
+                     u.velocity.defined() ? u.velocity.data<float>() : nullptr, u.p.numel(),
+                     coefficients);
+  }
 }
 
-void OneDnnBackend::rolling_update(Tensor& p, const Tensor& g, Tensor& window, std::int64_t slot,
-                                   bool full, const Reduction& reduction, Tensor& velocity,
+void OneDnnBackend::rolling_update(std::span<ParameterUpdate> updates, std::int64_t slot, bool full,
+                                   const Reduction& reduction,
                                    const SgdCoefficients& coefficients) {
-  if (p.dtype() != Dtype::f32) {
-    return ReferenceBackend::rolling_update(p, g, window, slot, full, reduction, velocity,
-                                            coefficients);
+  for (ParameterUpdate& u : updates) {
+    if (u.p.dtype() != Dtype::f32) {
+      ReferenceBackend::rolling_update({&u, 1}, slot, full, reduction, coefficients);
+      continue;
+    }
+    simd::rolling_update(u.p.data<float>(), u.g.data<float>(), u.window.data<float>(),
+                         u.window.size(0), slot, full, reduction,
+                         u.velocity.defined() ? u.velocity.data<float>() : nullptr, u.p.numel(),
+                         coefficients);
   }
-  simd::rolling_update(p.data<float>(), g.data<float>(), window.data<float>(), window.size(0), slot,
-                       full, reduction, velocity.defined() ? velocity.data<float>() : nullptr,
-                       p.numel(), coefficients);
 }
 
 }  // namespace cograd

@@ -61,11 +61,9 @@ class OneDnnBackend final : public ReferenceBackend {
 
   void reduce(const Reduction& reduction, const Tensor& stack, Tensor& out,
               GroupNorms* norms) override;
-  void sgd_update(Tensor& p, const Tensor& g, Tensor& velocity,
-                  const SgdCoefficients& coefficients) override;
-  void rolling_update(Tensor& p, const Tensor& g, Tensor& window, std::int64_t slot, bool full,
-                      const Reduction& reduction, Tensor& velocity,
-                      const SgdCoefficients& coefficients) override;
+  void sgd_update(std::span<ParameterUpdate> updates, const SgdCoefficients& coefficients) override;
+  void rolling_update(std::span<ParameterUpdate> updates, std::int64_t slot, bool full,
+                      const Reduction& reduction, const SgdCoefficients& coefficients) override;
 };
 
 /// How convolutions multiply. Not to be changed while another thread computes.

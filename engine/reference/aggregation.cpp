@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "engine/reference/dispatch.h"
 #include "engine/reference/reference_backend.h"
@@ -77,43 +78,49 @@ void ReferenceBackend::reduce(const Reduction& reduction, const Tensor& stack, T
   });
 }
 
-void ReferenceBackend::sgd_update(Tensor& p, const Tensor& g, Tensor& velocity,
+void ReferenceBackend::sgd_update(std::span<ParameterUpdate> updates,
                                   const SgdCoefficients& coefficients) {
-  dispatch("sgd_update", p.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const auto lr = static_cast<T>(coefficients.learning_rate);
-    const auto momentum = static_cast<T>(coefficients.momentum);
-    const auto decay = static_cast<T>(coefficients.weight_decay);
-    const T* G = g.data<T>();
-    T* P = p.data<T>();
-    T* V = velocity.defined() ? velocity.data<T>() : nullptr;
-    for (std::int64_t i = 0; i < p.numel(); ++i) {
-      T d = G[i] + decay * P[i];
-      if (V != nullptr) {
-        V[i] = momentum * V[i] + d;
-        d = coefficients.nesterov ? d + momentum * V[i] : V[i];
+  for (ParameterUpdate& update : updates) {
+    dispatch("sgd_update", update.p.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      const auto lr = static_cast<T>(coefficients.learning_rate);
+      const auto momentum = static_cast<T>(coefficients.momentum);
+      const auto decay = static_cast<T>(coefficients.weight_decay);
+      const T* G = std::as_const(update.g).data<T>();
+      T* P = update.p.data<T>();
+      T* V = update.velocity.defined() ? update.velocity.data<T>() : nullptr;
+      for (std::int64_t i = 0; i < update.p.numel(); ++i) {
+        T d = G[i] + decay * P[i];
+        if (V != nullptr) {
+          V[i] = momentum * V[i] + d;
+          d = coefficients.nesterov ? d + momentum * V[i] : V[i];
+        }
+        P[i] -= lr * d;
       }
-      P[i] -= lr * d;
-    }
-  });
+    });
+  }
 }
 
-void ReferenceBackend::rolling_update(Tensor& p, const Tensor& g, Tensor& window, std::int64_t slot,
-                                      bool full, const Reduction& reduction, Tensor& velocity,
+void ReferenceBackend::rolling_update(std::span<ParameterUpdate> updates, std::int64_t slot,
+                                      bool full, const Reduction& reduction,
                                       const SgdCoefficients& coefficients) {
-  Tensor newest = window[slot];
-  dispatch("rolling_update", g.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    const auto decay = static_cast<T>(coefficients.weight_decay);
-    VectorMap<T>(newest.data<T>(), p.numel()) = ConstVectorMap<T>(g.data<T>(), p.numel()) +
-                                                decay * ConstVectorMap<T>(p.data<T>(), p.numel());
-  });
-  if (!full) return;
-  Tensor reduced = Tensor::empty(p.shape(), p.dtype(), *this);
-  reduce(reduction, window, reduced, nullptr);
   SgdCoefficients without_decay = coefficients;
   without_decay.weight_decay = 0.0;
-  sgd_update(p, reduced, velocity, without_decay);
+  for (ParameterUpdate& update : updates) {
+    const std::int64_t n = update.p.numel();
+    Tensor newest = update.window[slot];
+    dispatch("rolling_update", update.p.dtype(), [&](auto zero) {
+      using T = decltype(zero);
+      const auto decay = static_cast<T>(coefficients.weight_decay);
+      VectorMap<T>(newest.data<T>(), n) = ConstVectorMap<T>(update.g.data<T>(), n) +
+                                          decay * ConstVectorMap<T>(update.p.data<T>(), n);
+    });
+    if (!full) continue;
+    ParameterUpdate reduced{
+        update.p, Tensor::empty(update.p.shape(), update.p.dtype(), *this), update.velocity, {}};
+    ReferenceBackend::reduce(reduction, update.window, reduced.g, nullptr);
+    ReferenceBackend::sgd_update({&reduced, 1}, without_decay);
+  }
 }
 
 }  // namespace cograd

@@ -1,6 +1,7 @@
 // Pooling over the windows of x [N, C, H, W], plane by plane.
-#include <algorithm>
+#include <utility>
 
+#include "engine/pool_windows.h"
 #include "engine/reference/dispatch.h"
 #include "engine/reference/reference_backend.h"
 
@@ -9,36 +10,9 @@ namespace {
 
 using reference::dispatch;
 
-/// Output size along one axis. In ceil mode the last window must still start inside the image or
-/// its leading padding.
-std::int64_t extent(std::int64_t size, std::size_t a, const PoolGeometry& g) {
-  const std::int64_t span = size + 2 * g.padding[a] - g.kernel[a];
-  if (!g.ceil_mode) return span / g.stride[a] + 1;
-  const std::int64_t out = (span + g.stride[a] - 1) / g.stride[a] + 1;
-  return (out - 1) * g.stride[a] >= size + g.padding[a] ? out - 1 : out;
-}
-
 Shape output_shape(const Shape& x, const PoolGeometry& g) {
-  return {x[0], x[1], extent(x[2], 0, g), extent(x[3], 1, g)};
-}
-
-/// Part of an axis that a window covers inside the image, and how much of image and padding it
-/// spans: windows in ceil mode may hang over even the padding.
-struct Window {
-  std::int64_t begin, end, span;
-};
-
-Window window(std::int64_t out, std::int64_t size, std::size_t a, const PoolGeometry& g) {
-  const std::int64_t begin = out * g.stride[a] - g.padding[a];
-  const std::int64_t end = std::min(begin + g.kernel[a], size + g.padding[a]);
-  return {std::max<std::int64_t>(begin, 0), std::min(end, size), end - begin};
-}
-
-/// Cell `i` of `out` over an axis of `size` elements.
-Window adaptive_window(std::int64_t i, std::int64_t out, std::int64_t size) {
-  const std::int64_t begin = i * size / out;
-  const std::int64_t end = ((i + 1) * size + out - 1) / out;
-  return {begin, end, end - begin};
+  return {x[0], x[1], PoolAxis(x[2], 0, g).outputs(g.ceil_mode),
+          PoolAxis(x[3], 1, g).outputs(g.ceil_mode)};
 }
 
 /// For each output element calls visit(output index, first input index of its plane, rows,
@@ -57,15 +31,15 @@ void for_each_output(const Shape& x, const Shape& y, Cell&& cell, Visit&& visit)
 }
 
 auto pool_cells(const Shape& x, const PoolGeometry& g) {
-  return [x, g](std::int64_t i, std::int64_t j) {
-    return std::pair(window(i, x[2], 0, g), window(j, x[3], 1, g));
-  };
+  return
+      [rows = PoolAxis(x[2], 0, g), columns = PoolAxis(x[3], 1, g)](
+          std::int64_t i, std::int64_t j) { return std::pair(rows.window(i), columns.window(j)); };
 }
 
 auto adaptive_cells(const Shape& x, const Shape& y) {
-  return [x, y](std::int64_t i, std::int64_t j) {
-    return std::pair(adaptive_window(i, y[2], x[2]), adaptive_window(j, y[3], x[3]));
-  };
+  return
+      [rows = AdaptiveAxis{x[2], y[2]}, columns = AdaptiveAxis{x[3], y[3]}](
+          std::int64_t i, std::int64_t j) { return std::pair(rows.window(i), columns.window(j)); };
 }
 
 /// y = sum over the window / divisor(rows, columns)

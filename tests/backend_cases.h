@@ -1,11 +1,10 @@
-// Comparing the onednn backend with the reference.
+// Comparing fast backends with the reference.
 #pragma once
 
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "engine/onednn/onednn_backend.h"
 #include "engine/ops/ops.h"
 #include "tests/catch.h"
 #include "tests/gradient_check.h"
@@ -13,10 +12,6 @@
 namespace cograd::testing {
 
 inline constexpr double kTolerance = 1e-5;
-inline constexpr Layout kLayouts[] = {Layout::row_major, Layout::channels_last, Layout::blocked8,
-                                      Layout::blocked16};
-
-inline Tensor fast(const Tensor& t) { return t.to(onednn_backend()); }
 
 inline Tensor random_f32(const Shape& shape, Random& random) {
   return normal(shape, random, reference_backend(), Dtype::f32);
@@ -31,7 +26,8 @@ inline void check_same(const Tensor& actual, const Tensor& expected, const std::
 /// Runs `op` forward and backward on both backends from the same values, and compares the output,
 /// the gradients of the inputs and those of the parameters.
 inline void compare(
-    const std::vector<Tensor>& inputs, const std::vector<Tensor>& parameters, std::int64_t groups,
+    Backend& fast, const std::vector<Tensor>& inputs, const std::vector<Tensor>& parameters,
+    std::int64_t groups,
     const std::function<Variable(std::vector<Variable>&, std::vector<Parameter>&)>& op,
     double tolerance = kTolerance) {
   struct Outcome {
@@ -61,7 +57,7 @@ inline void compare(
     backward(loss, rule);
     return o;
   };
-  const Outcome expected = run(reference_backend()), actual = run(onednn_backend());
+  const Outcome expected = run(reference_backend()), actual = run(fast);
   check_same(actual.y, expected.y, "output", tolerance);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     check_same(actual.leaves[i].gradient(), expected.leaves[i].gradient(),
@@ -72,5 +68,23 @@ inline void compare(
                "gradient of parameter " + std::to_string(i), tolerance);
   }
 }
+
+/// Ways to lay out an image tensor of the backend.
+using Arrangements = std::vector<std::function<Tensor(const Tensor&)>>;
+
+// On random inputs of odd sizes, forward and backward, in f32.
+void check_linear(Backend& fast);
+void check_convolution(Backend& fast);
+void check_batch_norm(Backend& fast);
+void check_running_statistics(Backend& fast);
+void check_pooling(Backend& fast, const Arrangements& arrangements);
+void check_elementwise(Backend& fast);
+/// Convolution, batch norm, pooling, concatenation and a linear layer behind one another.
+void check_chain(Backend& fast);
+/// Gradients that accumulate over windows of a batch, also over ones without rows.
+void check_windows(Backend& fast);
+void check_updates(Backend& fast);
+/// Ops on bf16 activations equal those on f32, rounded.
+void check_bf16(Backend& fast);
 
 }  // namespace cograd::testing

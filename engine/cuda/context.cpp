@@ -1,0 +1,122 @@
+#include "engine/cuda/context.h"
+
+#include <cstdlib>
+#include <string_view>
+
+#include "engine/error.h"
+
+namespace cograd::cuda {
+namespace {
+
+constexpr int kOldestMajor = 8;  // compute capability 8.0, of which bf16 arithmetic is a part
+
+bool switched(const char* variable, std::string_view value) {
+  const char* set = std::getenv(variable);
+  return set != nullptr && set == value;
+}
+
+Arithmetic chosen{!switched("COGRAD_TF32", "OFF"), switched("COGRAD_DETERMINISTIC", "ON")};
+
+int wanted_device() {
+  const char* rank = std::getenv("LOCAL_RANK");
+  return rank == nullptr ? 0 : std::atoi(rank);
+}
+
+std::string version(int number) { return fmt::format("{}.{}", number / 1000, number % 1000 / 10); }
+
+}  // namespace
+
+void check(cudaError_t status, const char* what) {
+  require<DeviceError>(status == cudaSuccess, "[cuda] {}: {}", what, cudaGetErrorString(status));
+}
+
+void check(cublasStatus_t status, const char* what) {
+  require<DeviceError>(status == CUBLAS_STATUS_SUCCESS, "[cublas] {}: {}", what,
+                       cublasLtGetStatusString(status));
+}
+
+void check(cudnnStatus_t status, const char* what) {
+  require<DeviceError>(status == CUDNN_STATUS_SUCCESS, "[cudnn] {}: {}", what,
+                       cudnnGetErrorString(status));
+}
+
+Arithmetic arithmetic() { return chosen; }
+void set_arithmetic(Arithmetic how) { chosen = how; }
+
+void* DeviceAllocator::system_allocate(std::size_t bytes) {
+  void* memory = nullptr;
+  if (cudaMalloc(&memory, bytes) == cudaSuccess) return memory;
+  cudaGetLastError();  // no memory is no lasting error
+  return nullptr;
+}
+
+void DeviceAllocator::system_free(void* memory) noexcept { cudaFree(memory); }
+
+void* PinnedAllocator::system_allocate(std::size_t bytes) {
+  void* memory = nullptr;
+  if (cudaMallocHost(&memory, bytes) == cudaSuccess) return memory;
+  cudaGetLastError();
+  return nullptr;
+}
+
+void PinnedAllocator::system_free(void* memory) noexcept { cudaFreeHost(memory); }
+
+std::string why_unavailable() {
+  int devices = 0, driver = 0, runtime = 0;
+  const cudaError_t status = cudaGetDeviceCount(&devices);
+  cudaGetLastError();
+  cudaDriverGetVersion(&driver);
+  cudaRuntimeGetVersion(&runtime);
+  // A device of an older driver counts as an error of its own, one without a driver at all too.
+  if (status == cudaErrorInsufficientDriver && driver > 0) {
+    return fmt::format(
+        "the driver is for CUDA {}, this build for CUDA {}: update the driver, or use --device cpu",
+        version(driver), version(runtime));
+  }
+  if (status != cudaSuccess || devices == 0) {
+    return "no NVIDIA device was found: use --device cpu";
+  }
+  const int device = wanted_device();
+  if (device < 0 || device >= devices) {
+    return fmt::format("LOCAL_RANK asks for device {}, but there are {}", device, devices);
+  }
+  int major = 0, minor = 0;
+  cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);
+  cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device);
+  if (major < kOldestMajor) {
+    return fmt::format(
+        "device {} has compute capability {}.{}: expected {}.0 or later; use --device cpu", device,
+        major, minor, kOldestMajor);
+  }
+  return {};
+}
+
+Context::Context() : device(wanted_device()) {
+  const std::string why = why_unavailable();
+  require<DeviceError>(why.empty(), "[cuda] {}", why);
+  check(cudaSetDevice(device), "choosing the device");
+  check(cudaGetDeviceProperties(&properties, device), "asking for the device's properties");
+  check(cudaStreamCreateWithFlags(&compute, cudaStreamNonBlocking), "making a stream");
+  check(cudaStreamCreateWithFlags(&transfer, cudaStreamNonBlocking), "making a stream");
+  check(cublasLtCreate(&blas), "starting cuBLASLt");
+  check(cudnnCreate(&dnn), "starting cuDNN");
+  check(cudnnSetStream(dnn, compute), "giving cuDNN its stream");
+}
+
+Context& Context::instance() {
+  static auto* context = new Context;
+  // CUDA's current device is each thread's own: a worker of the loader may come here first.
+  thread_local const bool chosen_here = [] {
+    check(cudaSetDevice(context->device), "choosing the device");
+    return true;
+  }();
+  (void)chosen_here;
+  return *context;
+}
+
+bool Context::available() noexcept {
+  static const bool usable = why_unavailable().empty();
+  return usable;
+}
+
+}  // namespace cograd::cuda

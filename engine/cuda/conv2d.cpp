@@ -1,0 +1,88 @@
+// y = x * w + b (cross-correlation); the gradients of the filter group by group, into one stack.
+#include "engine/cuda/bias.h"
+#include "engine/cuda/convolution_plan.h"
+#include "engine/cuda/cuda_backend.h"
+#include "engine/cuda/layout.h"
+#include "engine/error.h"
+
+namespace cograd {
+
+using cuda::Convolution;
+
+namespace {
+
+std::int64_t output_extent(const Shape& x, const Shape& w, const ConvGeometry& g, int axis) {
+  const auto a = static_cast<std::size_t>(axis);
+  const std::int64_t span = g.dilation[a] * (w[axis + 2] - 1) + 1;
+  return (x[axis + 2] + 2 * g.padding[a] - span) / g.stride[a] + 1;
+}
+
+/// Queues the pass, or throws.
+void run(const Convolution& c, const Tensor& x, const Tensor& w, const Tensor& y) {
+  Backend& backend = x.backend();
+  const cuda::ConvolutionPlan* plan = cuda::plan_for(c, x.raw(), w.raw(), y.raw(), backend);
+  require<DeviceError>(plan != nullptr, "[conv2d] cuDNN has no {} convolution of {} with {}",
+                       name_of(c.in), c.x.str(), c.w.str());
+  execute(*plan, x.raw(), w.raw(), y.raw(), backend);
+}
+
+}  // namespace
+
+Tensor CudaBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
+                           const ConvGeometry& geometry) {
+  const Shape shape{x.size(0), w.size(0), output_extent(x.shape(), w.shape(), geometry, 0),
+                    output_extent(x.shape(), w.shape(), geometry, 1)};
+  Tensor y = cuda::empty_image(shape, x.dtype(), *this);
+  run({Convolution::Pass::forward, x.shape(), w.shape(), shape, geometry, x.dtype(), x.dtype()},
+      cuda::channels_last(x), cuda::filter_for_cudnn(w, x.dtype()), y);
+  if (b.defined()) cuda::add_bias(y, b);
+  return y;
+}
+
+Tensor CudaBackend::conv2d_data_gradient(const Tensor& dy, const Tensor& w, const Shape& x_shape,
+                                         const ConvGeometry& geometry) {
+  Tensor dx = cuda::empty_image(x_shape, dy.dtype(), *this);
+  run({Convolution::Pass::data_gradient, x_shape, w.shape(), dy.shape(), geometry, dy.dtype(),
+       dy.dtype()},
+      dx, cuda::filter_for_cudnn(w, dy.dtype()), cuda::channels_last(dy));
+  return dx;
+}
+
+// From bf16 activations cuDNN may be able to write f32 gradients; if not, it rounds them to bf16.
+void CudaBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
+                                         const ConvGeometry& geometry, const Groups& groups,
+                                         Tensor& dw, Write write) {
+  const Tensor in = cuda::channels_last(x), d = cuda::channels_last(dy);
+  const Shape filter = dw.shape().inner();
+  const Shape stacked{groups.count(), filter[0], filter[2], filter[3], filter[1]};
+  const auto try_with = [&](Dtype out) {
+    Tensor gradients = Tensor::empty(stacked, out, *this);
+    for (std::int64_t g = 0; g < groups.count(); ++g) {
+      const RowRange rows = groups.range(g);
+      Tensor gradient = gradients[g];
+      if (rows.size() == 0) {
+        fill(gradient, 0.0);
+        continue;
+      }
+      const Tensor xg = in.rows(rows.begin, rows.end), dg = d.rows(rows.begin, rows.end);
+      const Convolution c{Convolution::Pass::filter_gradient,
+                          xg.shape(),
+                          filter,
+                          dg.shape(),
+                          geometry,
+                          x.dtype(),
+                          out};
+      const cuda::ConvolutionPlan* plan =
+          cuda::plan_for(c, xg.raw(), gradient.raw(), dg.raw(), *this);
+      if (plan == nullptr) return false;
+      execute(*plan, xg.raw(), gradient.raw(), dg.raw(), *this);
+    }
+    cuda::filter_gradient_from_cudnn(gradients, dw, write);
+    return true;
+  };
+  require<DeviceError>(try_with(Dtype::f32) || (x.dtype() == Dtype::bf16 && try_with(Dtype::bf16)),
+                       "[conv2d] cuDNN has no {} filter gradient of {} with {}", name_of(x.dtype()),
+                       x.shape().str(), filter.str());
+}
+
+}  // namespace cograd

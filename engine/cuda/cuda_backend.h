@@ -1,0 +1,95 @@
+// The cuda backend: one NVIDIA GPU, in f32 and bf16.
+#pragma once
+
+#include "engine/backend.h"
+#include "engine/cuda/context.h"
+
+namespace cograd {
+
+/// Convolutions by cuDNN, products by cuBLASLt, all else by kernels of its own. Every kernel is
+/// queued on one stream, and nothing but a copy to the host, coherence norms and synchronize()
+/// waits for it. Tensors are row-major or, for images, channels-last. Kernels are documented in
+/// engine/backend.h.
+class CudaBackend final : public Backend {
+ public:
+  /// Throws DeviceError when there is no device that can be used.
+  CudaBackend() : context_(cuda::Context::instance()) {}
+
+  std::string_view name() const override { return "cuda"; }
+  Device device() const override { return {DeviceType::cuda, context_.device}; }
+  bool computes_in(Dtype dtype) const override {
+    return dtype == Dtype::f32 || dtype == Dtype::bf16;
+  }
+
+  Allocator& allocator() override { return context_.device_memory; }
+  Allocator& staging_allocator() override { return context_.pinned_memory; }
+  void copy_bytes(void* to, const void* from, std::size_t bytes, CopyDirection direction,
+                  Stream stream) override;
+  std::unique_ptr<Event> record(Stream stream) override;
+  void wait(Stream stream, Event& event) override;
+  void synchronize() override;
+
+  void fill(Tensor& x, double value) override;
+  Tensor cast(const Tensor& x, Dtype dtype) override;
+  Tensor to_row_major(const Tensor& x) override;
+  Tensor add(const Tensor& a, const Tensor& b, Tensor* reuse) override;
+  void add_into(Tensor& sum, const Tensor& x) override;
+  Tensor relu(const Tensor& x, bool in_place) override;
+  Tensor relu_backward(const Tensor& y, const Tensor& dy, bool in_place) override;
+  Tensor dropout(const Tensor& x, double rate, std::uint64_t seed, std::uint64_t stream) override;
+  Tensor concat(std::span<const Tensor> parts) override;
+  std::vector<Tensor> split(const Tensor& x, std::span<const std::int64_t> channels) override;
+
+  Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) override;
+  Tensor linear_data_gradient(const Tensor& dy, const Tensor& w) override;
+  void linear_weight_gradient(const Tensor& x, const Tensor& dy, const Groups& groups, Tensor& dw,
+                              Write write) override;
+  void linear_reduced_gradient(const Tensor& x, const Tensor& dy, const Reduction& reduction,
+                               Tensor& dw, GroupNorms* norms) override;
+  void bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) override;
+
+  Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
+                const ConvGeometry& geometry) override;
+  Tensor conv2d_data_gradient(const Tensor& dy, const Tensor& w, const Shape& x_shape,
+                              const ConvGeometry& geometry) override;
+  void conv2d_weight_gradient(const Tensor& x, const Tensor& dy, const ConvGeometry& geometry,
+                              const Groups& groups, Tensor& dw, Write write) override;
+
+  BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                             const Groups& groups, double eps, RunningStatistics& running,
+                             Epilogue epilogue, const Tensor& residual) override;
+  Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& beta,
+                              const BatchStatistics& statistics, Epilogue epilogue,
+                              const Tensor& residual) override;
+  BatchNormGradient batch_norm_backward(const Tensor& x, const Tensor& y, const Tensor& dy,
+                                        bool in_place, const Tensor& gamma, const Tensor& beta,
+                                        const BatchStatistics& statistics, Epilogue epilogue,
+                                        const Groups& groups, Tensor& dgamma, Write gamma_write,
+                                        Tensor& dbeta, Write beta_write) override;
+
+  MaxPoolResult max_pool(const Tensor& x, const PoolGeometry& geometry) override;
+  Tensor max_pool_backward(const Tensor& dy, const Tensor& saved, const Shape& x_shape,
+                           const PoolGeometry& geometry) override;
+  Tensor avg_pool(const Tensor& x, const PoolGeometry& geometry) override;
+  Tensor avg_pool_backward(const Tensor& dy, const Shape& x_shape,
+                           const PoolGeometry& geometry) override;
+  Tensor adaptive_avg_pool(const Tensor& x, Pair output) override;
+  Tensor adaptive_avg_pool_backward(const Tensor& dy, const Shape& x_shape) override;
+
+  CrossEntropyResult cross_entropy(const Tensor& logits, const Tensor& labels, double smoothing,
+                                   const Groups& groups) override;
+  Tensor cross_entropy_backward(const Tensor& probabilities, const Tensor& labels, double smoothing,
+                                const Groups& groups, const Tensor& dloss) override;
+
+  void reduce(const Reduction& reduction, const Tensor& stack, Tensor& out,
+              GroupNorms* norms) override;
+  /// One launch for up to 256 parameters.
+  void sgd_update(std::span<ParameterUpdate> updates, const SgdCoefficients& coefficients) override;
+  void rolling_update(std::span<ParameterUpdate> updates, std::int64_t slot, bool full,
+                      const Reduction& reduction, const SgdCoefficients& coefficients) override;
+
+ private:
+  cuda::Context& context_;
+};
+
+}  // namespace cograd

@@ -1,0 +1,194 @@
+// Kernels that treat elements one by one, and those that only move them.
+#include "engine/cuda/cuda_backend.h"
+#include "engine/cuda/launch.h"
+#include "engine/cuda/layout.h"
+#include "engine/cuda/map.h"
+#include "engine/random.h"
+
+namespace cograd {
+namespace {
+
+using namespace cuda;
+
+Tensor empty_like(const Tensor& x) {
+  return Tensor::empty(x.shape(), x.dtype(), x.backend(), x.layout());
+}
+
+/// Calls visit(T{}) with a type for any dtype.
+template <class Visit>
+void for_any_dtype(Dtype dtype, Visit&& visit) {
+  switch (dtype) {
+    case Dtype::f32:
+      return visit(float{});
+    case Dtype::f64:
+      return visit(double{});
+    case Dtype::bf16:
+      return visit(__nv_bfloat16{});
+    case Dtype::i32:
+      return visit(std::int32_t{});
+    case Dtype::i64:
+      return visit(std::int64_t{});
+    case Dtype::u8:
+      return visit(std::uint8_t{});
+  }
+}
+
+/// Through double, in which every i32, f32 and bf16 is exact.
+template <class To, class From>
+__device__ To converted(From x) {
+  if constexpr (sizeof(From) == 2) {
+    return converted<To>(__bfloat162float(x));
+  } else if constexpr (sizeof(To) == 2) {
+    return __float2bfloat16_rn(static_cast<float>(x));
+  } else {
+    return static_cast<To>(x);
+  }
+}
+
+template <class T>
+__global__ void fill_kernel(std::int64_t n, T* x, double value) {
+  for (std::int64_t i = thread_index(); i < n; i += thread_count()) x[i] = converted<T>(value);
+}
+
+template <class From, class To>
+__global__ void cast_kernel(std::int64_t n, const From* x, To* y) {
+  for (std::int64_t i = thread_index(); i < n; i += thread_count()) y[i] = converted<To>(x[i]);
+}
+
+/// Philox makes four words at once, so a thread takes four elements.
+template <class T>
+__global__ void dropout_kernel(std::int64_t n, const T* x, T* y, double rate, Random random) {
+  const auto keep = static_cast<float>(1.0 / (1.0 - rate));
+  for (std::int64_t four = thread_index(); four < (n + 3) / 4; four += thread_count()) {
+    const auto words = random.block(static_cast<std::uint64_t>(four));
+    for (int j = 0; j < 4 && 4 * four + j < n; ++j) {
+      const double u = (words[static_cast<std::size_t>(j)] >> 8) * 0x1p-24;
+      y[4 * four + j] = from_float<T>(u < rate ? 0.0f : to_float(x[4 * four + j]) * keep);
+    }
+  }
+}
+
+struct Sum {
+  __device__ float operator()(float a, float b) const { return a + b; }
+};
+struct Relu {  // a NaN stays one
+  __device__ float operator()(float x) const { return x < 0.0f ? 0.0f : x; }
+};
+struct ReluGradient {
+  __device__ float operator()(float y, float dy) const { return y > 0.0f ? dy : 0.0f; }
+};
+
+/// y = f(x, ...), tensors of one layout.
+template <class F, class... X>
+void map_tensors(const char* name, F f, const Tensor& y, const X&... x) {
+  dispatch(name, y.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    map(y.numel(), elements<T>(y), f, elements<const T>(x)...);
+  });
+}
+
+/// Rows of `width` values at from[row * from_stride] to to[row * to_stride], on the device.
+void copy_rows(std::byte* to, std::size_t to_stride, const std::byte* from, std::size_t from_stride,
+               std::size_t width, std::int64_t rows) {
+  if (width == 0 || rows == 0) return;
+  check(cudaMemcpy2DAsync(to, to_stride, from, from_stride, width, static_cast<std::size_t>(rows),
+                          cudaMemcpyDeviceToDevice, Context::instance().compute),
+        "copying channels");
+}
+
+}  // namespace
+
+void CudaBackend::fill(Tensor& x, double value) {
+  for_any_dtype(x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(fill_kernel<T>, blocks_for(x.numel()), kThreads, x.numel(), elements<T>(x), value);
+  });
+}
+
+Tensor CudaBackend::cast(const Tensor& x, Dtype dtype) {
+  const Tensor plain = computes_in(dtype) ? x : x.row_major();  // no other types in images
+  Tensor y = Tensor::empty(x.shape(), dtype, *this, plain.layout());
+  for_any_dtype(x.dtype(), [&](auto from) {
+    for_any_dtype(dtype, [&](auto to) {
+      using From = decltype(from);
+      using To = decltype(to);
+      launch(cast_kernel<From, To>, blocks_for(x.numel()), kThreads, x.numel(),
+             elements<const From>(plain), elements<To>(y));
+    });
+  });
+  return y;
+}
+
+Tensor CudaBackend::add(const Tensor& a, const Tensor& b, Tensor* reuse) {
+  // One that is channels-last decides: it stays with the convolutions.
+  const Layout layout = b.layout() == Layout::channels_last ? b.layout() : a.layout();
+  const Tensor u = in_layout(a, layout), v = in_layout(b, layout);
+  const bool fits = reuse != nullptr && reuse->layout() == layout;
+  Tensor y = fits ? *reuse : empty_like(u);
+  map_tensors("add", Sum{}, y, u, v);
+  return y;
+}
+
+void CudaBackend::add_into(Tensor& sum, const Tensor& x) {
+  add(sum, in_layout(x, sum.layout()), &sum);
+}
+
+Tensor CudaBackend::relu(const Tensor& x, bool in_place) {
+  Tensor y = in_place ? x : empty_like(x);
+  map_tensors("relu", Relu{}, y, x);
+  return y;
+}
+
+Tensor CudaBackend::relu_backward(const Tensor& y, const Tensor& dy, bool in_place) {
+  const bool moved = dy.layout() != y.layout();
+  const Tensor d = in_layout(dy, y.layout());
+  Tensor dx = in_place || moved ? d : empty_like(d);
+  map_tensors("relu", ReluGradient{}, dx, y, d);
+  return dx;
+}
+
+Tensor CudaBackend::dropout(const Tensor& x, double rate, std::uint64_t seed,
+                            std::uint64_t stream) {
+  const Tensor in = x.row_major();
+  Tensor y = empty_like(in);
+  dispatch("dropout", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    launch(dropout_kernel<T>, blocks_for((in.numel() + 3) / 4), kThreads, in.numel(),
+           elements<const T>(in), elements<T>(y), rate, Random(seed, stream));
+  });
+  return y;
+}
+
+// Channels-last images are matrices [N H W, C], and their channels columns of it.
+Tensor CudaBackend::concat(std::span<const Tensor> parts) {
+  const Shape& first = parts.front().shape();
+  std::int64_t channels = 0;
+  for (const Tensor& part : parts) channels += part.size(1);
+  Tensor y = empty_image({first[0], channels, first[2], first[3]}, parts.front().dtype(), *this);
+  const std::size_t size = size_of(y.dtype()), stride = static_cast<std::size_t>(channels) * size;
+  std::byte* to = y.raw();
+  for (const Tensor& part : parts) {
+    const Tensor from = channels_last(part);
+    const std::size_t width = static_cast<std::size_t>(part.size(1)) * size;
+    copy_rows(to, stride, from.raw(), width, width, first[0] * first[2] * first[3]);
+    to += width;
+  }
+  return y;
+}
+
+std::vector<Tensor> CudaBackend::split(const Tensor& x, std::span<const std::int64_t> channels) {
+  const Tensor from = channels_last(x);
+  const std::size_t size = size_of(x.dtype()), stride = static_cast<std::size_t>(x.size(1)) * size;
+  std::vector<Tensor> parts;
+  const std::byte* begin = from.raw();
+  for (std::int64_t c : channels) {
+    Tensor part = empty_image({x.size(0), c, x.size(2), x.size(3)}, x.dtype(), *this);
+    const std::size_t width = static_cast<std::size_t>(c) * size;
+    copy_rows(part.raw(), width, begin, stride, width, x.size(0) * x.size(2) * x.size(3));
+    begin += width;
+    parts.push_back(std::move(part));
+  }
+  return parts;
+}
+
+}  // namespace cograd

@@ -1,0 +1,93 @@
+// What every kernel is made with: launches on the compute stream, packs of 16 bytes, sums within a
+// warp.
+#pragma once
+
+#include <cuda_bf16.h>
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "engine/cuda/context.h"
+#include "engine/error.h"
+#include "engine/tensor.h"
+
+namespace cograd::cuda {
+
+inline constexpr int kWarp = 32;
+inline constexpr int kThreads = 256;  // of a block, where nothing else is said
+
+/// Queues `kernel` on the compute stream.
+template <class... P, class... A>
+void launch(void (*kernel)(P...), dim3 blocks, dim3 threads, const A&... arguments) {
+  if (blocks.x == 0 || blocks.y == 0 || blocks.z == 0) return;
+  cudaLaunchConfig_t config{};
+  config.gridDim = blocks;
+  config.blockDim = threads;
+  config.stream = Context::instance().compute;
+  check(cudaLaunchKernelEx(&config, kernel, static_cast<P>(arguments)...), "launching a kernel");
+}
+
+/// Blocks for a loop over `n` items whose threads take one after another.
+inline unsigned blocks_for(std::int64_t n, int threads = kThreads) {
+  const std::int64_t full = 16LL * Context::instance().properties.multiProcessorCount;
+  return static_cast<unsigned>(std::min((n + threads - 1) / threads, full));
+}
+
+/// A thread's place among those of its launch, and their number: for loops that take items n apart.
+__device__ inline std::int64_t thread_index() {
+  return std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+}
+__device__ inline std::int64_t thread_count() { return std::int64_t{gridDim.x} * blockDim.x; }
+
+/// N values that are read and written as one.
+template <class T, int N>
+struct alignas(sizeof(T) * N) Pack {
+  T at[N];
+};
+
+/// Values in a 16-byte access.
+template <class T>
+inline constexpr int kPack = 16 / static_cast<int>(sizeof(T));
+
+inline bool aligned(const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; }
+
+__device__ inline float to_float(float x) { return x; }
+__device__ inline float to_float(__nv_bfloat16 x) { return __bfloat162float(x); }
+template <class T>
+__device__ inline T from_float(float x) {
+  if constexpr (sizeof(T) == 2) {
+    return __float2bfloat16_rn(x);
+  } else {
+    return x;
+  }
+}
+
+/// The sum over the lanes of a warp, in every lane; each pair is added in one order only, so the
+/// bits repeat.
+template <class T>
+__device__ inline T warp_sum(T x) {
+  for (int lane = kWarp / 2; lane > 0; lane /= 2) x += __shfl_xor_sync(~0u, x, lane);
+  return x;
+}
+__device__ inline float warp_max(float x) {
+  for (int lane = kWarp / 2; lane > 0; lane /= 2) x = fmaxf(x, __shfl_xor_sync(~0u, x, lane));
+  return x;
+}
+
+/// Elements of a tensor, as kernels see them.
+template <class T>
+T* elements(const Tensor& t) {
+  return reinterpret_cast<T*>(t.raw());
+}
+
+/// Calls kernel(T{}) with T = float or __nv_bfloat16. Throws DtypeError for other types.
+template <class Kernel>
+void dispatch(std::string_view name, Dtype dtype, Kernel&& kernel) {
+  require<DtypeError>(dtype == Dtype::f32 || dtype == Dtype::bf16,
+                      "[{}] the cuda backend computes in f32 and bf16, not {}", name,
+                      name_of(dtype));
+  dtype == Dtype::f32 ? kernel(float{}) : kernel(__nv_bfloat16{});
+}
+
+}  // namespace cograd::cuda

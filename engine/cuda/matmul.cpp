@@ -1,0 +1,161 @@
+#include "engine/cuda/matmul.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "engine/cuda/choice.h"
+#include "engine/cuda/context.h"
+#include "engine/error.h"
+
+namespace cograd::cuda {
+namespace {
+
+constexpr std::size_t kWorkspace = std::size_t{32} << 20;  // NVIDIA's advice for Hopper
+constexpr int kCandidates = 8;
+
+cudaDataType_t type_of(Dtype dtype) { return dtype == Dtype::bf16 ? CUDA_R_16BF : CUDA_R_32F; }
+
+/// cuBLASLt's descriptors of one problem and the algorithm for it. A row-major matrix is the
+/// transpose of a column-major one, so what is computed is C^T = op(B)^T op(A)^T, B coming first.
+class Plan {
+ public:
+  explicit Plan(const Matmul& p) {
+    const bool tf32 = p.in == Dtype::f32 && arithmetic().tf32;
+    check(cublasLtMatmulDescCreate(
+              &operation_, tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F),
+          "describing a product");
+    const cublasOperation_t first = p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
+    const cublasOperation_t second = p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
+    set(CUBLASLT_MATMUL_DESC_TRANSA, first);
+    set(CUBLASLT_MATMUL_DESC_TRANSB, second);
+    if (p.bias) set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+    // Rows and columns as column-major sees them.
+    layout(b_, p.in, p.transpose_b ? p.k : p.n, p.transpose_b ? p.n : p.k, p.batch, p.stride_b);
+    layout(a_, p.in, p.transpose_a ? p.m : p.k, p.transpose_a ? p.k : p.m, p.batch, p.stride_a);
+    layout(c_, p.out, p.n, p.m, p.batch, p.stride_c);
+    beta_ = p.accumulate ? 1.0f : 0.0f;
+  }
+  ~Plan() {
+    cublasLtMatrixLayoutDestroy(a_);
+    cublasLtMatrixLayoutDestroy(b_);
+    cublasLtMatrixLayoutDestroy(c_);
+    cublasLtMatmulDescDestroy(operation_);
+  }
+  Plan(const Plan&) = delete;
+  Plan& operator=(const Plan&) = delete;
+
+  /// The library's suggestions for this problem, best guess first.
+  std::vector<cublasLtMatmulAlgo_t> candidates() const {
+    cublasLtMatmulPreference_t preference = nullptr;
+    check(cublasLtMatmulPreferenceCreate(&preference), "asking for algorithms");
+    cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+                                         &kWorkspace, sizeof kWorkspace);
+    // Slices of batches begin at any element.
+    const std::uint32_t alignment = 2;
+    for (const auto attribute :
+         {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
+          CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
+      if (!aligned_) {
+        cublasLtMatmulPreferenceSetAttribute(preference, attribute, &alignment, sizeof alignment);
+      }
+    }
+    std::vector<cublasLtMatmulHeuristicResult_t> found(kCandidates);
+    int count = 0;
+    const cublasStatus_t status =
+        cublasLtMatmulAlgoGetHeuristic(Context::instance().blas, operation_, b_, a_, c_, c_,
+                                       preference, kCandidates, found.data(), &count);
+    cublasLtMatmulPreferenceDestroy(preference);
+    std::vector<cublasLtMatmulAlgo_t> algorithms;
+    if (status != CUBLAS_STATUS_SUCCESS) return algorithms;
+    for (int i = 0; i < count; ++i) algorithms.push_back(found[static_cast<std::size_t>(i)].algo);
+    return algorithms;
+  }
+  void run(const cublasLtMatmulAlgo_t& how, const void* a, const void* b, const void* bias, void* c,
+           const Tensor& workspace, float beta) const {
+    const float one = 1.0f;
+    if (bias != nullptr) {
+      check(cublasLtMatmulDescSetAttribute(operation_, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias,
+                                           sizeof bias),
+            "describing a product");
+    }
+    const Context& context = Context::instance();
+    check(cublasLtMatmul(context.blas, operation_, &one, b, b_, a, a_, &beta, c, c_, c, c_, &how,
+                         workspace.raw(), kWorkspace, context.compute),
+          "multiplying matrices");
+  }
+  float beta() const { return beta_; }
+  void assume_alignment(bool whole) { aligned_ = whole; }
+
+  cublasLtMatmulAlgo_t algorithm{};  ///< the fastest
+
+ private:
+  template <class Value>
+  void set(cublasLtMatmulDescAttributes_t attribute, Value value) {
+    check(cublasLtMatmulDescSetAttribute(operation_, attribute, &value, sizeof value),
+          "describing a product");
+  }
+  static void layout(cublasLtMatrixLayout_t& to, Dtype dtype, std::int64_t rows,
+                     std::int64_t columns, std::int64_t batch, std::int64_t stride) {
+    check(cublasLtMatrixLayoutCreate(&to, type_of(dtype), static_cast<std::uint64_t>(rows),
+                                     static_cast<std::uint64_t>(columns), rows),
+          "describing a matrix");
+    const auto count = static_cast<std::int32_t>(batch);
+    cublasLtMatrixLayoutSetAttribute(to, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count);
+    cublasLtMatrixLayoutSetAttribute(to, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &stride,
+                                     sizeof stride);
+  }
+
+  cublasLtMatmulDesc_t operation_ = nullptr;
+  cublasLtMatrixLayout_t a_ = nullptr, b_ = nullptr, c_ = nullptr;
+  float beta_ = 0.0f;
+  bool aligned_ = true;
+};
+
+std::string key_of(const Matmul& p, bool whole) {
+  const Arithmetic how = arithmetic();
+  return fmt::format(
+      "matmul {}{} {}x{}x{} {}->{} add{} bias{} batch{} {}/{}/{} aligned{} tf32-{} "
+      "fixed{}",
+      p.transpose_a ? 't' : 'n', p.transpose_b ? 't' : 'n', p.m, p.n, p.k, name_of(p.in),
+      name_of(p.out), int{p.accumulate}, int{p.bias}, p.batch, p.stride_a, p.stride_b, p.stride_c,
+      int{whole}, int{how.tf32}, int{how.deterministic});
+}
+
+}  // namespace
+
+void matmul(const Matmul& problem, const void* a, const void* b, const void* bias, void* c,
+            Backend& backend) {
+  static std::mutex mutex;
+  static std::map<std::string, std::unique_ptr<Plan>> plans;
+  const auto whole_at = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; };
+  const bool whole = whole_at(a) && whole_at(b) && whole_at(c);
+  const std::string key = key_of(problem, whole);
+  const Tensor workspace =
+      Tensor::empty({static_cast<std::int64_t>(kWorkspace)}, Dtype::u8, backend);
+  const std::lock_guard lock(mutex);
+  std::unique_ptr<Plan>& plan = plans[key];
+  if (plan == nullptr) {
+    auto made = std::make_unique<Plan>(problem);
+    made->assume_alignment(whole);
+    const auto algorithms = made->candidates();
+    // What is to be added to C must be added once only: then the trials write elsewhere.
+    Tensor elsewhere;
+    void* target = c;
+    if (problem.accumulate) {
+      const std::int64_t matrix = std::max(problem.stride_c, problem.m * problem.n);
+      elsewhere = Tensor::empty({problem.batch * matrix}, problem.out, backend);
+      target = elsewhere.raw();
+    }
+    const int choice = fastest(key, static_cast<int>(algorithms.size()), [&](int i) {
+      made->run(algorithms[static_cast<std::size_t>(i)], a, b, bias, target, workspace, 0.0f);
+    });
+    made->algorithm = algorithms[static_cast<std::size_t>(choice)];
+    plan = std::move(made);
+  }
+  plan->run(plan->algorithm, a, b, bias, c, workspace, plan->beta());
+}
+
+}  // namespace cograd::cuda

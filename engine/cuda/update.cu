@@ -1,0 +1,180 @@
+// The optimizer's step over all parameters in one launch: rolling window, weight decay, momentum
+// and update in one sweep over memory.
+//   d = g + weight_decay p;  rolling: window[slot] = d, d = reduction over the window
+//   v = momentum v + d;  p -= learning_rate (nesterov ? d + momentum v : v)
+#include "engine/aggregation/order_statistics.h"
+#include "engine/cuda/cuda_backend.h"
+#include "engine/cuda/launch.h"
+
+namespace cograd {
+namespace cuda {
+namespace {
+
+constexpr int kParameters = 256;       // of one launch: their list travels as a kernel argument
+constexpr std::int64_t kChunk = 4096;  // elements of one block
+
+struct UpdateList {
+  float *p[kParameters], *v[kParameters], *window[kParameters];
+  const float* g[kParameters];
+  std::int64_t n[kParameters];
+  int first_block[kParameters + 1];  ///< of each parameter, and their number
+  int count = 0;
+
+  void add(ParameterUpdate& u) {
+    p[count] = elements<float>(u.p);
+    g[count] = elements<float>(u.g);
+    v[count] = u.velocity.defined() ? elements<float>(u.velocity) : nullptr;
+    window[count] = u.window.defined() ? elements<float>(u.window) : nullptr;
+    n[count] = u.p.numel();
+    if (count == 0) first_block[0] = 0;
+    first_block[count + 1] =
+        first_block[count] + static_cast<int>((n[count] + kChunk - 1) / kChunk);
+    ++count;
+  }
+  __device__ int parameter_of(int block) const {
+    int low = 0, high = count;
+    while (high - low > 1) {
+      const int middle = (low + high) / 2;
+      (first_block[middle] <= block ? low : high) = middle;
+    }
+    return low;
+  }
+};
+
+struct Step {
+  float rate, momentum, decay;
+  bool nesterov;
+  int slot;
+  bool full;
+
+  explicit Step(const SgdCoefficients& c, int newest = 0, bool window_full = true)
+      : rate(static_cast<float>(c.learning_rate)),
+        momentum(static_cast<float>(c.momentum)),
+        decay(static_cast<float>(c.weight_decay)),
+        nesterov(c.nesterov),
+        slot(newest),
+        full(window_full) {}
+};
+
+enum class Rule { none, median, mean };
+
+template <Rule R, int W>
+__device__ float over_window(float (&d)[W]) {
+  if constexpr (R == Rule::median) return median(d);
+  if constexpr (R == Rule::mean) return trimmed_mean<0>(d);
+  return d[0];
+}
+
+/// Elements i .. i + V - 1 of one parameter.
+template <Rule R, int W, int V>
+__device__ void update_pack(const UpdateList& list, int which, std::int64_t i, const Step& step) {
+  using Values = Pack<float, V>;
+  const auto at = [i](auto* base) {
+    return reinterpret_cast<Values*>(const_cast<float*>(base) + i);
+  };
+  Values p = *at(list.p[which]), d = *at(list.g[which]);
+  for (int j = 0; j < V; ++j) d.at[j] += step.decay * p.at[j];
+  if constexpr (R != Rule::none) {
+    float* window = list.window[which];
+    *at(window + step.slot * list.n[which]) = d;
+    if (!step.full) return;
+    Values slots[W];
+#pragma unroll
+    for (int w = 0; w < W; ++w) slots[w] = w == step.slot ? d : *at(window + w * list.n[which]);
+    for (int j = 0; j < V; ++j) {
+      float values[W];
+#pragma unroll
+      for (int w = 0; w < W; ++w) values[w] = slots[w].at[j];
+      d.at[j] = over_window<R>(values);
+    }
+  }
+  if (list.v[which] != nullptr) {
+    Values v = *at(list.v[which]);
+    for (int j = 0; j < V; ++j) {
+      v.at[j] = step.momentum * v.at[j] + d.at[j];
+      d.at[j] = step.nesterov ? d.at[j] + step.momentum * v.at[j] : v.at[j];
+    }
+    *at(list.v[which]) = v;
+  }
+  for (int j = 0; j < V; ++j) p.at[j] -= step.rate * d.at[j];
+  *at(list.p[which]) = p;
+}
+
+template <Rule R, int W>
+__global__ void update_kernel(const __grid_constant__ UpdateList list, Step step) {
+  const int which = list.parameter_of(static_cast<int>(blockIdx.x));
+  const std::int64_t n = list.n[which];
+  const std::int64_t begin = (static_cast<int>(blockIdx.x) - list.first_block[which]) * kChunk;
+  const std::int64_t end = begin + kChunk < n ? begin + kChunk : n;
+  const auto whole = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; };
+  // A window's slots lie n elements apart.
+  const bool packs = whole(list.p[which]) && whole(list.g[which]) && whole(list.v[which]) &&
+                     whole(list.window[which]) && (R == Rule::none || n % 4 == 0);
+  const std::int64_t packed = packs ? begin + (end - begin) / 4 * 4 : begin;
+  for (std::int64_t i = begin + 4 * threadIdx.x; i < packed; i += 4 * blockDim.x) {
+    update_pack<R, W, 4>(list, which, i, step);
+  }
+  for (std::int64_t i = packed + threadIdx.x; i < end; i += blockDim.x) {
+    update_pack<R, W, 1>(list, which, i, step);
+  }
+}
+
+template <Rule R, int W>
+void update_all(std::span<ParameterUpdate> updates, const Step& step) {
+  for (std::size_t first = 0; first < updates.size(); first += kParameters) {
+    UpdateList list;
+    for (ParameterUpdate& u :
+         updates.subspan(first, std::min<std::size_t>(kParameters, updates.size() - first))) {
+      require<DtypeError>(u.p.dtype() == Dtype::f32, "[sgd] parameters must be f32, not {}",
+                          name_of(u.p.dtype()));
+      list.add(u);
+    }
+    launch(update_kernel<R, W>, static_cast<unsigned>(list.first_block[list.count]), kThreads, list,
+           step);
+  }
+}
+
+template <int W>
+void rolling_all(std::span<ParameterUpdate> updates, const Step& step, const Reduction& reduction) {
+  if (reduction.kind == Reduction::Kind::median) {
+    update_all<Rule::median, W>(updates, step);
+  } else {
+    update_all<Rule::mean, W>(updates, step);
+  }
+}
+
+}  // namespace
+}  // namespace cuda
+
+using namespace cuda;
+
+void CudaBackend::sgd_update(std::span<ParameterUpdate> updates,
+                             const SgdCoefficients& coefficients) {
+  update_all<Rule::none, 1>(updates, Step(coefficients));
+}
+
+void CudaBackend::rolling_update(std::span<ParameterUpdate> updates, std::int64_t slot, bool full,
+                                 const Reduction& reduction, const SgdCoefficients& coefficients) {
+  if (updates.empty()) return;
+  require<ValueError>(
+      reduction.kind == Reduction::Kind::median || reduction.kind == Reduction::Kind::mean,
+      "[sgd] windows are reduced by median or mean");
+  const Step step(coefficients, static_cast<int>(slot), full);
+  switch (updates.front().window.size(0)) {
+    case 2:
+      return rolling_all<2>(updates, step, reduction);
+    case 3:
+      return rolling_all<3>(updates, step, reduction);
+    case 5:
+      return rolling_all<5>(updates, step, reduction);
+    case 7:
+      return rolling_all<7>(updates, step, reduction);
+    default:
+      throw ValueError(
+          fmt::format("[sgd] a window of {} steps has no cuda kernel: expected 2, 3, 5 "
+                      "or 7",
+                      updates.front().window.size(0)));
+  }
+}
+
+}  // namespace cograd

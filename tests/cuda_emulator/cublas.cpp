@@ -1,0 +1,148 @@
+// The part of cuBLASLt that engine/cuda calls: plain loops over column-major matrices.
+#include <cublasLt.h>
+
+#include <cstring>
+
+#include "engine/bf16.h"
+
+namespace {
+
+using cograd::Bf16;
+
+float at(const void* values, std::uint64_t type, std::int64_t i) {
+  return type == CUDA_R_16BF ? float{static_cast<const Bf16*>(values)[i]}
+                             : static_cast<const float*>(values)[i];
+}
+void put(void* values, std::uint64_t type, std::int64_t i, float value) {
+  if (type == CUDA_R_16BF) {
+    static_cast<Bf16*>(values)[i] = Bf16(value);
+  } else {
+    static_cast<float*>(values)[i] = value;
+  }
+}
+std::size_t size(std::uint64_t type) { return type == CUDA_R_16BF ? 2 : 4; }
+
+/// Where the fields of a matrix's description lie; the library's own attributes follow.
+enum Field {
+  kType,
+  kRows,
+  kColumns,
+  kLeading,
+  kBatch = CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT,
+  kStride = CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET
+};
+static_assert(kBatch > kLeading && kStride > kLeading && kBatch < 8 && kStride < 8);
+
+const char* matrix(const void* base, cublasLtMatrixLayout_t layout, std::uint64_t batch) {
+  return static_cast<const char*>(base) + batch * layout->data[kStride] * size(layout->data[kType]);
+}
+
+}  // namespace
+
+extern "C" {
+
+cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
+  return *handle = nullptr, CUBLAS_STATUS_SUCCESS;
+}
+std::size_t cublasLtGetVersion() { return 0; }
+const char* cublasLtGetStatusString(cublasStatus_t) { return "an error of the emulator"; }
+
+cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* description, cublasComputeType_t,
+                                        cudaDataType_t) {
+  return *description = new cublasLtMatmulDescOpaque_t{}, CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t description) {
+  return delete description, CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t description,
+                                              cublasLtMatmulDescAttributes_t attribute,
+                                              const void* value, std::size_t bytes) {
+  std::memcpy(&description->data[attribute], value, bytes);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, cudaDataType type,
+                                          std::uint64_t rows, std::uint64_t columns,
+                                          std::int64_t leading) {
+  *layout = new cublasLtMatrixLayoutOpaque_t{};
+  (*layout)->data[kType] = type;
+  (*layout)->data[kRows] = rows;
+  (*layout)->data[kColumns] = columns;
+  (*layout)->data[kLeading] = static_cast<std::uint64_t>(leading);
+  (*layout)->data[kBatch] = 1;
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) {
+  return delete layout, CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout,
+                                                cublasLtMatrixLayoutAttribute_t attribute,
+                                                const void* value, std::size_t bytes) {
+  layout->data[attribute] = 0;
+  std::memcpy(&layout->data[attribute], value, bytes);
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t* preference) {
+  return *preference = nullptr, CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t) {
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t,
+                                                    cublasLtMatmulPreferenceAttributes_t,
+                                                    const void*, std::size_t) {
+  return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t,
+                                              cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+                                              cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+                                              cublasLtMatmulPreference_t, int,
+                                              cublasLtMatmulHeuristicResult_t[], int* count) {
+  return *count = 2, CUBLAS_STATUS_SUCCESS;
+}
+
+/// D = op(A) op(B) + beta C (+ bias along the rows), refusing what the extents do not allow.
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description, const void*,
+                              const void* a, cublasLtMatrixLayout_t a_layout, const void* b,
+                              cublasLtMatrixLayout_t b_layout, const void* beta, const void*,
+                              cublasLtMatrixLayout_t, void* d, cublasLtMatrixLayout_t d_layout,
+                              const cublasLtMatmulAlgo_t*, void*, std::size_t, cudaStream_t) {
+  const auto attribute = [&](cublasLtMatmulDescAttributes_t which) {
+    return description->data[which];
+  };
+  const bool ta = static_cast<int>(attribute(CUBLASLT_MATMUL_DESC_TRANSA)) == CUBLAS_OP_T;
+  const bool tb = static_cast<int>(attribute(CUBLASLT_MATMUL_DESC_TRANSB)) == CUBLAS_OP_T;
+  const bool biased =
+      static_cast<int>(attribute(CUBLASLT_MATMUL_DESC_EPILOGUE)) == CUBLASLT_EPILOGUE_BIAS;
+  const void* bias = nullptr;
+  std::memcpy(&bias, &description->data[CUBLASLT_MATMUL_DESC_BIAS_POINTER], sizeof bias);
+  const std::uint64_t m = d_layout->data[kRows], n = d_layout->data[kColumns];
+  const std::uint64_t k = a_layout->data[ta ? kRows : kColumns];
+  if (a_layout->data[ta ? kColumns : kRows] != m || b_layout->data[tb ? kRows : kColumns] != n ||
+      b_layout->data[tb ? kColumns : kRows] != k ||
+      a_layout->data[kType] != b_layout->data[kType]) {
+    return CUBLAS_STATUS_INVALID_VALUE;
+  }
+  const float add = *static_cast<const float*>(beta);
+  for (std::uint64_t batch = 0; batch < d_layout->data[kBatch]; ++batch) {
+    const char *A = matrix(a, a_layout, batch), *B = matrix(b, b_layout, batch);
+    char* D = const_cast<char*>(matrix(d, d_layout, batch));
+    const auto lda = a_layout->data[kLeading], ldb = b_layout->data[kLeading],
+               ldd = d_layout->data[kLeading];
+    for (std::uint64_t i = 0; i < m; ++i) {
+      for (std::uint64_t j = 0; j < n; ++j) {
+        double sum = biased ? at(bias, d_layout->data[kType], static_cast<std::int64_t>(i)) : 0.0f;
+        for (std::uint64_t l = 0; l < k; ++l) {
+          const std::uint64_t p = ta ? l + i * lda : i + l * lda,
+                              q = tb ? j + l * ldb : l + j * ldb;
+          sum += double{at(A, a_layout->data[kType], static_cast<std::int64_t>(p))} *
+                 at(B, b_layout->data[kType], static_cast<std::int64_t>(q));
+        }
+        const auto to = static_cast<std::int64_t>(i + j * ldd);
+        if (add != 0.0f) sum += add * at(D, d_layout->data[kType], to);
+        put(D, d_layout->data[kType], to, static_cast<float>(sum));
+      }
+    }
+  }
+  return CUBLAS_STATUS_SUCCESS;
+}
+}
