@@ -2,9 +2,10 @@
 // step/MODEL/bBATCH/PRECISION/AGGREGATOR; MODEL ends in the image size where that is not its own.
 //
 // Counters: items_per_second, examples; peak_bytes, the most memory that tensors took during a
-// step, parameters and batch included.
+// step, parameters and batch included. COGRAD_DEVICE=cuda times the same on a GPU, and larger ones.
 #include <benchmark/benchmark.h>
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,11 @@ struct Step {
   std::int64_t batch;
 };
 
+Backend& chosen_backend() {
+  const char* device = std::getenv("COGRAD_DEVICE");
+  return backend_for(device == nullptr ? "cpu" : device);
+}
+
 const std::vector<Step> kSteps{
     {"mlp", "mlp", {1, 28, 28}, 100},
     {"resnet18_cifar", "resnet18_cifar", {3, 32, 32}, 32},
@@ -33,9 +39,16 @@ const std::vector<Step> kSteps{
     {"resnet18_64", "resnet18", {3, 64, 64}, 96},
     {"vgg13_bn_64", "vgg13_bn", {3, 64, 64}, 48},
 };
+const std::vector<Step> kGpuSteps{
+    {"mlp", "mlp", {1, 28, 28}, 100},
+    {"resnet18_cifar", "resnet18_cifar", {3, 32, 32}, 128},
+    {"resnet18_64", "resnet18", {3, 64, 64}, 96},
+    {"vgg13_bn_64", "vgg13_bn", {3, 64, 64}, 96},
+    {"resnet50_224", "resnet50", {3, 224, 224}, 256},
+};
 
 void train(benchmark::State& state, const Step& step, Dtype precision, const std::string& rule) {
-  Backend& backend = cpu_backend();
+  Backend& backend = chosen_backend();
   Allocator& allocator = backend.allocator();
   allocator.release_cached();
   const std::size_t before = allocator.stats().in_use;
@@ -60,20 +73,28 @@ void train(benchmark::State& state, const Step& step, Dtype precision, const std
     sgd.step();
   };
   for (int i = 0; i < 3; ++i) run();  // fills caches, and the window of the rolling rules
+  backend.synchronize();
   allocator.reset_peak();
-  for (auto _ : state) run();
+  // A device is waited for once in a while, so that the host can run ahead as it does in training.
+  const bool on_cpu = backend.device().type == DeviceType::cpu;
+  const benchmark::IterationCount together = on_cpu ? 1 : 20;
+  while (state.KeepRunningBatch(together)) {
+    for (benchmark::IterationCount i = 0; i < together; ++i) run();
+    backend.synchronize();
+  }
   state.SetItemsProcessed(state.iterations() * step.batch);
   state.counters["peak_bytes"] = static_cast<double>(allocator.stats().peak - before);
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  for (const Step& step : kSteps) {
+int main(int argc, char** argv) try {
+  const bool on_cpu = chosen_backend().device().type == DeviceType::cpu;
+  for (const Step& step : on_cpu ? kSteps : kGpuSteps) {
     std::vector<std::string> rules{"mean", "m3", "rm3"};
     if (step.model == "mlp") rules.emplace_back("winsorized:8");
     for (const Dtype precision : {Dtype::f32, Dtype::bf16}) {
-      if (!cpu_backend().computes_in(precision)) continue;
+      if (!chosen_backend().computes_in(precision)) continue;
       for (const std::string& rule : rules) {
         const std::string name =
             fmt::format("step/{}/b{}/{}/{}", step.name, step.batch, name_of(precision), rule);
@@ -87,4 +108,7 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::RunSpecifiedBenchmarks();
+} catch (const Error& error) {
+  fmt::print(stderr, "bench_steps: error: {}\n", error.what());
+  return 1;
 }

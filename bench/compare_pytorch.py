@@ -2,10 +2,11 @@
 """Times whole training steps beside PyTorch, in turns, and writes the table of ratios.
 
 Usage: bench/compare_pytorch.py [--rounds 5] [--only REGEX] [--update docs/performance.md] [--no-compile]
-       [--ours-only]
+       [--ours-only] [--device cuda] [--build build/release]
 --update replaces the rows of the steps that were measured and keeps the others.
-Needs build/release/bin/bench_steps. Makes a virtual environment with the newest torch from PyPI in
-$COGRAD_TORCH_ENV (default: ~/.cache/cograd/torch) and runs itself in it.
+Needs BUILD/bin/bench_steps. Makes a virtual environment with the newest torch from PyPI in
+$COGRAD_TORCH_ENV (default: ~/.cache/cograd/torch) and runs itself in it; with COGRAD_TORCH_ENV=system the
+Python that runs this has torch already.
 
 A round is one measurement of each variant, one after the other; ratios are taken within a round, and
 their median over the rounds is reported with the smallest and the largest. The peer of a step is the
@@ -26,12 +27,26 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BENCH = ROOT / "build/release/bin/bench_steps"
+PARSER = argparse.ArgumentParser()
+PARSER.add_argument("--rounds", type=int, default=5)
+PARSER.add_argument("--only", default=".")
+PARSER.add_argument("--update", type=pathlib.Path)
+PARSER.add_argument("--no-compile", action="store_true")
+PARSER.add_argument("--ours-only", action="store_true", help="only the rules against the mean, without PyTorch")
+PARSER.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+PARSER.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
+ARGS = PARSER.parse_args()
+if ARGS.rounds < 2:
+    PARSER.error(f"--rounds is {ARGS.rounds}: expected at least 2, for a spread")
+BENCH = ARGS.build / "bin/bench_steps"
+os.environ["COGRAD_DEVICE"] = ARGS.device
 
 
 def enter_environment():
     env = pathlib.Path(os.environ.get("COGRAD_TORCH_ENV", pathlib.Path.home() / ".cache/cograd/torch"))
     python = env / "bin/python"
+    if str(env) == "system":
+        return
     if pathlib.Path(sys.prefix).resolve() == env.resolve():
         return
     if not python.exists():
@@ -46,6 +61,10 @@ if __name__ == "__main__":
 import torch  # noqa: E402
 import torch.nn as nn  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
+
+
+torch.backends.cuda.matmul.allow_tf32 = True  # on CUDA, as cograd by default
+torch.backends.cudnn.benchmark = True
 
 
 # --- the models, as cograd has them ---------------------------------------------------------------
@@ -79,6 +98,32 @@ def resnet18(cifar_stem):
     return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
 
 
+class Bottleneck(nn.Module):
+    def __init__(self, i, middle, stride):
+        super().__init__()
+        o = 4 * middle
+        self.body = nn.Sequential(
+            nn.Conv2d(i, middle, 1, bias=False), nn.BatchNorm2d(middle), nn.ReLU(inplace=True),
+            nn.Conv2d(middle, middle, 3, stride, 1, bias=False), nn.BatchNorm2d(middle), nn.ReLU(inplace=True),
+            nn.Conv2d(middle, o, 1, bias=False), nn.BatchNorm2d(o))
+        self.short = nn.Identity()
+        if stride != 1 or i != o:
+            self.short = nn.Sequential(nn.Conv2d(i, o, 1, stride, bias=False), nn.BatchNorm2d(o))
+
+    def forward(self, x):
+        return F.relu(self.body(x) + self.short(x), inplace=True)
+
+
+def resnet50():
+    blocks, i = [], 64
+    for stage, count in enumerate((3, 4, 6, 3)):
+        for b in range(count):
+            blocks.append(Bottleneck(i, 64 << stage, 2 if b == 0 and stage > 0 else 1))
+            i = 256 << stage
+    return nn.Sequential(nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True),
+                         nn.MaxPool2d(3, 2, 1), *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 10))
+
+
 def vgg13_bn():
     layers, i = [], 3
     for o in (64, 128, 256, 512, 512):
@@ -97,6 +142,7 @@ def mlp():
 
 
 MODELS = {"mlp": (mlp, (1, 28, 28)), "resnet18_cifar": (lambda: resnet18(True), (3, 32, 32)),
+          "resnet50_224": (resnet50, (3, 224, 224)),
           "resnet18_64": (lambda: resnet18(False), (3, 64, 64)), "vgg13_bn_64": (vgg13_bn, (3, 64, 64))}
 
 
@@ -174,9 +220,9 @@ class Variant:
         model_name, batch = step.split("/")[1], int(step.split("/")[2][1:])
         make, image = MODELS[model_name]
         torch.manual_seed(1)
-        model = make().train()
-        self.x = torch.randn(batch, *image)
-        self.t = torch.arange(batch) % 10
+        model = make().train().to(ARGS.device)
+        self.x = torch.randn(batch, *image).to(ARGS.device)
+        self.t = (torch.arange(batch) % 10).to(ARGS.device)
         if layout == "channels_last":
             model = model.to(memory_format=torch.channels_last)
             self.x = self.x.contiguous(memory_format=torch.channels_last)
@@ -184,7 +230,7 @@ class Variant:
 
         def forward(x):
             if precision == "bf16":
-                with torch.autocast("cpu", torch.bfloat16):
+                with torch.autocast(ARGS.device, torch.bfloat16):
                     return inner(x)
             return inner(x)
         self.step = step_function(rule, model, forward, list(model.parameters()))
@@ -197,6 +243,8 @@ class Variant:
         start = time.perf_counter()
         for _ in range(self.repeats):
             self.step(self.x, self.t)
+        if ARGS.device == "cuda":
+            torch.cuda.synchronize()
         return (time.perf_counter() - start) / self.repeats
 
 
@@ -222,6 +270,10 @@ def variants_of(step, compile_too):
                 except Exception as error:  # a variant that PyTorch cannot do is not a peer
                     print(f"  {step}: no {r} {layout} compiled={compiled}: {str(error)[:100]}", file=sys.stderr)
     return found
+
+
+def where():
+    return torch.cuda.get_device_name() if ARGS.device == "cuda" else f"{torch.get_num_threads()} threads"
 
 
 def spread(values):
@@ -280,13 +332,7 @@ def merged(old, new):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default=".")
-    parser.add_argument("--update", type=pathlib.Path)
-    parser.add_argument("--no-compile", action="store_true")
-    parser.add_argument("--ours-only", action="store_true", help="only the rules against the mean, without PyTorch")
-    args = parser.parse_args()
+    args = ARGS
     names = subprocess.run([BENCH, "--benchmark_list_tests"], check=True, capture_output=True, text=True).stdout
     steps = [n.removesuffix("/real_time") for n in names.split() if re.search(args.only, n)]
     rows = []
@@ -294,7 +340,7 @@ def main():
         rows.append(measure(step, args.rounds, not args.no_compile))
         print(rows[-1], flush=True)
     text = "\n\n".join([
-        f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads; median of {args.rounds} rounds.",
+        f"PyTorch {torch.__version__}, {where()}; median of {args.rounds} rounds.",
         "\n".join(["| step | cograd, ms | PyTorch, ms | its fastest variant | ratio (min to max) | peak MiB |",
                    "| --- | --- | --- | --- | --- | --- |", *rows]),
         "\n".join(["| step and rule | time over that of `mean` (by the quartiles) | peak memory over that of `mean` |",

@@ -1,0 +1,135 @@
+// The aggregation kernels on a GPU: median/K/N, the fused update and the rolling one, the
+// winsorized products of a linear layer. Times are the device's own, between events.
+//
+// Counters: bytes_per_second, counting what has to be read and written once; bandwidth_share, of
+// what a copy of a large array reached in the same run.
+#include <benchmark/benchmark.h>
+#include <cuda_runtime.h>
+
+#include <functional>
+#include <string>
+
+#include "engine/cuda/context.h"
+#include "engine/error.h"
+#include "engine/tensor.h"
+
+namespace {
+
+using namespace cograd;
+using cuda::check;
+
+constexpr std::int64_t kLarge = 1 << 27;  // floats: beyond every cache
+
+/// Seconds that `work` takes on the device.
+double seconds(const std::function<void()>& work) {
+  static cudaEvent_t begin = nullptr, end = nullptr;
+  if (begin == nullptr) {
+    check(cudaEventCreate(&begin), "making an event");
+    check(cudaEventCreate(&end), "making an event");
+  }
+  const cudaStream_t stream = cuda::Context::instance().compute;
+  check(cudaEventRecord(begin, stream), "timing");
+  work();
+  check(cudaEventRecord(end, stream), "timing");
+  check(cudaEventSynchronize(end), "timing");
+  float milliseconds = 0.0f;
+  check(cudaEventElapsedTime(&milliseconds, begin, end), "timing");
+  return 1e-3 * milliseconds;
+}
+
+Tensor floats(std::int64_t rows, std::int64_t n) {
+  return Tensor::full({rows, n}, 0.5, Dtype::f32, cuda_backend());
+}
+
+double copy_bandwidth() {
+  static const double measured = [] {
+    const Tensor from = floats(1, kLarge), to = floats(1, kLarge);
+    double best = 0.0;
+    for (int i = 0; i < 20; ++i) {
+      const double time = seconds([&] {
+        cuda_backend().copy_bytes(to.raw(), from.raw(), from.bytes(), CopyDirection::on_device,
+                                  Stream::compute);
+      });
+      best = std::max(best, 2.0 * static_cast<double>(from.bytes()) / time);
+    }
+    return best;
+  }();
+  return measured;
+}
+
+void measure(benchmark::State& state, double bytes, std::int64_t items,
+             const std::function<void()>& work) {
+  work();
+  for (auto _ : state) state.SetIterationTime(seconds(work));
+  const auto iterations = static_cast<double>(state.iterations());
+  state.SetItemsProcessed(state.iterations() * items);
+  state.SetBytesProcessed(static_cast<std::int64_t>(bytes * iterations));
+  state.counters["bandwidth_share"] =
+      benchmark::Counter(bytes * iterations / copy_bandwidth(), benchmark::Counter::kIsRate);
+}
+
+void add(const std::string& name, std::function<void(benchmark::State&)> run) {
+  benchmark::RegisterBenchmark(name.c_str(),
+                               [run = std::move(run)](benchmark::State& s) { run(s); })
+      ->UseManualTime()
+      ->Unit(benchmark::kMicrosecond);
+}
+
+void reduction(benchmark::State& state, const Reduction& how, std::int64_t k, std::int64_t n) {
+  const Tensor stack = floats(k, n);
+  Tensor out = floats(1, n);
+  measure(state, 4.0 * static_cast<double>((k + 1) * n), n,
+          [&] { cuda_backend().reduce(how, stack, out, nullptr); });
+}
+
+void update(benchmark::State& state, std::int64_t n, std::int64_t window, double momentum) {
+  std::vector<ParameterUpdate> one(1);
+  one[0] = {floats(1, n), floats(1, n), momentum > 0 ? floats(1, n) : Tensor(),
+            window > 1 ? floats(window, n) : Tensor()};
+  const SgdCoefficients c{.learning_rate = 1e-6, .momentum = momentum, .weight_decay = 1e-4};
+  // p read and written, g read, v read and written, the window read but for the slot that is
+  // written.
+  const double values = 3.0 + (momentum > 0 ? 2.0 : 0.0) + (window > 1 ? double(window) : 0.0);
+  measure(state, 4.0 * values * static_cast<double>(n), n, [&] {
+    if (window == 1) return cuda_backend().sgd_update(one, c);
+    cuda_backend().rolling_update(one, 0, true, {Reduction::Kind::median}, c);
+  });
+}
+
+void products(benchmark::State& state, std::int64_t rows, std::int64_t in, std::int64_t out) {
+  const Tensor x = floats(rows, in), dy = floats(rows, out);
+  Tensor dw = floats(out, in);
+  measure(state, 4.0 * static_cast<double>(rows * (in + out) + in * out), in * out, [&] {
+    cuda_backend().linear_reduced_gradient(x, dy, {Reduction::Kind::winsorized_mean, 0, 8.0}, dw,
+                                           nullptr);
+  });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  cuda_backend();
+  using Kind = Reduction::Kind;
+  for (std::int64_t n : {std::int64_t{1} << 20, std::int64_t{1} << 25}) {
+    for (std::int64_t k : {3, 4, 5, 7, 9, 15, 31}) {
+      add(fmt::format("median/{}/{}", k, n),
+          [=](benchmark::State& s) { reduction(s, {Kind::median}, k, n); });
+    }
+    add(fmt::format("trimmed_mean/9/{}", n), [=](benchmark::State& s) {
+      reduction(s, {Kind::trimmed_mean, 2, 0.0}, 9, n);
+    });
+    for (double momentum : {0.0, 0.9}) {
+      add(fmt::format("update/{}/momentum:{}", n, momentum),
+          [=](benchmark::State& s) { update(s, n, 1, momentum); });
+      add(fmt::format("rolling_median_update/3/{}/momentum:{}", n, momentum),
+          [=](benchmark::State& s) { update(s, n, 3, momentum); });
+    }
+  }
+  add("winsorized_products/100/784x256", [](benchmark::State& s) { products(s, 100, 784, 256); });
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+} catch (const Error& error) {
+  fmt::print(stderr, "bench_cuda: error: {}\n", error.what());
+  return 1;
+}
