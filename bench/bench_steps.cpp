@@ -2,10 +2,12 @@
 // step/MODEL/bBATCH/PRECISION/AGGREGATOR; MODEL ends in the image size where that is not its own.
 //
 // Counters: items_per_second, examples; peak_bytes, the most memory that tensors took during a
-// step, parameters and batch included. COGRAD_DEVICE=cuda times the same on a GPU, and larger ones.
+// step, parameters and batch included. COGRAD_DEVICE=cuda times the same on a GPU, and larger ones;
+// there step_graph/... are steps that are recorded and replayed as one launch.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,9 @@
 #include "layers/mixed_precision.h"
 #include "models/registry.h"
 #include "optim/sgd.h"
+#ifdef COGRAD_HAS_CUDA
+#include "engine/cuda/step_graph.h"
+#endif
 
 namespace {
 
@@ -47,7 +52,11 @@ const std::vector<Step> kGpuSteps{
     {"resnet50_224", "resnet50", {3, 224, 224}, 256},
 };
 
-void train(benchmark::State& state, const Step& step, Dtype precision, const std::string& rule) {
+/// Does a step, as it is or in a better way.
+using Runner = std::function<void(const std::function<void()>& step)>;
+
+void train(benchmark::State& state, const Step& step, Dtype precision, const std::string& rule,
+           const Runner& run_step) {
   Backend& backend = chosen_backend();
   Allocator& allocator = backend.allocator();
   allocator.release_cached();
@@ -66,13 +75,14 @@ void train(benchmark::State& state, const Step& step, Dtype precision, const std
   const auto aggregator = parse_aggregator(rule);
   Sgd sgd(model->parameters(), *aggregator, {.learning_rate = 1e-3});
   const Groups groups(step.batch, aggregator->groups(step.batch));
-  const auto run = [&] {
+  const auto one_step = [&] {
     const Variable loss =
         cross_entropy(forward_in(precision, *model, Variable(images, groups)), labels);
     backward(loss, *aggregator);
     sgd.step();
   };
-  for (int i = 0; i < 3; ++i) run();  // fills caches, and the window of the rolling rules
+  const auto run = [&] { run_step(one_step); };
+  for (int i = 0; i < 9; ++i) run();  // fills caches, and the window of the rolling rules
   backend.synchronize();
   allocator.reset_peak();
   // A device is waited for once in a while, so that the host can run ahead as it does in training.
@@ -98,10 +108,29 @@ int main(int argc, char** argv) try {
       for (const std::string& rule : rules) {
         const std::string name =
             fmt::format("step/{}/b{}/{}/{}", step.name, step.batch, name_of(precision), rule);
-        benchmark::RegisterBenchmark(
-            name.c_str(), [=, &step](benchmark::State& s) { train(s, step, precision, rule); })
+        benchmark::RegisterBenchmark(name.c_str(),
+                                     [=, &step](benchmark::State& s) {
+                                       train(s, step, precision, rule,
+                                             [](const auto& one) { one(); });
+                                     })
             ->UseRealTime()
             ->Unit(benchmark::kMillisecond);
+#ifdef COGRAD_HAS_CUDA
+        if (on_cpu || step.model.starts_with("vgg")) continue;  // dropout cannot be replayed
+        benchmark::RegisterBenchmark(
+            ("step_graph" + name.substr(4)).c_str(),
+            [=, &step](benchmark::State& s) {
+              cuda::StepGraph graph;
+              std::int64_t done = 0;
+              train(s, step, precision, rule, [&](const auto& one) {
+                // The host's numbers that change: the slot of a window, and whether it is full.
+                graph.run(rule == "rm3" ? std::to_string(done < 2 ? done - 2 : done % 3) : "", one);
+                ++done;
+              });
+            })
+            ->UseRealTime()
+            ->Unit(benchmark::kMillisecond);
+#endif
       }
     }
   }

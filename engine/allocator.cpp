@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <utility>
 
 #include "engine/error.h"
 
@@ -24,11 +25,11 @@ void* CachingAllocator::allocate(std::size_t bytes) {
   const std::lock_guard lock(mutex_);
   void* memory = nullptr;
   std::size_t size = wanted;
-  if (auto it = cached_.lower_bound(wanted);
-      it != cached_.end() && it->first <= wanted + wanted / 8) {
+  if (auto it = current_->lower_bound(wanted);
+      it != current_->end() && it->first <= wanted + wanted / 8) {
     size = it->first;
     memory = it->second;
-    cached_.erase(it);
+    current_->erase(it);
   } else {
     memory = system_allocate(wanted);
     if (memory == nullptr) {  // what is cached may be what is missing
@@ -41,7 +42,7 @@ void* CachingAllocator::allocate(std::size_t bytes) {
     stats_.reserved += size;
     ++stats_.allocations;
   }
-  handed_out_.emplace(memory, size);
+  handed_out_.emplace(memory, Block{size, current_});
   stats_.in_use += size;
   stats_.peak = std::max(stats_.peak, stats_.in_use);
   return memory;
@@ -52,10 +53,23 @@ void CachingAllocator::deallocate(void* memory) noexcept {
   const std::lock_guard lock(mutex_);
   const auto it = handed_out_.find(memory);
   if (it == handed_out_.end()) return;
-  const std::size_t size = it->second;
+  const Block block = std::move(it->second);
   handed_out_.erase(it);
-  stats_.in_use -= size;
-  cached_.emplace(size, memory);
+  stats_.in_use -= block.size;
+  block.pool->emplace(block.size, memory);
+}
+
+std::shared_ptr<CachingAllocator::Pool> CachingAllocator::use_pool(std::shared_ptr<Pool> pool) {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(current_, pool == nullptr ? common_ : std::move(pool));
+}
+
+void CachingAllocator::give_up(const std::shared_ptr<Pool>& pool) noexcept {
+  const std::lock_guard lock(mutex_);
+  common_->merge(*pool);
+  for (auto& [memory, block] : handed_out_) {
+    if (block.pool == pool) block.pool = common_;
+  }
 }
 
 MemoryStats CachingAllocator::stats() const {
@@ -74,11 +88,11 @@ void CachingAllocator::release_cached() {
 }
 
 void CachingAllocator::release_cached_locked() noexcept {
-  for (const auto& [size, memory] : cached_) {
+  for (const auto& [size, memory] : *common_) {
     stats_.reserved -= size;
     system_free(memory);
   }
-  cached_.clear();
+  common_->clear();
 }
 
 CpuAllocator::~CpuAllocator() { release_cached(); }

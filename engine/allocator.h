@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <unordered_map>
 
@@ -40,7 +41,16 @@ class Allocator {
 /// of its own size. Derived classes say where the memory comes from.
 class CachingAllocator : public Allocator {
  public:
+  /// Free blocks by size, kept apart from those of everybody else.
+  using Pool = std::multimap<std::size_t, void*>;
+
   ~CachingAllocator() override = default;
+
+  /// From now on blocks come from `pool` (null: the common one) and what the system gives goes
+  /// there when it is free. Blocks return to the pool that they came from. Returns the pool before.
+  std::shared_ptr<Pool> use_pool(std::shared_ptr<Pool> pool);
+  /// Everything of `pool` becomes common.
+  void give_up(const std::shared_ptr<Pool>& pool) noexcept;
 
   void* allocate(std::size_t bytes) final;
   void deallocate(void* memory) noexcept final;
@@ -56,9 +66,15 @@ class CachingAllocator : public Allocator {
  private:
   void release_cached_locked() noexcept;
 
+  struct Block {
+    std::size_t size;
+    std::shared_ptr<Pool> pool;
+  };
+
   mutable std::mutex mutex_;
-  std::multimap<std::size_t, void*> cached_;  // free blocks by size
-  std::unordered_map<void*, std::size_t> handed_out_;
+  std::shared_ptr<Pool> common_ = std::make_shared<Pool>();
+  std::shared_ptr<Pool> current_ = common_;
+  std::unordered_map<void*, Block> handed_out_;
   MemoryStats stats_;
 };
 

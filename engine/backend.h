@@ -168,7 +168,8 @@ class Backend {
 
   // --- elements
   // -----------------------------------------------------------------------------
-  virtual void fill(Tensor& x, double value) = 0;
+  /// x = value, or x += value, for a tensor of any dtype.
+  virtual void fill(Tensor& x, double value, Write write = Write::overwrite) = 0;
   /// Converts the elements of a tensor of any dtype.
   virtual Tensor cast(const Tensor& x, Dtype dtype) = 0;
   virtual Tensor to_row_major(const Tensor& x) = 0;

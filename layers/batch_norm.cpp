@@ -32,8 +32,8 @@ Variable BatchNorm2d::forward(const Variable& x, BatchNormEpilogue epilogue) {
   }
   // Each group counts as a batch of its own, as it does for the running statistics.
   const auto batches = options_.statistics == Statistics::per_group ? x.groups().count() : 1;
-  batches_tracked_->backend().fill(*batches_tracked_,
-                                   batches_tracked_->item() + static_cast<double>(batches));
+  batches_tracked_->backend().fill(*batches_tracked_, static_cast<double>(batches),
+                                   Write::accumulate);
   return batch_norm(x, *weight_, *bias_, running, options_.eps, options_.statistics,
                     std::move(epilogue));
 }

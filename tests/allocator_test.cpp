@@ -37,6 +37,31 @@ class Limited final : public CachingAllocator {
 
 }  // namespace
 
+TEST_CASE("a pool keeps its blocks until it is given up", "[allocator]") {
+  CpuAllocator allocator;
+  const auto pool = std::make_shared<CachingAllocator::Pool>();
+  auto before = allocator.use_pool(pool);
+  void* a = allocator.allocate(1000);
+  void* held = allocator.allocate(3000);
+  allocator.deallocate(a);
+  allocator.use_pool(before);
+  void* other = allocator.allocate(1000);  // not from the pool
+  CHECK(other != a);
+  allocator.release_cached();  // what the pool holds is not released
+  before = allocator.use_pool(pool);
+  CHECK(allocator.allocate(1000) == a);
+  allocator.use_pool(before);
+  allocator.deallocate(a);
+  allocator.give_up(pool);
+  CHECK(pool->empty());
+  allocator.deallocate(held);  // returns to the common blocks
+  CHECK(allocator.allocate(3000) == held);
+  allocator.deallocate(held);
+  allocator.deallocate(other);
+  allocator.release_cached();
+  CHECK(allocator.stats().reserved == 0);
+}
+
 TEST_CASE("freed memory is reused, and counted", "[allocator]") {
   CpuAllocator allocator;
   void* a = allocator.allocate(1000);

@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "engine/cuda/cuda_backend.h"
+#include "engine/cuda/step_graph.h"
 #include "models/registry.h"
 #include "optim/sgd.h"
 #include "tests/backend_cases.h"
@@ -92,7 +93,8 @@ TEST_CASE("cuda fills and converts every type", "[cuda]") {
   if (cuda == nullptr) return;
   for (Dtype dtype : {Dtype::f32, Dtype::f64, Dtype::bf16, Dtype::i32, Dtype::i64, Dtype::u8}) {
     CAPTURE(name_of(dtype));
-    const Tensor x = Tensor::full({5, 3}, 7.0, dtype, *cuda);
+    Tensor x = Tensor::full({5, 3}, 4.0, dtype, *cuda);
+    cuda->fill(x, 3.0, Write::accumulate);
     CHECK(x.to(Dtype::i64).to_vector<std::int64_t>() == std::vector<std::int64_t>(15, 7));
     CHECK(x.to(Dtype::f32).to_vector<float>() == std::vector<float>(15, 7.0f));
   }
@@ -239,6 +241,73 @@ TEST_CASE("20 steps on cuda follow those on the reference", "[cuda]") {
     CHECK(as_good_as_f32(run(*cuda, Dtype::f32), run(reference_backend(), Dtype::f32),
                          run(reference_backend(), Dtype::f64)));
   }
+}
+
+TEST_CASE("a replayed step is the step itself", "[cuda]") {
+  Backend* cuda = device();
+  if (cuda == nullptr) return;
+  for (const auto& [name, rule_name] :
+       {std::pair{"mlp", "mean"}, {"mlp", "rm3"}, {"resnet18_cifar", "m3"}}) {
+    CAPTURE(name, rule_name);
+    const auto run = [&](bool replayed) {
+      const auto model =
+          make_model(name, {.image = {3, 8, 8}, .classes = 4, .width = 4, .seed = 5});
+      model->to(*cuda);
+      const auto rule = parse_aggregator(rule_name);
+      const bool rolling = rule->window() > 1;
+      Sgd sgd(model->parameters(), *rule, {.learning_rate = 0.05, .momentum = rolling ? 0.0 : 0.9});
+      Tensor images = Tensor::zeros({9, 3, 8, 8}, Dtype::f32, *cuda);
+      Tensor labels = Tensor::zeros({9}, Dtype::i64, *cuda);
+      Tensor losses = Tensor::zeros({rule->groups(9)}, Dtype::f32, *cuda);
+      const auto step = [&] {
+        const Variable loss =
+            cross_entropy((*model)(Variable(images, Groups(9, rule->groups(9)))), labels);
+        losses.copy_from(loss.value());
+        backward(loss, *rule);
+        sgd.step();
+      };
+      cuda::StepGraph graph;
+      Random random(86);
+      std::vector<float> history;
+      for (int i = 0; i < 12; ++i) {
+        images.copy_from(random_f32({9, 3, 8, 8}, random));
+        std::vector<std::int64_t> classes(9);
+        for (std::int64_t& c : classes) c = static_cast<std::int64_t>(random.below(4));
+        labels.copy_from(Tensor::from(classes, {9}, reference_backend()));
+        sgd.set_learning_rate(i < 6 ? 0.05 : 0.01);
+        // The window's slot and whether it is full are numbers of the host.
+        const std::string variant =
+            fmt::format("{} {}", i < 6, rolling ? (i < 2 ? i - 2 : i % 3) : 0);
+        const Tensor bystander = Tensor::full({1000}, 3.0, Dtype::f32, *cuda);
+        if (replayed) {
+          graph.run(variant, step);
+        } else {
+          step();
+        }
+        CHECK(bystander.to_vector<float>() == std::vector<float>(1000, 3.0f));
+        for (float v : losses.to_vector<float>()) history.push_back(v);
+      }
+      for (const Parameter* p : model->parameters()) {
+        for (float v : p->value.to_vector<float>()) history.push_back(v);
+      }
+      return history;
+    };
+    CHECK(run(true) == run(false));
+  }
+}
+
+TEST_CASE("a step that cannot be replayed is refused", "[cuda]") {
+  Backend* cuda = device();
+  if (cuda == nullptr) return;
+  cuda::StepGraph graph;
+  const Tensor x = Tensor::full({5}, 2.0, Dtype::f32, *cuda);
+  const auto drop = [&] { cuda->dropout(x, 0.5, 1, 2); };
+  graph.run("dropout", drop);
+  CHECK_THROWS_WITH(graph.run("dropout", drop), contains("same mask"));
+  const auto read = [&] { x.to_vector<float>(); };
+  graph.run("read", read);
+  CHECK_THROWS_WITH(graph.run("read", read), contains("must not wait"));
+  CHECK(x.to_vector<float>() == std::vector<float>(5, 2.0f));  // the stream still works
 }
 
 TEST_CASE("every model's gradients on cuda equal the reference's", "[cuda]") {

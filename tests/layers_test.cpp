@@ -50,6 +50,8 @@ TEST_CASE("batch norm keeps running statistics as if groups were batches", "[lay
     CAPTURE(a[i].name);
     CHECK(relative_error(*a[i].tensor, *b[i].tensor) <= 1e-6);
   }
+  CHECK(a.back().name == "num_batches_tracked");
+  CHECK(a.back().tensor->item() == 3);
   grouped.eval();
   const auto before = a[2].tensor->to_vector<float>();
   grouped(Variable(x));

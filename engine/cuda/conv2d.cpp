@@ -61,7 +61,7 @@ void CudaBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
       const RowRange rows = groups.range(g);
       Tensor gradient = gradients[g];
       if (rows.size() == 0) {
-        fill(gradient, 0.0);
+        fill(gradient, 0.0, Write::overwrite);
         continue;
       }
       const Tensor xg = in.rows(rows.begin, rows.end), dg = d.rows(rows.begin, rows.end);

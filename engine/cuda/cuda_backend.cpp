@@ -1,5 +1,6 @@
 #include "engine/cuda/cuda_backend.h"
 
+#include "engine/cuda/step_graph.h"
 #include "engine/error.h"
 
 namespace cograd {
@@ -52,6 +53,7 @@ void CudaBackend::wait(Stream stream, Event& event) {
 }
 
 void CudaBackend::synchronize() {
+  require<DeviceError>(!cuda::recording(), "[cuda] a recorded step must not wait for the device");
   const cuda::Context& context = cuda::Context::instance();
   cuda::check(cudaStreamSynchronize(context.compute), "running kernels");
   cuda::check(cudaStreamSynchronize(context.transfer), "copying");

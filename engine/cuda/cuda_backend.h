@@ -29,7 +29,7 @@ class CudaBackend final : public Backend {
   void wait(Stream stream, Event& event) override;
   void synchronize() override;
 
-  void fill(Tensor& x, double value) override;
+  void fill(Tensor& x, double value, Write write) override;
   Tensor cast(const Tensor& x, Dtype dtype) override;
   Tensor to_row_major(const Tensor& x) override;
   Tensor add(const Tensor& a, const Tensor& b, Tensor* reuse) override;

@@ -3,6 +3,7 @@
 #include "engine/cuda/launch.h"
 #include "engine/cuda/layout.h"
 #include "engine/cuda/map.h"
+#include "engine/cuda/step_graph.h"
 #include "engine/random.h"
 
 namespace cograd {
@@ -46,8 +47,10 @@ __device__ To converted(From x) {
 }
 
 template <class T>
-__global__ void fill_kernel(std::int64_t n, T* x, double value) {
-  for (std::int64_t i = thread_index(); i < n; i += thread_count()) x[i] = converted<T>(value);
+__global__ void fill_kernel(std::int64_t n, T* x, double value, bool accumulate) {
+  for (std::int64_t i = thread_index(); i < n; i += thread_count()) {
+    x[i] = converted<T>(accumulate ? converted<double>(x[i]) + value : value);
+  }
 }
 
 template <class From, class To>
@@ -98,10 +101,11 @@ void copy_rows(std::byte* to, std::size_t to_stride, const std::byte* from, std:
 
 }  // namespace
 
-void CudaBackend::fill(Tensor& x, double value) {
+void CudaBackend::fill(Tensor& x, double value, Write write) {
   for_any_dtype(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    launch(fill_kernel<T>, blocks_for(x.numel()), kThreads, x.numel(), elements<T>(x), value);
+    launch(fill_kernel<T>, blocks_for(x.numel()), kThreads, x.numel(), elements<T>(x), value,
+           write == Write::accumulate);
   });
 }
 
@@ -149,6 +153,9 @@ Tensor CudaBackend::relu_backward(const Tensor& y, const Tensor& dy, bool in_pla
 
 Tensor CudaBackend::dropout(const Tensor& x, double rate, std::uint64_t seed,
                             std::uint64_t stream) {
+  require<ValueError>(!recording(),
+                      "[dropout] a recorded step would draw the same mask again and again: run it "
+                      "without StepGraph");
   const Tensor in = x.row_major();
   Tensor y = empty_like(in);
   dispatch("dropout", x.dtype(), [&](auto zero) {

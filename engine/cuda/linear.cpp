@@ -41,7 +41,7 @@ void CudaBackend::linear_weight_gradient(const Tensor& x, const Tensor& dy, cons
     for (next = g + 1; next < groups.count() && groups.range(next).size() == rows.size();) ++next;
     Tensor gradients = dw.rows(g, next);
     if (rows.size() == 0) {
-      if (write == Write::overwrite) fill(gradients, 0.0);
+      if (write == Write::overwrite) fill(gradients, 0.0, Write::overwrite);
       continue;
     }
     const Tensor a = dy.rows(rows.begin, dy.size(0)), b = x.rows(rows.begin, x.size(0));

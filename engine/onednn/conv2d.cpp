@@ -262,7 +262,7 @@ void OneDnnBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
       const RowRange r = groups.range(g);
       Tensor to = dw[g];
       if (r.size() == 0) {
-        if (write == Write::overwrite) fill(to, 0.0);
+        if (write == Write::overwrite) fill(to, 0.0, Write::overwrite);
         continue;
       }
       const Description d(x.shape().with_outer(r.size()), w_shape, geometry, x.dtype());

@@ -134,7 +134,7 @@ void ReferenceBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
                                               Tensor& dw, Write write) {
   const Shape w_shape = dw.shape().inner();
   const Sizes s(x.shape(), w_shape, geometry);
-  if (write == Write::overwrite) fill(dw, 0.0);
+  if (write == Write::overwrite) fill(dw, 0.0, Write::overwrite);
   dispatch("conv2d", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     Matrix<T> patches;

@@ -61,10 +61,16 @@ bool ReferenceBackend::computes_in(Dtype dtype) const {
   return dtype == Dtype::f32 || dtype == Dtype::f64;
 }
 
-void ReferenceBackend::fill(Tensor& x, double value) {
+void ReferenceBackend::fill(Tensor& x, double value, Write write) {
   for_any_dtype(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    std::fill_n(x.data<T>(), storage_numel(x.shape(), x.layout()), static_cast<T>(value));
+    const std::span<T> values(x.data<T>(),
+                              static_cast<std::size_t>(storage_numel(x.shape(), x.layout())));
+    if (write == Write::overwrite) {
+      std::fill(values.begin(), values.end(), static_cast<T>(value));
+    } else {
+      for (T& v : values) v = static_cast<T>(static_cast<double>(v) + value);
+    }
   });
 }
 

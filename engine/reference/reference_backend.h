@@ -20,7 +20,7 @@ class ReferenceBackend : public Backend {
   void wait(Stream, Event&) override {}
   void synchronize() override {}
 
-  void fill(Tensor& x, double value) override;
+  void fill(Tensor& x, double value, Write write) override;
   bool computes_in(Dtype dtype) const override;
   Tensor cast(const Tensor& x, Dtype dtype) override;
   Tensor to_row_major(const Tensor& x) override;

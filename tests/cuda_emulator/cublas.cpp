@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "engine/bf16.h"
+#include "tests/cuda_emulator/emulator.h"
 
 namespace {
 
@@ -33,8 +34,37 @@ enum Field {
 };
 static_assert(kBatch > kLeading && kStride > kLeading && kBatch < 8 && kStride < 8);
 
-const char* matrix(const void* base, cublasLtMatrixLayout_t layout, std::uint64_t batch) {
-  return static_cast<const char*>(base) + batch * layout->data[kStride] * size(layout->data[kType]);
+const char* matrix(const void* base, const cublasLtMatrixLayoutOpaque_t& layout,
+                   std::uint64_t batch) {
+  return static_cast<const char*>(base) + batch * layout.data[kStride] * size(layout.data[kType]);
+}
+
+/// D = op(A) op(B) + add D (+ bias along the rows).
+void multiply(const void* a, const cublasLtMatrixLayoutOpaque_t& a_layout, bool ta, const void* b,
+              const cublasLtMatrixLayoutOpaque_t& b_layout, bool tb, const void* bias, float add,
+              void* d, const cublasLtMatrixLayoutOpaque_t& d_layout, std::uint64_t k) {
+  const std::uint64_t m = d_layout.data[kRows], n = d_layout.data[kColumns];
+  for (std::uint64_t batch = 0; batch < d_layout.data[kBatch]; ++batch) {
+    const char *A = matrix(a, a_layout, batch), *B = matrix(b, b_layout, batch);
+    char* D = const_cast<char*>(matrix(d, d_layout, batch));
+    const auto lda = a_layout.data[kLeading], ldb = b_layout.data[kLeading],
+               ldd = d_layout.data[kLeading];
+    for (std::uint64_t i = 0; i < m; ++i) {
+      for (std::uint64_t j = 0; j < n; ++j) {
+        double sum =
+            bias != nullptr ? at(bias, d_layout.data[kType], static_cast<std::int64_t>(i)) : 0.0f;
+        for (std::uint64_t l = 0; l < k; ++l) {
+          const std::uint64_t p = ta ? l + i * lda : i + l * lda,
+                              q = tb ? j + l * ldb : l + j * ldb;
+          sum += double{at(A, a_layout.data[kType], static_cast<std::int64_t>(p))} *
+                 at(B, b_layout.data[kType], static_cast<std::int64_t>(q));
+        }
+        const auto to = static_cast<std::int64_t>(i + j * ldd);
+        if (add != 0.0f) sum += add * at(D, d_layout.data[kType], to);
+        put(D, d_layout.data[kType], to, static_cast<float>(sum));
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -100,7 +130,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
   return *count = 2, CUBLAS_STATUS_SUCCESS;
 }
 
-/// D = op(A) op(B) + beta C (+ bias along the rows), refusing what the extents do not allow.
+/// Refuses what the extents do not allow.
 cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description, const void*,
                               const void* a, cublasLtMatrixLayout_t a_layout, const void* b,
                               cublasLtMatrixLayout_t b_layout, const void* beta, const void*,
@@ -123,26 +153,9 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
     return CUBLAS_STATUS_INVALID_VALUE;
   }
   const float add = *static_cast<const float*>(beta);
-  for (std::uint64_t batch = 0; batch < d_layout->data[kBatch]; ++batch) {
-    const char *A = matrix(a, a_layout, batch), *B = matrix(b, b_layout, batch);
-    char* D = const_cast<char*>(matrix(d, d_layout, batch));
-    const auto lda = a_layout->data[kLeading], ldb = b_layout->data[kLeading],
-               ldd = d_layout->data[kLeading];
-    for (std::uint64_t i = 0; i < m; ++i) {
-      for (std::uint64_t j = 0; j < n; ++j) {
-        double sum = biased ? at(bias, d_layout->data[kType], static_cast<std::int64_t>(i)) : 0.0f;
-        for (std::uint64_t l = 0; l < k; ++l) {
-          const std::uint64_t p = ta ? l + i * lda : i + l * lda,
-                              q = tb ? j + l * ldb : l + j * ldb;
-          sum += double{at(A, a_layout->data[kType], static_cast<std::int64_t>(p))} *
-                 at(B, b_layout->data[kType], static_cast<std::int64_t>(q));
-        }
-        const auto to = static_cast<std::int64_t>(i + j * ldd);
-        if (add != 0.0f) sum += add * at(D, d_layout->data[kType], to);
-        put(D, d_layout->data[kType], to, static_cast<float>(sum));
-      }
-    }
-  }
+  cuda_emulator::queue([=, a_layout = *a_layout, b_layout = *b_layout, d_layout = *d_layout] {
+    multiply(a, a_layout, ta, b, b_layout, tb, biased ? bias : nullptr, add, d, d_layout, k);
+  });
   return CUBLAS_STATUS_SUCCESS;
 }
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/bf16.h"
+#include "tests/cuda_emulator/emulator.h"
 
 namespace {
 
@@ -193,8 +194,9 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t, cudnnBackendDescriptor_t plan,
   for (std::size_t i = 0; i < ids.size(); ++i) pointers[ids[i]] = data.at(i);
   const Node& config =
       static_cast<const Node*>(plan)->node(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG);
-  convolve(config.node(CUDNN_ATTR_ENGINE_OPERATION_GRAPH).node(CUDNN_ATTR_OPERATIONGRAPH_OPS),
-           pointers);
+  const Node& operation =
+      config.node(CUDNN_ATTR_ENGINE_OPERATION_GRAPH).node(CUDNN_ATTR_OPERATIONGRAPH_OPS);
+  cuda_emulator::queue([&operation, pointers] { convolve(operation, pointers); });
   return CUDNN_STATUS_SUCCESS;
 }
 }

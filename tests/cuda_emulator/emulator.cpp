@@ -1,5 +1,6 @@
 #include "tests/cuda_emulator/emulator.h"
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <cstdio>
@@ -22,7 +23,9 @@ struct Barrier {
 };
 
 struct Fiber {
-  ucontext_t context{};
+  ucontext_t start{};
+  jmp_buf at{};  // where it waits; unlike swapcontext(), jumps make no system calls
+  bool started = false;
   std::unique_ptr<char[]> stack{new char[kStack]};
   unsigned thread = 0;  // that it runs now
 };
@@ -47,15 +50,14 @@ class Block {
       if (ready_.empty()) ready_.push_back(fresh_fiber());
       Fiber* fiber = ready_.back();
       ready_.pop_back();
-      current_ = fiber;
       place(fiber->thread);
-      swapcontext(&scheduler_, &fiber->context);
+      resume(fiber);
     }
   }
   void wait_at(Barrier& barrier) {
     barrier.waiting.push_back(current_);
     release(barrier);
-    swapcontext(&current_->context, &scheduler_);
+    leave();
   }
   Barrier& whole() { return whole_; }
   Barrier& warp() { return warps_[current_->thread / kWarp]; }
@@ -65,6 +67,17 @@ class Block {
  private:
   static void main();
 
+  void resume(Fiber* fiber) {
+    current_ = fiber;
+    if (_setjmp(scheduler_) != 0) return;
+    if (fiber->started) _longjmp(fiber->at, 1);
+    fiber->started = true;
+    setcontext(&fiber->start);
+  }
+  /// From a fiber back to resume()'s caller; returns when the fiber is resumed.
+  void leave() {
+    if (_setjmp(current_->at) == 0) _longjmp(scheduler_, 1);
+  }
   void release(Barrier& barrier) {
     if (barrier.waiting.size() < barrier.expected) return;
     ready_.insert(ready_.end(), barrier.waiting.begin(), barrier.waiting.end());
@@ -76,16 +89,16 @@ class Block {
   Fiber* fresh_fiber() {
     if (idle_.empty()) {
       all_.push_back(std::make_unique<Fiber>());
-      idle_.push_back(all_.back().get());
+      Fiber* made = all_.back().get();
+      idle_.push_back(made);
+      getcontext(&made->start);
+      made->start.uc_stack.ss_sp = made->stack.get();
+      made->start.uc_stack.ss_size = kStack;
+      makecontext(&made->start, &Block::main, 0);
     }
     Fiber* fiber = idle_.back();
     idle_.pop_back();
     fiber->thread = next_++;
-    getcontext(&fiber->context);
-    fiber->context.uc_stack.ss_sp = fiber->stack.get();
-    fiber->context.uc_stack.ss_size = kStack;
-    fiber->context.uc_link = &scheduler_;
-    makecontext(&fiber->context, &Block::main, 0);
     return fiber;
   }
   void end_thread() {
@@ -105,7 +118,7 @@ class Block {
   std::vector<std::unique_ptr<Fiber>> all_;
   std::vector<Fiber*> idle_, ready_;
   Fiber* current_ = nullptr;
-  ucontext_t scheduler_{};
+  jmp_buf scheduler_{};
 };
 
 Block block;
@@ -117,11 +130,14 @@ void Block::main() {
     (*b.body_)();
     b.current_ = self;
     b.end_thread();
-    if (b.next_ == b.count_) break;
-    self->thread = b.next_++;
-    b.place(self->thread);
+    if (b.next_ < b.count_) {
+      self->thread = b.next_++;
+      b.place(self->thread);
+    } else {
+      b.idle_.push_back(self);
+      b.leave();  // to take a thread of a later block
+    }
   }
-  b.idle_.push_back(self);
 }
 
 }  // namespace

@@ -33,9 +33,14 @@ void wait_for_warp();
 unsigned long long* lanes();
 unsigned lane();
 
+/// Does work of the stream: now, or whenever the graph that is being recorded is launched.
+void queue(std::function<void()> work);
+
 template <class... P, class... A>
 cudaError_t launch(const cudaLaunchConfig_t* config, void (*kernel)(P...), A&&... arguments) {
-  run(config->gridDim, config->blockDim, [&] { kernel(arguments...); });
+  queue([blocks = config->gridDim, threads = config->blockDim, kernel, arguments...] {
+    run(blocks, threads, [&] { kernel(arguments...); });
+  });
   return cudaSuccess;
 }
 
