@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "data/dataset.h"
 #include "engine/backend.h"
 
 namespace cograd {
@@ -21,14 +22,17 @@ struct Batch {
 /// backend.
 class HostBatch {
  public:
-  /// `images` is [B, C, H, W]; `indices` has B elements.
-  HostBatch(const Shape& images, std::vector<std::int64_t> indices, Backend& backend);
+  /// `images` is [B, C, H, W]; `indices` has B elements. With a scale the host writes bytes(),
+  /// which the backend makes pixels of, else pixels(). The scale must outlive this.
+  HostBatch(const Shape& images, std::vector<std::int64_t> indices, Backend& backend,
+            const ChannelStatistics* scale = nullptr);
   HostBatch(HostBatch&&) noexcept = default;
   /// Waits until nothing is being copied from or to the memory it gives back.
   ~HostBatch();
 
   const std::vector<std::int64_t>& indices() const { return indices_; }
   float* pixels();         ///< row-major [B, C, H, W]
+  std::uint8_t* bytes();   ///< the same of bytes
   std::int64_t* labels();  ///< [B]
   /// Shrinks the batch to its first rows, which hold these examples: some could not be read.
   void keep(std::vector<std::int64_t> indices);
@@ -45,12 +49,16 @@ class HostBatch {
     void operator()(void* memory) const noexcept { allocator->deallocate(memory); }
   };
 
+  Dtype dtype() const { return scale_ != nullptr ? Dtype::u8 : Dtype::f32; }
+  void* raw_images();
+
   Backend* backend_;
   Shape shape_;
   std::int64_t capacity_;  // rows that there is memory for
   std::vector<std::int64_t> indices_;
+  const ChannelStatistics* scale_;  // of bytes, or null
   Tensor images_, labels_;
-  std::unique_ptr<void, Free> staging_;  // labels, then pixels; null on a CPU
+  std::unique_ptr<void, Free> staging_;  // labels, then pixels or bytes; null on a CPU
   std::unique_ptr<Event> arrived_;       // null until sent
 };
 

@@ -7,6 +7,8 @@
 namespace cograd {
 
 ByteImages::ByteImages(Content content) : content_(std::move(content)) {
+  const auto channels = static_cast<std::size_t>(content_.image_shape[0]);
+  scale_ = {std::vector<float>(channels, 0.0f), std::vector<float>(channels, 1.0f)};
   const auto pixels = static_cast<std::size_t>(content_.image_shape.numel());
   require<ShapeError>(content_.pixels.size() == pixels * content_.labels.size(),
                       "[{}] {} labels and {} bytes of images: expected {} for each of shape {}",
@@ -25,12 +27,19 @@ std::int64_t ByteImages::label(std::int64_t index) const {
   return content_.labels[static_cast<std::size_t>(index)];
 }
 
-void ByteImages::read(std::int64_t index, std::int64_t, float* pixels) const {
+const std::uint8_t* ByteImages::bytes_of(std::int64_t index) const {
   label(index);  // checks the index
-  const std::int64_t count = content_.image_shape.numel();
-  const std::uint8_t* from = content_.pixels.data() + index * count;
-  std::transform(from, from + count, pixels,
+  return content_.pixels.data() + index * content_.image_shape.numel();
+}
+
+void ByteImages::read(std::int64_t index, std::int64_t, float* pixels) const {
+  const std::uint8_t* from = bytes_of(index);
+  std::transform(from, from + content_.image_shape.numel(), pixels,
                  [](std::uint8_t v) { return static_cast<float>(v) / 255.0f; });
+}
+
+void ByteImages::read_bytes(std::int64_t index, std::uint8_t* bytes) const {
+  std::copy_n(bytes_of(index), content_.image_shape.numel(), bytes);
 }
 
 }  // namespace cograd

@@ -26,9 +26,14 @@ class ByteImages final : public Dataset {
   std::vector<std::string> class_names() const override { return content_.class_names; }
   std::int64_t label(std::int64_t index) const override;
   void read(std::int64_t index, std::int64_t epoch, float* pixels) const override;
+  const ChannelStatistics* byte_scale() const override { return &scale_; }
+  void read_bytes(std::int64_t index, std::uint8_t* bytes) const override;
 
  private:
+  const std::uint8_t* bytes_of(std::int64_t index) const;
+
   Content content_;
+  ChannelStatistics scale_;  // 0 and 1
 };
 
 }  // namespace cograd

@@ -29,6 +29,10 @@ class FirstClasses final : public Dataset {
   void read(std::int64_t index, std::int64_t epoch, float* pixels) const override {
     examples_->read(index, epoch, pixels);
   }
+  const ChannelStatistics* byte_scale() const override { return examples_->byte_scale(); }
+  void read_bytes(std::int64_t index, std::uint8_t* bytes) const override {
+    examples_->read_bytes(index, bytes);
+  }
 
  private:
   DatasetPtr examples_;

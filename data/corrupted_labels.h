@@ -23,6 +23,10 @@ class CorruptedLabels final : public Dataset {
   void read(std::int64_t index, std::int64_t epoch, float* pixels) const override {
     base_->read(index, epoch, pixels);
   }
+  const ChannelStatistics* byte_scale() const override { return base_->byte_scale(); }
+  void read_bytes(std::int64_t index, std::uint8_t* bytes) const override {
+    base_->read_bytes(index, bytes);
+  }
   std::int64_t label(std::int64_t index) const override;
 
   std::int64_t true_label(std::int64_t index) const { return base_->label(index); }

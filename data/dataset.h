@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/error.h"
 #include "engine/shape.h"
 
 namespace cograd {
@@ -16,6 +17,11 @@ enum class Split : std::uint8_t { train, test };
 struct Example {
   std::vector<float> pixels;
   std::int64_t label = 0;
+};
+
+/// Mean and standard deviation per channel, of pixels in [0, 1].
+struct ChannelStatistics {
+  std::vector<float> mean, deviation;
 };
 
 /// All members may be called from several threads at once, and throw ValueError for an index
@@ -37,6 +43,13 @@ class Dataset {
   /// Random augmentation is a function of (seed of the set, epoch, index); without it the epoch
   /// plays no part. Throws ImageError for a broken image file.
   virtual void read(std::int64_t index, std::int64_t epoch, float* pixels) const = 0;
+  /// Of a set of bytes: read() is (byte / 255 - mean) / deviation of read_bytes(), so a device may
+  /// do that, and a quarter of the data travels. Null: not a set of bytes.
+  virtual const ChannelStatistics* byte_scale() const { return nullptr; }
+  /// Writes the bytes [C, H, W] of example `index`. Throws ValueError for other sets.
+  virtual void read_bytes(std::int64_t /* index */, std::uint8_t* /* bytes */) const {
+    throw ValueError(fmt::format("[{}] is not a set of bytes", name()));
+  }
 
   Example get(std::int64_t index, std::int64_t epoch = 0) const {
     Example example{std::vector<float>(static_cast<std::size_t>(image_shape().numel())),

@@ -38,7 +38,10 @@ struct Decoded {
 class Loader::Workers {
  public:
   Workers(DatasetPtr dataset, LoaderOptions options, Backend& backend)
-      : dataset_(std::move(dataset)), options_(std::move(options)), backend_(backend) {
+      : dataset_(std::move(dataset)),
+        options_(std::move(options)),
+        backend_(backend),
+        byte_scale_(backend.device().type == DeviceType::cpu ? nullptr : dataset_->byte_scale()) {
     const std::int64_t n = dataset_->size();
     require<ValueError>(n >= 1, "[loader] {} is empty", dataset_->name());
     require<ValueError>(options_.batch_size >= 1,
@@ -138,12 +141,16 @@ class Loader::Workers {
       const std::int64_t rows = std::min(options_.batch_size, dataset_->size() - begin);
       const Shape shape = dataset_->image_shape();
       const auto first = epoch.order.begin() + begin;
-      HostBatch batch(shape.prepended(rows), {first, first + rows}, backend_);
+      HostBatch batch(shape.prepended(rows), {first, first + rows}, backend_, byte_scale_);
       std::vector<std::int64_t> read;
       for (const std::int64_t index : batch.indices()) {
         const auto row = std::ssize(read);
         try {
-          dataset_->read(index, epoch.number, batch.pixels() + row * shape.numel());
+          if (byte_scale_ != nullptr) {
+            dataset_->read_bytes(index, batch.bytes() + row * shape.numel());
+          } else {
+            dataset_->read(index, epoch.number, batch.pixels() + row * shape.numel());
+          }
         } catch (const ImageError& error) {
           if (!options_.skip_broken) throw;
           options_.skip_broken(error.what());
@@ -164,6 +171,7 @@ class Loader::Workers {
   const DatasetPtr dataset_;
   const LoaderOptions options_;
   Backend& backend_;
+  const ChannelStatistics* const byte_scale_;  // a CPU has the pixels of bytes where it wants them
   std::optional<HostBatch> last_;  // handed out: kept, so that next() need not wait for its copy
   std::chrono::duration<double> stalled_{0};
 

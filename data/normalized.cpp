@@ -1,5 +1,7 @@
 #include "data/normalized.h"
 
+#include <algorithm>
+
 #include "engine/error.h"
 
 namespace cograd {
@@ -14,6 +16,15 @@ Normalized::Normalized(DatasetPtr base, ChannelStatistics statistics)
   for (float d : statistics_.deviation) {
     require<ValueError>(d > 0.0f, "[normalized] a deviation must be positive, not {}", d);
   }
+}
+
+const ChannelStatistics* Normalized::byte_scale() const {
+  const ChannelStatistics* base = base_->byte_scale();
+  if (base == nullptr) return nullptr;
+  const auto all = [](const std::vector<float>& values, float v) {
+    return std::all_of(values.begin(), values.end(), [v](float w) { return w == v; });
+  };
+  return all(base->mean, 0.0f) && all(base->deviation, 1.0f) ? &statistics_ : nullptr;
 }
 
 void Normalized::read(std::int64_t index, std::int64_t epoch, float* pixels) const {

@@ -7,10 +7,6 @@
 
 namespace cograd {
 
-/// Mean and standard deviation per channel, of pixels in [0, 1].
-struct ChannelStatistics {
-  std::vector<float> mean, deviation;
-};
 inline const ChannelStatistics kImageNetStatistics{{0.485f, 0.456f, 0.406f},
                                                    {0.229f, 0.224f, 0.225f}};
 inline const ChannelStatistics kMnistStatistics{{0.1307f}, {0.3081f}};
@@ -27,6 +23,10 @@ class Normalized final : public Dataset {
   std::string name() const override { return base_->name(); }
   std::vector<std::string> class_names() const override { return base_->class_names(); }
   void read(std::int64_t index, std::int64_t epoch, float* pixels) const override;
+  const ChannelStatistics* byte_scale() const override;
+  void read_bytes(std::int64_t index, std::uint8_t* bytes) const override {
+    base_->read_bytes(index, bytes);
+  }
   std::int64_t label(std::int64_t index) const override { return base_->label(index); }
 
  private:

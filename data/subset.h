@@ -20,6 +20,10 @@ class Subset final : public Dataset {
   void read(std::int64_t index, std::int64_t epoch, float* pixels) const override {
     base_->read(base_index(index), epoch, pixels);
   }
+  const ChannelStatistics* byte_scale() const override { return base_->byte_scale(); }
+  void read_bytes(std::int64_t index, std::uint8_t* bytes) const override {
+    base_->read_bytes(base_index(index), bytes);
+  }
   std::int64_t label(std::int64_t index) const override { return base_->label(base_index(index)); }
   /// Where example `index` stands in the base.
   std::int64_t base_index(std::int64_t index) const;

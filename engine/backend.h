@@ -149,6 +149,9 @@ class Backend {
   virtual Device device() const = 0;
   /// Whether activations may be of this type: f32, f64, bf16.
   virtual bool computes_in(Dtype dtype) const = 0;
+  /// Whether to keep to algorithms whose results repeat to the bit on the same device (on a CPU:
+  /// with the same number of threads), which may be slower. CPU backends always do.
+  virtual void set_deterministic(bool /* on */) {}
 
   // --- memory and order
   // ---------------------------------------------------------------------
@@ -173,6 +176,10 @@ class Backend {
   /// Converts the elements of a tensor of any dtype.
   virtual Tensor cast(const Tensor& x, Dtype dtype) = 0;
   virtual Tensor to_row_major(const Tensor& x) = 0;
+  /// Pixels of images of bytes: (x / 255 - mean[c]) / deviation[c] in f32, of x u8 [N, C, H, W],
+  /// row-major.
+  virtual Tensor normalize_bytes(const Tensor& x, std::span<const float> mean,
+                                 std::span<const float> deviation) = 0;
   /// a + b. `reuse` may name a buffer (one of the arguments) that the sum is
   /// allowed to overwrite.
   virtual Tensor add(const Tensor& a, const Tensor& b, Tensor* reuse) = 0;

@@ -100,6 +100,29 @@ TEST_CASE("cuda fills and converts every type", "[cuda]") {
   }
 }
 
+TEST_CASE("cuda makes the reference's pixels of bytes, to the bit", "[cuda]") {
+  Backend* cuda = device();
+  if (cuda == nullptr) return;
+  Random random(83);
+  for (const std::int64_t channels : {1, 3, 16}) {
+    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(5 * channels * 7 * 13));
+    for (std::uint8_t& b : bytes) b = static_cast<std::uint8_t>(random.below(256));
+    std::vector<float> mean, deviation;
+    for (std::int64_t c = 0; c < channels; ++c) {
+      mean.push_back(static_cast<float>(random.uniform()));
+      deviation.push_back(static_cast<float>(random.uniform()) + 0.1f);
+    }
+    const Tensor x = Tensor::from<std::uint8_t>(bytes, {5, channels, 7, 13}, reference_backend());
+    const Tensor expected = reference_backend().normalize_bytes(x, mean, deviation);
+    const Tensor got = cuda->normalize_bytes(x.to(*cuda), mean, deviation);
+    CHECK(got.to_vector<float>() == expected.to_vector<float>());
+  }
+  const Tensor many = Tensor::zeros({1, 17, 2, 2}, Dtype::u8, *cuda);
+  const std::vector<float> ones(17, 1.0f);
+  CHECK_THROWS_WITH(cuda->normalize_bytes(many, ones, ones),
+                    contains("17 channels: expected up to 16"));
+}
+
 TEST_CASE("cuda cross-entropy equals the reference", "[cuda]") {
   Backend* cuda = device();
   if (cuda == nullptr) return;

@@ -49,6 +49,8 @@ class LazyDevice final : public ReferenceBackend {
     return device_memory_.stats().in_use + staging_.stats().in_use;
   }
   std::size_t copies_under_way() const { return copies_.size(); }
+  /// Bytes that Stream::transfer has copied.
+  std::size_t copied() const { return copied_; }
 
  private:
   struct Copy {
@@ -109,6 +111,7 @@ class LazyDevice final : public ReferenceBackend {
         ++errors_;
       } else {
         std::memcpy(copy.to, copy.from, copy.bytes);
+        copied_ += copy.bytes;
       }
     }
   }
@@ -116,6 +119,7 @@ class LazyDevice final : public ReferenceBackend {
   Spoiling device_memory_, staging_;
   std::vector<Copy> copies_;
   std::size_t done_ = 0;  // copies that have run
+  std::size_t copied_ = 0;
   std::size_t allocations_at_wait_ = 0;
   int errors_ = 0;
 };

@@ -1,12 +1,11 @@
 // The loader: order, completeness, errors, and threads that come and go.
-#include "data/loader.h"
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <set>
 #include <thread>
 
+#include "data/data.h"
 #include "engine/error.h"
 #include "tests/catch.h"
 #include "tests/lazy_device.h"
@@ -179,6 +178,36 @@ TEST_CASE("a device gets the same batches as the host, and its memory back", "[l
     CHECK(device.bytes_in_use() == 0);
     CHECK(device.copies_under_way() == 0);
   }
+}
+
+TEST_CASE("bytes become the host's pixels on a device", "[loader]") {
+  const auto glyphs = draw_glyphs({.size = 40, .image_size = 9});
+  const auto normalized =
+      std::make_shared<Normalized>(glyphs, ChannelStatistics{.mean = {0.3f}, .deviation = {0.7f}});
+  const auto subset = std::make_shared<Subset>(normalized, std::vector<std::int64_t>{7, 3, 31, 8});
+  const auto corrupted = std::make_shared<CorruptedLabels>(first_classes(subset, 9), 0.5, 1);
+  for (const DatasetPtr& set :
+       {DatasetPtr(glyphs), DatasetPtr(normalized), DatasetPtr(corrupted)}) {
+    CAPTURE(set->name());
+    REQUIRE(set->byte_scale() != nullptr);
+    const auto pixels = [&](Backend& backend) {
+      Loader loader(set, {.batch_size = 3, .seed = 5}, backend);
+      loader.start_epoch(1);
+      std::vector<std::vector<float>> batches;
+      while (auto batch = loader.next()) batches.push_back(batch->images.to_vector<float>());
+      return batches;
+    };
+    LazyDevice device;
+    CHECK(pixels(device) == pixels(reference_backend()));
+    CHECK(device.errors() == 0);
+    // A byte a pixel, and the labels.
+    CHECK(device.copied() == static_cast<std::size_t>(set->size() * (9 * 9 + 8)));
+  }
+  // Twice normalized is not one scale of bytes.
+  const Normalized twice(normalized, {{0.5f}, {0.5f}});
+  CHECK(twice.byte_scale() == nullptr);
+  std::uint8_t byte = 0;
+  CHECK_THROWS_WITH(Numbered(10).read_bytes(0, &byte), contains("not a set of bytes"));
 }
 
 TEST_CASE("the next batch travels while this one is used", "[loader]") {

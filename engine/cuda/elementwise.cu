@@ -58,6 +58,24 @@ __global__ void cast_kernel(std::int64_t n, const From* x, To* y) {
   for (std::int64_t i = thread_index(); i < n; i += thread_count()) y[i] = converted<To>(x[i]);
 }
 
+/// Of up to 16 channels, since it travels with the launch.
+struct ChannelScale {
+  static constexpr int kChannels = 16;
+  float mean[kChannels], deviation[kChannels];
+};
+
+/// A thread takes a pixel: its channels lie a plane apart in x and side by side in y.
+__global__ void normalize_bytes_kernel(std::int64_t pixels, std::int64_t plane, int channels,
+                                       const std::uint8_t* x, ChannelScale scale, float* y) {
+  for (std::int64_t i = thread_index(); i < pixels; i += thread_count()) {
+    const std::uint8_t* from = x + i / plane * plane * channels + i % plane;
+    for (int c = 0; c < channels; ++c) {
+      y[i * channels + c] =
+          (static_cast<float>(from[c * plane]) / 255.0f - scale.mean[c]) / scale.deviation[c];
+    }
+  }
+}
+
 /// Philox makes four words at once, so a thread takes four elements.
 template <class T>
 __global__ void dropout_kernel(std::int64_t n, const T* x, T* y, double rate, Random random) {
@@ -120,6 +138,21 @@ Tensor CudaBackend::cast(const Tensor& x, Dtype dtype) {
              elements<const From>(plain), elements<To>(y));
     });
   });
+  return y;
+}
+
+Tensor CudaBackend::normalize_bytes(const Tensor& x, std::span<const float> mean,
+                                    std::span<const float> deviation) {
+  require<ShapeError>(x.size(1) <= ChannelScale::kChannels,
+                      "[normalize bytes] images of {} channels: expected up to {}", x.size(1),
+                      ChannelScale::kChannels);
+  ChannelScale scale{};
+  std::copy(mean.begin(), mean.end(), scale.mean);
+  std::copy(deviation.begin(), deviation.end(), scale.deviation);
+  Tensor y = empty_image(x.shape(), Dtype::f32, *this);
+  const std::int64_t plane = x.size(2) * x.size(3), pixels = x.size(0) * plane;
+  launch(normalize_bytes_kernel, blocks_for(pixels), kThreads, pixels, plane,
+         static_cast<int>(x.size(1)), elements<const std::uint8_t>(x), scale, elements<float>(y));
   return y;
 }
 

@@ -89,6 +89,22 @@ Tensor ReferenceBackend::cast(const Tensor& x, Dtype dtype) {
 
 Tensor ReferenceBackend::to_row_major(const Tensor& x) { return x; }
 
+Tensor ReferenceBackend::normalize_bytes(const Tensor& x, std::span<const float> mean,
+                                         std::span<const float> deviation) {
+  Tensor y = Tensor::empty(x.shape(), Dtype::f32, *this);
+  const std::uint8_t* from = x.data<std::uint8_t>();
+  float* to = y.data<float>();
+  const std::int64_t plane = x.size(2) * x.size(3);
+  for (std::int64_t n = 0; n < x.size(0); ++n) {
+    for (std::size_t c = 0; c < mean.size(); ++c, from += plane, to += plane) {
+      std::transform(from, from + plane, to, [&](std::uint8_t v) {
+        return (static_cast<float>(v) / 255.0f - mean[c]) / deviation[c];
+      });
+    }
+  }
+  return y;
+}
+
 Tensor ReferenceBackend::add(const Tensor& a, const Tensor& b, Tensor* reuse) {
   Tensor y = reuse != nullptr ? *reuse : Tensor::empty(a.shape(), a.dtype(), *this);
   map(

@@ -24,6 +24,8 @@ class ReferenceBackend : public Backend {
   bool computes_in(Dtype dtype) const override;
   Tensor cast(const Tensor& x, Dtype dtype) override;
   Tensor to_row_major(const Tensor& x) override;
+  Tensor normalize_bytes(const Tensor& x, std::span<const float> mean,
+                         std::span<const float> deviation) override;
   Tensor add(const Tensor& a, const Tensor& b, Tensor* reuse) override;
   void add_into(Tensor& sum, const Tensor& x) override;
   Tensor relu(const Tensor& x, bool in_place) override;
