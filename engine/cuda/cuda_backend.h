@@ -20,6 +20,9 @@ class CudaBackend final : public Backend {
   bool computes_in(Dtype dtype) const override {
     return dtype == Dtype::f32 || dtype == Dtype::bf16;
   }
+  void set_deterministic(bool on) override {
+    cuda::set_arithmetic({.tf32 = cuda::arithmetic().tf32, .deterministic = on});
+  }
 
   Allocator& allocator() override { return context_.device_memory; }
   Allocator& staging_allocator() override { return context_.pinned_memory; }
@@ -32,6 +35,9 @@ class CudaBackend final : public Backend {
   void fill(Tensor& x, double value, Write write) override;
   Tensor cast(const Tensor& x, Dtype dtype) override;
   Tensor to_row_major(const Tensor& x) override;
+  /// Up to 16 channels.
+  Tensor normalize_bytes(const Tensor& x, std::span<const float> mean,
+                         std::span<const float> deviation) override;
   Tensor add(const Tensor& a, const Tensor& b, Tensor* reuse) override;
   void add_into(Tensor& sum, const Tensor& x) override;
   Tensor relu(const Tensor& x, bool in_place) override;

@@ -87,6 +87,8 @@ void add_flags(CLI::App& app, StudyOptions& options) {
       ->check(at_least(0));
   app.add_option("--device", options.device, "Where to compute")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  app.add_flag("--deterministic", options.deterministic,
+               "Same seed, same bits, on the same GPU; CPUs do so anyway");
   app.add_option("--workers", run.workers, "Loader threads; 0: the training thread loads")
       ->check(at_least(0));
 }

@@ -39,6 +39,7 @@ struct StudyOptions {
   /// paper trains SGD with momentum and the medians without.
   double momentum_of_mean = 0.0;
   std::string device = "auto";
+  bool deterministic = false;  ///< Backend::set_deterministic()
   std::string output_dir;
   bool resume = false;  ///< go on with what is in output_dir instead of refusing to start
   std::string help;     ///< not empty when --help was given: to be printed instead of running

@@ -53,6 +53,7 @@ Study prepare_study(const StudyOptions& options, StudyData data) {
   study.options = options;
   study.runs = list_runs(options);
   study.backend = &backend_for(options.device);
+  if (options.deterministic) study.backend->set_deterministic(true);
   require<ValueError>(study.backend->computes_in(options.run.precision),
                       "[--precision] the {} backend does not compute in {}: expected f32",
                       study.backend->name(), name_of(options.run.precision));
@@ -122,6 +123,7 @@ nlohmann::ordered_json config_of(const Study& study, const RunSettings& run) {
           {"schedule", run.schedule},
           {"last_partial_batch", "dropped"},
           {"seed", run.seed},
+          {"deterministic", study.options.deterministic},
           {"workers", run.workers},
           {"checkpoint_every", run.checkpoint_every},
           {"preset", study.options.preset},
