@@ -16,6 +16,7 @@ namespace {
 // Thresholds of the claims, in points of accuracy unless they are ratios.
 constexpr double kMemorizes = 70.0;
 constexpr double kRobustRatio = 0.5;
+constexpr double kEqualPristineRatio = 0.75;
 constexpr double kControlRatio = 0.8;
 constexpr double kTestAdvantage = 5.0;
 constexpr double kGapReduction = 10.0;
@@ -26,10 +27,13 @@ bool robust(const RunSettings& settings) {
   return settings.aggregator != "mean" && settings.aggregator != "ra3";
 }
 
-/// The mean under the same settings; the momentum may differ, as it does in the paper.
-const Point* mean_partner(const std::vector<Point>& points, const RunSettings& settings) {
+/// The mean at this batch size and the same settings otherwise; the momentum may differ, as it does
+/// in the paper.
+const Point* mean_partner(const std::vector<Point>& points, const RunSettings& settings,
+                          std::int64_t batch_size) {
   RunSettings wanted = settings;
   wanted.aggregator = "mean";
+  wanted.batch_size = batch_size;
   for (const Point& point : points) {
     wanted.momentum = point.settings().momentum;
     wanted.force_momentum = point.settings().force_momentum;
@@ -54,6 +58,7 @@ std::string where_of(const Point& point, const std::vector<Point>& points) {
                      point.settings().batch_size, name.empty() ? "" : "," + name);
 }
 
+double pristine_of(const EpochRecord& e) { return e.pristine.acc1; }
 double corrupt_of(const EpochRecord& e) { return e.corrupt.acc1; }
 double test_of(const EpochRecord& e) { return e.test.acc1; }
 double gap_of(const EpochRecord& e) { return e.gap(); }
@@ -80,6 +85,31 @@ void claim_about_control(const Point& point, const Point& mean, const std::strin
                     point.last(corrupt_of).mean >= kControlRatio * mean.last(corrupt_of).mean});
 }
 
+/// What `mean` had fitted of the corrupt labels when it first had fitted so many pristine examples:
+/// linear between epochs; at its end, if it never had.
+double corrupt_at(const Point& mean, double pristine) {
+  for (std::size_t epoch = 1; epoch < mean.epochs(); ++epoch) {
+    const double now = mean.at(epoch, pristine_of).mean;
+    if (now < pristine) continue;
+    const double before = mean.at(epoch - 1, pristine_of).mean;
+    const double from = mean.at(epoch - 1, corrupt_of).mean, to = mean.at(epoch, corrupt_of).mean;
+    return now > before ? from + (to - from) * (pristine - before) / (now - before) : to;
+  }
+  return mean.last(corrupt_of).mean;
+}
+
+/// A rule that learns less of everything memorizes less as well: that is no merit.
+Claim claim_at_equal_pristine(const Point& point, const Point& mean, const std::string& where) {
+  const double pristine = point.last(pristine_of).mean, ours = point.last(corrupt_of).mean;
+  const double theirs = corrupt_at(mean, pristine);
+  return {
+      fmt::format("{}: {} has fitted at most {:.2f} times as many corrupt labels as mean had "
+                  "when it had fitted as many pristine examples",
+                  where, point.settings().aggregator, kEqualPristineRatio),
+      fmt::format("{:.1f} % against {:.1f} % at {:.1f} % of the pristine", ours, theirs, pristine),
+      ours <= kEqualPristineRatio * theirs};
+}
+
 void claims_about_robust(const Point& point, const Point& mean, const std::string& where,
                          std::vector<Claim>& claims) {
   const std::string& name = point.settings().aggregator;
@@ -87,6 +117,9 @@ void claims_about_robust(const Point& point, const Point& mean, const std::strin
       {fmt::format("{}: {} fits at most half as many corrupt labels as mean", where, name),
        against(point, mean, corrupt_of),
        point.last(corrupt_of).mean <= kRobustRatio * mean.last(corrupt_of).mean});
+  if (point.settings().corrupt_fraction < 1.0) {
+    claims.push_back(claim_at_equal_pristine(point, mean, where));
+  }
   const Spread ours = point.last(gap_of), theirs = mean.last(gap_of);
   claims.push_back({fmt::format("{}: the gap between training and test accuracy is at least {:.0f} "
                                 "points smaller with {} than with mean",
@@ -101,6 +134,16 @@ void claims_about_robust(const Point& point, const Point& mean, const std::strin
                                 where, kTestAdvantage, name),
                     against(point, mean, test_of),
                     point.last(test_of).mean >= mean.last(test_of).mean + kTestAdvantage});
+}
+
+/// The group's size is what a median suppresses by, so a smaller batch must not do as well.
+void claim_at_equal_group_size(const Point& point, const Point& mean, const std::string& where,
+                               std::vector<Claim>& claims) {
+  claims.push_back({fmt::format("{}: {} fits at most half as many corrupt labels as mean at the "
+                                "batch size of its groups, {}",
+                                where, point.settings().aggregator, mean.settings().batch_size),
+                    against(point, mean, corrupt_of),
+                    point.last(corrupt_of).mean <= kRobustRatio * mean.last(corrupt_of).mean});
 }
 
 void claim_without_noise(const Point& point, const Point& mean, const std::string& where,
@@ -118,7 +161,6 @@ Claim claim_about_order(const Point& mean, const std::string& where) {
                   "less than half as large a share of the corrupt ones",
                   where),
       "half of them were never fitted", false};
-  const auto pristine_of = [](const EpochRecord& e) { return e.pristine.acc1; };
   for (std::size_t epoch = 1; epoch < mean.epochs(); ++epoch) {
     const double pristine = mean.at(epoch, pristine_of).mean;
     if (pristine < 50.0) continue;
@@ -191,7 +233,10 @@ std::vector<Claim> memorization_claims(const std::vector<RunRecord>& runs) {
       const RunSettings& settings = point.settings();
       if (settings.corrupt_fraction != fraction) continue;
       const std::string where = where_of(point, points);
-      const Point* mean = mean_partner(points, settings);
+      const auto mean_at = [&](std::int64_t batch) {
+        return mean_partner(points, settings, batch);
+      };
+      const Point* mean = mean_at(settings.batch_size);
       if (mean == nullptr) continue;
       if (fraction == 0.0) {
         if (robust(settings)) claim_without_noise(point, *mean, where, claims);
@@ -199,6 +244,9 @@ std::vector<Claim> memorization_claims(const std::vector<RunRecord>& runs) {
         claim_about_mean(point, where, claims);
       } else if (robust(settings)) {
         claims_about_robust(point, *mean, where, claims);
+        const Point* small =
+            point.groups() > 1 ? mean_at(settings.batch_size / point.groups()) : nullptr;
+        if (small != nullptr) claim_at_equal_group_size(point, *small, where, claims);
       } else {
         claim_about_control(point, *mean, where, claims);
       }
