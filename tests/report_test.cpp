@@ -43,7 +43,7 @@ TEST_CASE("points hold the seeds of one setting", "[experiments]") {
   CHECK(spread_text(fitted, 3) == "85.0 ± 5.6");
   CHECK(spread_text(fitted, 1) == "85.0");
   const std::vector<Claim> claims = memorization_claims(runs);
-  CHECK(claims.size() == 5);  // one row a point, not a run
+  CHECK(claims.size() == 6);  // one row a point, not a run
   CHECK(claims[0].measured == "85.0 ± 5.6 %");
   CHECK(final_numbers(runs).rows.size() == 2);
   // The seeds' range lies as a band behind the curve, before all curves.
@@ -88,9 +88,9 @@ TEST_CASE("names tell points apart", "[report]") {
 
   // A claim about m3 compares with the mean at its own rate.
   const std::vector<Claim> claims = memorization_claims(runs);
-  REQUIRE(claims.size() == 6);  // the mean memorizes, twice; four about m3
+  REQUIRE(claims.size() == 7);  // the mean memorizes, twice; five about m3
   CHECK_THAT(claims[0].text, contains("batch 30, lr0.1: mean"));
-  CHECK(claims[5].measured == "69.0 % against 61.0 %");
+  CHECK(claims[6].measured == "69.0 % against 61.0 %");
 }
 
 TEST_CASE("the best learning rate of each aggregator", "[report]") {
@@ -128,8 +128,8 @@ TEST_CASE("claims compare with the mean at the same batch size and noise", "[exp
   const RunRecord mean = run_with("mean", 30, 0.5, 95.0, 92.0, 58.0);
   const RunRecord m3 = run_with("m3", 30, 0.5, 60.0, 30.0, 69.0);
   const std::vector<Claim> claims = memorization_claims({mean, m3});
-  // mean memorizes; m3: fewer, fewer at equal pristine accuracy, smaller gap, higher test accuracy
-  REQUIRE(claims.size() == 5);
+  // mean memorizes; m3: fewer, pristine ones not, fewer than an early stop, gap, test accuracy
+  REQUIRE(claims.size() == 6);
   for (const Claim& claim : claims) CHECK(claim.holds);
   CHECK(claims[1].measured == "30.0 % against 92.0 %");
 
@@ -147,11 +147,11 @@ TEST_CASE("claims fail just beyond their thresholds", "[experiments]") {
     return result;
   };
   CHECK(verdicts(run_with("m3", 30, 0.5, 90.0, 40.0, 63.0)) ==
-        std::vector<bool>{true, true, true, true});
+        std::vector<bool>{true, true, true, true, true});
   CHECK(verdicts(run_with("m3", 30, 0.5, 89.8, 40.1, 62.9)) ==
-        std::vector<bool>{false, true, true, false});
+        std::vector<bool>{false, true, true, true, false});
   CHECK(verdicts(run_with("m3", 30, 0.5, 90.1, 60.1, 63.0)) ==
-        std::vector<bool>{false, false, false, true});
+        std::vector<bool>{false, true, false, false, true});
   CHECK(verdicts(run_with("ra3", 30, 0.5, 90.0, 64.0, 58.0)) == std::vector<bool>{true});
   CHECK(verdicts(run_with("ra3", 30, 0.5, 90.0, 63.9, 58.0)) == std::vector<bool>{false});
 
@@ -160,18 +160,21 @@ TEST_CASE("claims fail just beyond their thresholds", "[experiments]") {
   CHECK_FALSE(memorization_claims({clean, run_with("m3", 30, 0.0, 99.0, 0.0, 95.9)}).at(0).holds);
 }
 
-TEST_CASE("medians are compared with the mean at equal pristine accuracy", "[report]") {
+TEST_CASE("medians are compared with a mean that is stopped early", "[report]") {
   RunRecord mean = run_with("mean", 30, 0.5, 95.0, 80.0, 58.0);
   mean.epochs.insert(mean.epochs.begin() + 1, mean.epochs[1]);
   mean.epochs[1].pristine.acc1 = 60.0;  // then 90
   mean.epochs[1].corrupt.acc1 = 20.0;   // then 80
   RunRecord m3 = run_with("m3", 30, 0.5, 60.0, 30.0, 69.0);
-  const auto claim = [&] { return memorization_claims({mean, m3}).at(2); };
+  const auto claim = [&] { return memorization_claims({mean, m3}).at(3); };
   m3.epochs.back().pristine.acc1 = 70.0;
   CHECK(claim().measured == "30.0 % against 40.0 % at 70.0 % of the pristine");
   CHECK(claim().holds);
   m3.epochs.back().corrupt.acc1 = 30.1;
   CHECK_FALSE(claim().holds);
+  CHECK_FALSE(memorization_claims({mean, m3}).at(2).holds);  // 70 % against 90 %
+  m3.epochs.back().pristine.acc1 = 80.0;
+  CHECK(memorization_claims({mean, m3}).at(2).holds);
   m3.epochs.back().pristine.acc1 = 95.0;  // more than the mean ever had
   CHECK(claim().measured == "30.1 % against 80.0 % at 95.0 % of the pristine");
 }
@@ -182,12 +185,12 @@ TEST_CASE("medians are compared with the mean at equal group size", "[report]") 
   const RunRecord at_batch = run_with("mean", 30, 0.5, 95.0, 80.0, 58.0);
   RunRecord at_group = run_with("mean", 10, 0.5, 95.0, 60.0, 58.0);
   const auto claims = memorization_claims({at_batch, m3, at_group});
-  REQUIRE(claims.size() == 7);
-  CHECK_THAT(claims[5].text, contains("at the batch size of its groups, 10"));
-  CHECK(claims[5].measured == "30.0 % against 60.0 %");
-  CHECK(claims[5].holds);
+  REQUIRE(claims.size() == 8);
+  CHECK_THAT(claims[6].text, contains("at the batch size of its groups, 10"));
+  CHECK(claims[6].measured == "30.0 % against 60.0 %");
+  CHECK(claims[6].holds);
   at_group.epochs.back().corrupt.acc1 = 59.9;
-  CHECK_FALSE(memorization_claims({at_batch, m3, at_group})[5].holds);
+  CHECK_FALSE(memorization_claims({at_batch, m3, at_group})[6].holds);
 }
 
 TEST_CASE("the claims table is aligned and wrapped", "[experiments]") {

@@ -151,7 +151,7 @@ std::string gnuplot_script(const Figure& figure) {
       "set border 3 lw 1\nset tics nomirror scale 0.5\nset grid ytics lc rgb '#888888' lw 0.4 dt "
       "solid\nunset key\n",
       kWidth, kHeight, kFontSize, quoted(figure.x_label), quoted(figure.y_label), low, high,
-      2 + 0.85 * static_cast<double>(std::max<std::size_t>(longest, 6)));
+      3 + 0.95 * static_cast<double>(std::max<std::size_t>(longest, 6)));
   if (figure.x_log) script += log_axis(figure);
   std::string plot, bands;  // bands lie below all curves
   for (std::size_t i = 0; i < figure.curves.size(); ++i) {

@@ -16,7 +16,8 @@ namespace {
 // Thresholds of the claims, in points of accuracy unless they are ratios.
 constexpr double kMemorizes = 70.0;
 constexpr double kRobustRatio = 0.5;
-constexpr double kEqualPristineRatio = 0.75;
+constexpr double kEarlyStopRatio = 0.75;
+constexpr double kPristineLoss = 10.0;
 constexpr double kControlRatio = 0.8;
 constexpr double kTestAdvantage = 5.0;
 constexpr double kGapReduction = 10.0;
@@ -99,15 +100,22 @@ double corrupt_at(const Point& mean, double pristine) {
 }
 
 /// A rule that learns less of everything memorizes less as well: that is no merit.
-Claim claim_at_equal_pristine(const Point& point, const Point& mean, const std::string& where) {
-  const double pristine = point.last(pristine_of).mean, ours = point.last(corrupt_of).mean;
-  const double theirs = corrupt_at(mean, pristine);
-  return {
-      fmt::format("{}: {} has fitted at most {:.2f} times as many corrupt labels as mean had "
-                  "when it had fitted as many pristine examples",
-                  where, point.settings().aggregator, kEqualPristineRatio),
-      fmt::format("{:.1f} % against {:.1f} % at {:.1f} % of the pristine", ours, theirs, pristine),
-      ours <= kEqualPristineRatio * theirs};
+void claims_at_equal_pristine(const Point& point, const Point& mean, const std::string& where,
+                              std::vector<Claim>& claims) {
+  const std::string& name = point.settings().aggregator;
+  const Spread learned = point.last(pristine_of);
+  claims.push_back({fmt::format("{}: {} fits pristine examples nearly as well, at most {:.0f} "
+                                "points below mean",
+                                where, name, kPristineLoss),
+                    against(point, mean, pristine_of),
+                    learned.mean >= mean.last(pristine_of).mean - kPristineLoss});
+  const double ours = point.last(corrupt_of).mean, theirs = corrupt_at(mean, learned.mean);
+  claims.push_back({fmt::format("{}: {} fits at most {:.2f} times as many corrupt labels as mean "
+                                "stopped early, at the same pristine accuracy",
+                                where, name, kEarlyStopRatio),
+                    fmt::format("{:.1f} % against {:.1f} % at {:.1f} % of the pristine", ours,
+                                theirs, learned.mean),
+                    ours <= kEarlyStopRatio * theirs});
 }
 
 void claims_about_robust(const Point& point, const Point& mean, const std::string& where,
@@ -118,7 +126,7 @@ void claims_about_robust(const Point& point, const Point& mean, const std::strin
        against(point, mean, corrupt_of),
        point.last(corrupt_of).mean <= kRobustRatio * mean.last(corrupt_of).mean});
   if (point.settings().corrupt_fraction < 1.0) {
-    claims.push_back(claim_at_equal_pristine(point, mean, where));
+    claims_at_equal_pristine(point, mean, where, claims);
   }
   const Spread ours = point.last(gap_of), theirs = mean.last(gap_of);
   claims.push_back({fmt::format("{}: the gap between training and test accuracy is at least {:.0f} "

@@ -8,9 +8,9 @@
 
 namespace cograd {
 
-/// Every robust aggregator against the mean at the same batch size and noise: in the end, at equal
-/// pristine accuracy, and against the mean at the size of its groups; and RA3 as the control. Runs
-/// without such a partner make no claim.
+/// Every robust aggregator against the mean at the same batch size and noise: in the end, when
+/// the mean is stopped early, and against the mean at the size of its groups; and RA3 as the
+/// control. Runs without such a partner make no claim.
 std::vector<Claim> memorization_claims(const std::vector<RunRecord>& runs);
 
 /// Winsorization against its strength c (the mean is c = 0), at each batch size and noise: does
