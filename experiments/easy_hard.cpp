@@ -23,12 +23,10 @@ using namespace cograd;
 namespace fs = std::filesystem;
 
 constexpr const char* kDescription =
-    "Trains shortly (the scout), splits the training set into what was learned (easy) and what was "
-    "not (hard), each into examples for training and for testing, trains afresh on either side, "
-    "and "
-    "compares how each generalizes to itself, to the other and to the full test set. A second "
-    "scout "
-    "with another seed tells whether the same examples are easy to it.";
+    "Trains shortly (the scout), splits the training set into what was learned (easy) and what "
+    "was not (hard), each into examples for training and for testing, trains afresh on either "
+    "side, and compares how each generalizes to itself, to the other and to the full test set. A "
+    "second scout with another seed tells whether the same examples are easy to it.";
 constexpr const char* kLead =
     "If coherent gradients are what generalizes, examples that are learned early, by directions "
     "that many share, should generalize better among themselves than examples that are learned "
@@ -51,16 +49,16 @@ std::pair<std::int64_t, std::int64_t> sizes_for(const EasyHardOptions& options,
   const std::int64_t train = options.split_train > 0 ? options.split_train : lesser - test;
   require<ValueError>(
       train >= options.study.run.batch_size,
-      "[splits] {} leaves {} examples a side for training, less than a batch of {}: "
-      "change --scout-epochs, give more examples or a smaller --batch-size",
+      "[splits] {} leaves {} examples a side for training, less than a batch of {}: change "
+      "--scout-epochs, give more examples or a smaller --batch-size",
       run.string(), train, options.study.run.batch_size);
   return {train, test};
 }
 
 void check(const StudyOptions& study) {
   require<UsageError>(study.corrupt_fractions == "0" && study.aggregators == "mean",
-                      "--corrupt-fraction and --aggregator do not belong to this study: its labels "
-                      "are the true ones and its gradients the mean's");
+                      "--corrupt-fraction and --aggregator do not belong to this study: its "
+                      "labels are the true ones and its gradients the mean's");
 }
 
 /// Two runs at least, over all examples.

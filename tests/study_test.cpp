@@ -17,9 +17,11 @@
 #include "models/registry.h"
 #include "models/state_dict.h"
 #include "tests/catch.h"
+#include "tests/temporary_folder.h"
 
 using namespace cograd;
 using cograd::testing::contains;
+using cograd::testing::TemporaryFolder;
 namespace fs = std::filesystem;
 
 namespace {
@@ -39,15 +41,6 @@ class Constant final : public Module {
 
  private:
   std::vector<float> logits_;
-};
-
-struct TemporaryFolder {
-  TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "cograd-test-XXXXXX").string();
-    path = mkdtemp(name.data());
-  }
-  ~TemporaryFolder() { fs::remove_all(path); }
-  fs::path path;
 };
 
 StudyOptions tiny_study(const fs::path& folder) {

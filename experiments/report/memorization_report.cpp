@@ -17,10 +17,8 @@ constexpr const char* kReading =
     "each median with the mean of the same batch size (the same dash): a median suppresses "
     "directions that few examples of a group share, and it matters how large the groups are. "
     "Coherence is measured on pristine and on corrupt examples apart, over eight groups of eight: "
-    "the "
-    "squared norm of the groups' mean gradient over their mean squared norm, 1 when all pull in "
-    "one "
-    "direction, 1/8 when their directions are orthogonal.";
+    "the squared norm of the groups' mean gradient over their mean squared norm, 1 when all pull "
+    "in one direction, 1/8 when their directions are orthogonal.";
 
 }  // namespace
 
