@@ -59,6 +59,10 @@ void check(const StudyOptions& study) {
   require<UsageError>(study.corrupt_fractions == "0" && study.aggregators == "mean",
                       "--corrupt-fraction and --aggregator do not belong to this study: its "
                       "labels are the true ones and its gradients the mean's");
+  require<UsageError>(parse_learning_rates(study.learning_rates).size() == 1,
+                      "--lr: '{}' names several: expected one learning rate for all runs of this "
+                      "study",
+                      study.learning_rates);
 }
 
 /// Two runs at least, over all examples.

@@ -79,6 +79,27 @@ TEST_CASE("fractions lie in 0 to 1", "[experiments]") {
   }
 }
 
+TEST_CASE("learning rates are positive numbers", "[experiments]") {
+  CHECK(parse_learning_rates("0.03,1e-3,2") == std::vector<double>{0.03, 1e-3, 2.0});
+  for (const char* bad : {"0", "-0.1", "fast", "", "0.1,", "inf", "nan"}) {
+    CAPTURE(bad);
+    CHECK_THROWS_AS(parse_learning_rates(bad), UsageError);
+  }
+  CHECK_THROWS_WITH(parse_learning_rates("0.1,fast"), contains("--lr: 'fast' is not"));
+}
+
+TEST_CASE("every setting runs with every learning rate, under its own name", "[experiments]") {
+  const std::vector<RunSettings> runs =
+      list_runs(parse({"--lr", "0.03,0.1", "--aggregator", "mean@30,m3@30", "--corrupt-fraction",
+                       "0.5", "--seeds", "2"}));
+  REQUIRE(runs.size() == 8);
+  CHECK(directory_name_of(runs[0]) == "mean_b30_noise50_lr0.03");
+  CHECK(directory_name_of(runs[1]) == "mean_b30_noise50_lr0.03_seed2");
+  CHECK(directory_name_of(runs[6]) == "m3_b30_noise50");
+  CHECK(runs[4].learning_rate == 0.03);
+  CHECK_THROWS_AS(list_runs(parse({"--lr", "0.1,0.10"})), UsageError);
+}
+
 TEST_CASE("runs are the pairs of fractions and aggregators", "[experiments]") {
   StudyOptions options;
   options.aggregators = "mean@30,m3@30,mean@10";

@@ -132,8 +132,8 @@ TEST_CASE("without --resume what is left of a run is replaced", "[resume]") {
   const fs::path partial = scratch.path / (directory_name_of(study.runs[0]) + ".partial");
   REQUIRE(fs::exists(partial / "checkpoint.safetensors"));
 
-  options.run.learning_rate = 0.05;  // another run: its checkpoint is not taken for this one's
-  CHECK_THROWS_WITH(run_study(prepare_study(options)), contains("learning_rate"));
+  options.run.weight_decay = 0.05;  // another run: its checkpoint is not taken for this one's
+  CHECK_THROWS_WITH(run_study(prepare_study(options)), contains("weight_decay"));
   options.resume = false;
   CHECK_NOTHROW(run_study(prepare_study(options)));
 }

@@ -204,7 +204,7 @@ TEST_CASE("a study repeats itself to the bit", "[experiments][determinism]") {
 TEST_CASE("an exploding run says where and leaves nothing that looks finished", "[experiments]") {
   const TemporaryFolder folder;
   StudyOptions options = tiny_study(folder.path);
-  options.run.learning_rate = 1e30;
+  options.learning_rates = "1e30";
   CHECK_THROWS_WITH(run_study(prepare_study(options)),
                     contains("epoch 1, step 2") && contains("m3 b24"));
   CHECK_FALSE(fs::exists(folder.path / "runs" / "m3_b24_noise50"));

@@ -23,9 +23,13 @@ std::string directory_name_of(const RunSettings& settings) {
   std::string aggregator = settings.aggregator;
   std::replace_if(
       aggregator.begin(), aggregator.end(), [](char c) { return c == ':' || c == ','; }, '-');
-  return fmt::format("{}_b{}_noise{}{}", aggregator, settings.batch_size,
+  const RunSettings usual;
+  const auto unless = [](bool is_usual, const std::string& text) { return is_usual ? "" : text; };
+  return fmt::format("{}_b{}_noise{}{}{}", aggregator, settings.batch_size,
                      percent_text(settings.corrupt_fraction),
-                     settings.seed == 1 ? "" : fmt::format("_seed{}", settings.seed));
+                     unless(settings.learning_rate == usual.learning_rate,
+                            fmt::format("_lr{:.6g}", settings.learning_rate)),
+                     unless(settings.seed == usual.seed, fmt::format("_seed{}", settings.seed)));
 }
 
 std::string percent_text(double fraction) { return fmt::format("{:.6g}", 100.0 * fraction); }

@@ -37,7 +37,8 @@ bool same_but_seed(const RunSettings& a, const RunSettings& b);
 
 /// "m3 b30": how tables and figures call the run.
 std::string label_of(const RunSettings& settings);
-/// "m3_b30_noise50", the name of its directory; with "_seed2" behind unless the seed is 1.
+/// "m3_b30_noise50", the name of its directory; with "_lr0.03" behind unless the learning rate is
+/// the usual 0.1, and "_seed2" unless the seed is 1.
 std::string directory_name_of(const RunSettings& settings);
 /// A fraction in percent without needless digits: "50", "12.5".
 std::string percent_text(double fraction);

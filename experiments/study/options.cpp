@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <charconv>
+#include <cmath>
 #include <memory>
 
 #include "engine/aggregation/aggregator.h"
@@ -68,7 +69,8 @@ void add_flags(CLI::App& app, StudyOptions& options) {
                  "Batch size of the aggregators without @BATCH; given without --aggregator it\n"
                  "replaces the batch sizes of the preset")
       ->check(at_least(1));
-  app.add_option("--lr", run.learning_rate, "Learning rate");
+  app.add_option("--lr", options.learning_rates,
+                 "Comma-separated learning rates; of several the report tells the best ones");
   app.add_option("--momentum", run.momentum, "Momentum, for all aggregators");
   app.add_option("--weight-decay", run.weight_decay, "Weight decay");
   app.add_option("--schedule", run.schedule,
@@ -102,6 +104,20 @@ std::vector<std::string> split_list(std::string_view list, std::string_view flag
     begin = end + 1;
   }
   return items;
+}
+
+std::vector<double> parse_numbers(std::string_view list, std::string_view flag,
+                                  std::string_view expected, bool (*valid)(double)) {
+  std::vector<double> numbers;
+  for (const std::string& item : split_list(list, flag)) {
+    double number = 0.0;
+    const char* end = item.data() + item.size();
+    const auto [rest, error] = std::from_chars(item.data(), end, number);
+    require<UsageError>(error == std::errc() && rest == end && valid(number), "{}: '{}' is not {}",
+                        flag, item, expected);
+    numbers.push_back(number);
+  }
+  return numbers;
 }
 
 }  // namespace
@@ -163,41 +179,50 @@ std::vector<AggregatorChoice> parse_aggregators(std::string_view list) {
 }
 
 std::vector<double> parse_fractions(std::string_view list) {
-  std::vector<double> fractions;
-  for (const std::string& item : split_list(list, "--corrupt-fraction")) {
-    double fraction = -1.0;
-    const char* end = item.data() + item.size();
-    const auto [rest, error] = std::from_chars(item.data(), end, fraction);
-    require<UsageError>(error == std::errc() && rest == end && fraction >= 0.0 && fraction <= 1.0,
-                        "--corrupt-fraction: '{}' is not a fraction: expected 0 to 1", item);
-    fractions.push_back(fraction);
-  }
-  return fractions;
+  return parse_numbers(list, "--corrupt-fraction", "a fraction: expected 0 to 1",
+                       [](double fraction) { return fraction >= 0.0 && fraction <= 1.0; });
 }
+
+std::vector<double> parse_learning_rates(std::string_view list) {
+  return parse_numbers(list, "--lr", "a learning rate: expected a positive number",
+                       [](double rate) { return rate > 0.0 && std::isfinite(rate); });
+}
+
+namespace {
+
+/// Throws what the run would throw when it is made.
+void check_run(const RunSettings& run) {
+  const std::unique_ptr<Aggregator> aggregator = parse_aggregator(run.aggregator);
+  aggregator->groups(run.batch_size);
+  Parameter any;
+  Sgd({&any}, *aggregator,
+      {run.learning_rate, run.momentum, run.weight_decay, false, run.force_momentum});
+}
+
+}  // namespace
 
 std::vector<RunSettings> list_runs(const StudyOptions& options) {
   std::vector<RunSettings> runs;
+  const std::vector<double> rates = parse_learning_rates(options.learning_rates);
   for (const double fraction : parse_fractions(options.corrupt_fractions)) {
     for (const AggregatorChoice& choice : parse_aggregators(options.aggregators)) {
-      RunSettings run = options.run;
-      run.aggregator = choice.name;
-      run.corrupt_fraction = fraction;
-      if (choice.batch_size > 0) run.batch_size = choice.batch_size;
-      if (choice.name == "mean") run.momentum = options.momentum_of_mean;
-
-      const std::unique_ptr<Aggregator> aggregator = parse_aggregator(run.aggregator);
-      aggregator->groups(run.batch_size);
-      Parameter any;  // the optimizer checks its options when it is made
-      Sgd({&any}, *aggregator,
-          {run.learning_rate, run.momentum, run.weight_decay, false, run.force_momentum});
-      for (const RunSettings& other : runs) {
-        require<UsageError>(directory_name_of(other) != directory_name_of(run),
-                            "--aggregator and --corrupt-fraction name the run {} twice",
-                            directory_name_of(run));
-      }
-      for (int i = 0; i < options.seeds; ++i) {
-        runs.push_back(run);
-        ++run.seed;
+      for (const double rate : rates) {
+        RunSettings run = options.run;
+        run.aggregator = choice.name;
+        run.corrupt_fraction = fraction;
+        run.learning_rate = rate;
+        if (choice.batch_size > 0) run.batch_size = choice.batch_size;
+        if (choice.name == "mean") run.momentum = options.momentum_of_mean;
+        check_run(run);
+        for (const RunSettings& other : runs) {
+          require<UsageError>(directory_name_of(other) != directory_name_of(run),
+                              "--aggregator, --corrupt-fraction and --lr name the run {} twice",
+                              directory_name_of(run));
+        }
+        for (int i = 0; i < options.seeds; ++i) {
+          runs.push_back(run);
+          ++run.seed;
+        }
       }
     }
   }

@@ -33,7 +33,8 @@ struct StudyOptions {
   std::int64_t test_size = 0;
   std::string aggregators = "mean";     ///< list, see parse_aggregators()
   std::string corrupt_fractions = "0";  ///< list
-  RunSettings run;                      ///< what all runs share
+  std::string learning_rates = "0.1";   ///< list
+  RunSettings run;                      ///< what all runs share, besides these lists
   int seeds = 1;                        ///< runs of each setting, from run.seed on
   /// With the mean, unless --momentum is given (run.momentum then holds for all aggregators): the
   /// paper trains SGD with momentum and the medians without.
@@ -58,9 +59,11 @@ StudyOptions parse_options(int argc, const char* const* argv, std::string_view d
 std::vector<AggregatorChoice> parse_aggregators(std::string_view list);
 /// "0,0.5,1": fractions, each in [0, 1].
 std::vector<double> parse_fractions(std::string_view list);
+/// "0.03,0.1": positive numbers.
+std::vector<double> parse_learning_rates(std::string_view list);
 
-/// One run per (fraction, aggregator, seed), checked: aggregator known, batch size enough for its
-/// groups, momentum allowed, no run twice. Throws UsageError or ValueError.
+/// One run per (fraction, aggregator, learning rate, seed), checked: aggregator known, batch size
+/// enough for its groups, momentum allowed, no run twice. Throws UsageError or ValueError.
 std::vector<RunSettings> list_runs(const StudyOptions& options);
 
 }  // namespace cograd

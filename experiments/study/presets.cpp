@@ -50,7 +50,7 @@ StudyOptions winsorize_preset(const std::string& preset, const std::string& data
   options.aggregators = "mean,winsorized:1,winsorized:2,winsorized:4,winsorized:8";
   options.run.model = "mlp_iclr2020";
   options.run.batch_size = 100;
-  options.run.learning_rate = 0.1;
+  options.learning_rates = "0.1";
   options.corrupt_fractions = "0,0.25,0.5,0.75,1";
   if (preset == "paper") {
     options.dataset = "mnist";
@@ -78,7 +78,7 @@ EasyHardOptions easy_hard_preset(const std::string& preset, const std::string& d
     study.dataset = "imagenet";
     study.run.model = "resnet18";
     study.run.batch_size = 256;
-    study.run.learning_rate = 0.1;
+    study.learning_rates = "0.1";
     study.run.epochs = 90;
     study.run.schedule = "step";
     study.run.weight_decay = 1e-4;
@@ -91,7 +91,7 @@ EasyHardOptions easy_hard_preset(const std::string& preset, const std::string& d
     study.run.model = "resnet18_cifar";
     study.run.width = 16;
     study.run.batch_size = 100;
-    study.run.learning_rate = 0.05;
+    study.learning_rates = "0.05";
     study.run.epochs = 15;
     study.run.schedule = "cosine";
   } else {
@@ -99,7 +99,7 @@ EasyHardOptions easy_hard_preset(const std::string& preset, const std::string& d
     study.train_size = 4000;
     study.test_size = 4000;
     study.run.batch_size = 100;
-    study.run.learning_rate = 0.002;
+    study.learning_rates = "0.002";
     study.run.epochs = 60;
     study.seeds = 3;
     options.scout_epochs = 4;

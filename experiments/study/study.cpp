@@ -145,8 +145,8 @@ std::vector<std::pair<std::string, std::string>> facts_of(const Study& study, do
           {"Training",
            fmt::format("{} epochs, learning rate {} ({}), momentum {} for mean and {} otherwise, "
                        "weight decay {}, seed {}",
-                       run.epochs, run.learning_rate, run.schedule, study.options.momentum_of_mean,
-                       run.momentum, run.weight_decay, run.seed)},
+                       run.epochs, study.options.learning_rates, run.schedule,
+                       study.options.momentum_of_mean, run.momentum, run.weight_decay, run.seed)},
           {"Machine", fmt::format("{}; {}", machine_text(), backend_text(*study.backend))},
           {"Time", duration_text(seconds)},
           {"Version", "cograd " COGRAD_VERSION}};
