@@ -84,8 +84,9 @@ void trimmed_tile(const float* x, std::int64_t stride, float* out, LaneSums& lan
   trimmed_tile<kNorms, Trim>(x, stride, out, lanes, std::make_integer_sequence<int, K>{});
 }
 
-/// The unrolled loop for a reduction, if it has one: medians of up to 16, trimmed means of up to 9.
-template <bool kNorms, int K = 3, int Trim = 1>
+/// The unrolled loop for a reduction, if it has one: medians of up to 16, means and trimmed means of
+/// up to 9.
+template <bool kNorms, int K = 3, int Trim = 0>
 TrimmedTile find_trimmed_tile(const ReductionPlan& plan) {
   const OrderedSum& sum = plan.sum;
   if (plan.k == K && sum.first == Trim && sum.last == K - 1 - Trim && sum.below + sum.above == 0) {
@@ -94,7 +95,7 @@ TrimmedTile find_trimmed_tile(const ReductionPlan& plan) {
   if constexpr (2 * Trim + 2 < K) {
     return find_trimmed_tile<kNorms, K, Trim + 1>(plan);
   } else if constexpr (K < kUnrolled) {
-    return find_trimmed_tile < kNorms, K + 1, K < 9 ? 1 : K / 2 > (plan);
+    return find_trimmed_tile < kNorms, K + 1, K < 9 ? 0 : K / 2 > (plan);
   } else {
     return nullptr;
   }
