@@ -311,8 +311,9 @@ TEST_CASE("coherence is 1 for equal groups and 1/K for orthogonal ones", "[aggre
 // --- aggregators ---------------------------------------------------------------------------------
 
 TEST_CASE("aggregators are read from their names", "[aggregation]") {
-  for (const char* text : {"mean", "m3", "mom:1", "mom:5", "rm3", "ra3", "rm5", "trimmed:5,2",
-                           "trimmed:4,0", "winsorized:0", "winsorized:8", "winsorized:2.5"}) {
+  for (const char* text :
+       {"mean", "mean:3", "m3", "mom:1", "mom:5", "rm3", "ra3", "rm5", "trimmed:5,2", "trimmed:4,0",
+        "winsorized:0", "winsorized:8", "winsorized:2.5"}) {
     CAPTURE(text);
     CHECK(parse_aggregator(text)->name() == text);
   }
@@ -329,6 +330,9 @@ TEST_CASE("aggregators are read from their names", "[aggregation]") {
   CHECK(rolling->over_steps().kind == Kind::median);
   CHECK(parse_aggregator("ra3")->over_steps().kind == Kind::mean);
   CHECK(parse_aggregator("mean")->window() == 1);
+  CHECK(parse_aggregator("mean:1")->name() == "mean");
+  CHECK(parse_aggregator("mean:3")->groups(10) == 3);
+  CHECK(parse_aggregator("mean:3")->over_groups().kind == Kind::mean);
 }
 
 TEST_CASE("what is no aggregator is refused in one line", "[aggregation]") {
@@ -336,10 +340,11 @@ TEST_CASE("what is no aggregator is refused in one line", "[aggregation]") {
                            "mom:99999999999999999999", "rm", "trimmed:5", "trimmed:5,",
                            "trimmed:,2", "trimmed:5,1,1", "winsorized:", "winsorized:2%", "x,1"}) {
     CHECK_THROWS_WITH(parse_aggregator(text), contains("cannot read '" + std::string(text) +
-                                                       "': expected mean, m3, mom:K"));
+                                                       "': expected mean, mean:K, m3, mom:K"));
     CHECK_THROWS_AS(parse_aggregator(text), ValueError);
   }
   CHECK_THROWS_WITH(parse_aggregator("mom:0"), "[mom:0] 0 groups: expected at least 1");
+  CHECK_THROWS_AS(parse_aggregator("mean:0"), ValueError);
   CHECK_THROWS_WITH(parse_aggregator("rm0"), contains("a window of 0 steps: expected at least 1"));
   CHECK_THROWS_WITH(parse_aggregator("trimmed:4,2"), contains("expected 0 to 1"));
   CHECK_THROWS_AS(parse_aggregator("trimmed:5,-1"), ValueError);

@@ -153,6 +153,9 @@ TEST_CASE("claims fail just beyond their thresholds", "[experiments]") {
   CHECK(verdicts(run_with("m3", 30, 0.5, 90.1, 60.1, 63.0)) ==
         std::vector<bool>{false, true, false, false, true});
   CHECK(verdicts(run_with("ra3", 30, 0.5, 90.0, 64.0, 58.0)) == std::vector<bool>{true});
+  CHECK(verdicts(run_with("mean:3", 30, 0.5, 90.0, 63.9, 58.0)) == std::vector<bool>{false});
+  CHECK_THAT(memorization_claims({mean, run_with("mean:3", 30, 0.5, 90.0, 64.0, 58.0)}).at(1).text,
+             contains("mean:3, the control for m3, fits at least 0.8 times"));
   CHECK(verdicts(run_with("ra3", 30, 0.5, 90.0, 63.9, 58.0)) == std::vector<bool>{false});
 
   const RunRecord clean = run_with("mean", 30, 0.0, 99.0, 0.0, 98.0);

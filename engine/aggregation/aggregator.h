@@ -19,8 +19,8 @@ class Aggregator {
  public:
   virtual ~Aggregator() = default;
 
-  /// As parse_aggregator() reads it: "mean", "m3", "mom:5", "rm3", "ra3",
-  /// "trimmed:K,T", "winsorized:C".
+  /// As parse_aggregator() reads it: "mean", "mean:3", "m3", "mom:5", "rm3",
+  /// "ra3", "trimmed:K,T", "winsorized:C".
   virtual std::string name() const = 0;
   /// K for a mini-batch of B examples. Throws ValueError when B is too small.
   virtual std::int64_t groups(std::int64_t batch_size) const = 0;
@@ -32,12 +32,18 @@ class Aggregator {
   virtual Reduction over_steps() const { return {}; }
 };
 
-/// The mean over the batch: plain SGD.
+/// The mean over the batch: plain SGD. With K > 1 the mean of the K group means,
+/// which differs only where statistics are taken per group, as batch norm's are:
+/// the control for MedianOfMeans.
 class Mean final : public Aggregator {
  public:
-  std::string name() const override { return "mean"; }
+  explicit Mean(std::int64_t groups = 1);
+  std::string name() const override;
   std::int64_t groups(std::int64_t batch_size) const override;
   Reduction over_groups() const override { return {}; }
+
+ private:
+  std::int64_t groups_;
 };
 
 /// Coordinate-wise median of the K group means; M3 of the paper is K = 3. For
@@ -112,8 +118,8 @@ class Winsorized final : public Aggregator {
   double percent_;
 };
 
-/// Reads "mean", "m3", "mom:K", "rm3", "ra3", "trimmed:K,T", "winsorized:C".
-/// Throws ValueError naming the text and the forms it expected.
+/// Reads "mean", "mean:K", "m3", "mom:K", "rm3", "ra3", "trimmed:K,T",
+/// "winsorized:C". Throws ValueError naming the text and the forms it expected.
 std::unique_ptr<Aggregator> parse_aggregator(std::string_view text);
 
 }  // namespace cograd

@@ -15,6 +15,11 @@ std::int64_t split(const Aggregator& aggregator, std::int64_t batch_size, std::i
   return groups;
 }
 
+void require_groups(const Aggregator& aggregator, std::int64_t groups) {
+  require<ValueError>(groups >= 1, "[{}] {} groups: expected at least 1", aggregator.name(),
+                      groups);
+}
+
 void require_window(const Aggregator& aggregator, int window) {
   require<ValueError>(window >= 1, "[{}] a window of {} steps: expected at least 1",
                       aggregator.name(), window);
@@ -33,10 +38,16 @@ std::optional<Number> number_after(std::string_view prefix, std::string_view tex
 
 }  // namespace
 
-std::int64_t Mean::groups(std::int64_t batch_size) const { return split(*this, batch_size, 1); }
+Mean::Mean(std::int64_t groups) : groups_(groups) { require_groups(*this, groups); }
+
+std::string Mean::name() const { return groups_ == 1 ? "mean" : fmt::format("mean:{}", groups_); }
+
+std::int64_t Mean::groups(std::int64_t batch_size) const {
+  return split(*this, batch_size, groups_);
+}
 
 MedianOfMeans::MedianOfMeans(std::int64_t groups) : groups_(groups) {
-  require<ValueError>(groups >= 1, "[{}] {} groups: expected at least 1", name(), groups);
+  require_groups(*this, groups);
 }
 
 std::string MedianOfMeans::name() const {
@@ -64,7 +75,7 @@ std::int64_t RollingMean::groups(std::int64_t batch_size) const {
 }
 
 TrimmedMean::TrimmedMean(std::int64_t groups, std::int64_t trim) : groups_(groups), trim_(trim) {
-  require<ValueError>(groups >= 1, "[{}] {} groups: expected at least 1", name(), groups);
+  require_groups(*this, groups);
   require<ValueError>(trim >= 0 && trim <= (groups - 1) / 2,
                       "[{}] trimming {} on either side of {} leaves nothing: expected 0 to {}",
                       name(), trim, groups, (groups - 1) / 2);
@@ -93,6 +104,9 @@ Reduction Winsorized::over_groups() const {
 
 std::unique_ptr<Aggregator> parse_aggregator(std::string_view text) {
   if (text == "mean") return std::make_unique<Mean>();
+  if (const auto groups = number_after<std::int64_t>("mean:", text)) {
+    return std::make_unique<Mean>(*groups);
+  }
   if (text == "m3") return std::make_unique<MedianOfMeans>(3);
   if (const auto groups = number_after<std::int64_t>("mom:", text)) {
     return std::make_unique<MedianOfMeans>(*groups);
@@ -111,10 +125,10 @@ std::unique_ptr<Aggregator> parse_aggregator(std::string_view text) {
     const auto trim = number_after<std::int64_t>(",", text.substr(comma));
     if (groups && trim) return std::make_unique<TrimmedMean>(*groups, *trim);
   }
-  throw ValueError(fmt::format(
-      "[aggregator] cannot read '{}': expected mean, m3, mom:K, rm3, ra3, trimmed:K,T or "
-      "winsorized:C",
-      text));
+  throw ValueError(
+      fmt::format("[aggregator] cannot read '{}': expected mean, mean:K, m3, mom:K, rm3, ra3, "
+                  "trimmed:K,T or winsorized:C",
+                  text));
 }
 
 }  // namespace cograd

@@ -32,6 +32,7 @@ std::string family(const std::string& aggregator) {
 
 std::string colour_of(const std::string& aggregator) {
   const std::string name = family(aggregator);
+  if (aggregator.starts_with("mean:")) return "#E69F00";
   if (name == "mean") return "#D55E00";
   if (name == "m3") return "#0072B2";
   if (name == "rm3") return "#009E73";

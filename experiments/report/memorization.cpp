@@ -24,8 +24,20 @@ constexpr double kGapReduction = 10.0;
 constexpr double kCleanLoss = 2.0;
 constexpr double kRise = 2.0;
 
+/// Means that see what medians see: "ra3", for rm3, the same steps; "mean:3", for m3, the same
+/// groups and with them the same statistics of batch norm.
+bool control(const RunSettings& settings) {
+  return settings.aggregator == "ra3" || settings.aggregator.starts_with("mean:");
+}
+
 bool robust(const RunSettings& settings) {
-  return settings.aggregator != "mean" && settings.aggregator != "ra3";
+  return settings.aggregator != "mean" && !control(settings);
+}
+
+std::string controlled_by(const std::string& aggregator) {
+  if (aggregator == "ra3") return "rm3";
+  const std::string groups = aggregator.substr(aggregator.find(':') + 1);
+  return groups == "3" ? "m3" : "mom:" + groups;
 }
 
 /// The mean at this batch size and the same settings otherwise; the momentum may differ, as it does
@@ -79,9 +91,10 @@ void claim_about_mean(const Point& mean, const std::string& where, std::vector<C
 
 void claim_about_control(const Point& point, const Point& mean, const std::string& where,
                          std::vector<Claim>& claims) {
-  claims.push_back({fmt::format("{}: ra3, the control for rm3, fits at least {:.1f} times as many "
+  const std::string& name = point.settings().aggregator;
+  claims.push_back({fmt::format("{}: {}, the control for {}, fits at least {:.1f} times as many "
                                 "corrupt labels as mean",
-                                where, kControlRatio),
+                                where, name, controlled_by(name), kControlRatio),
                     against(point, mean, corrupt_of),
                     point.last(corrupt_of).mean >= kControlRatio * mean.last(corrupt_of).mean});
 }

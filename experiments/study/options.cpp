@@ -16,7 +16,7 @@ namespace cograd {
 namespace {
 
 constexpr const char* kAggregatorHelp =
-    "Comma-separated list of mean, m3, mom:K, rm3, ra3, trimmed:K,T, winsorized:C, each\n"
+    "Comma-separated list of mean, mean:K, m3, mom:K, rm3, ra3, trimmed:K,T, winsorized:C, each\n"
     "with @BATCH if it has a batch size of its own (m3@30,rm3@10,mean@30,mean@10). An item\n"
     "that begins with a digit continues the one before it: trimmed:5,1,mean names two";
 
