@@ -103,6 +103,13 @@ TEST_CASE("the best learning rate of each aggregator", "[report]") {
   const Table table = best_learning_rates(runs);
   REQUIRE(table.rows.size() == 1);
   CHECK(table.rows[0] == std::vector<std::string>{"mean b30", "97.0 (0.1)", "61.0 (0.03)", "0.25"});
+  // Stopped at its best, the run at 0.1 is the better one.
+  CHECK(best_stops({runs[0], runs[2]}).rows.empty());
+  runs[0].epochs[0].test.acc1 = 88.0;
+  CHECK(best_stops(runs).rows.at(0) ==
+        std::vector<std::string>{"mean b30", "97.0 (0.1, epoch 1)", "88.0 (0.1, epoch 0)", "0.25"});
+  CHECK(best_learning_rates(runs).rows.at(0)[2] == "61.0 (0.03)");
+  CHECK(final_numbers(runs).rows.at(0).at(9) == "88.0 (epoch 0)");
 }
 
 TEST_CASE("three sizes of groups make a figure", "[report]") {

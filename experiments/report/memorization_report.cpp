@@ -30,7 +30,7 @@ Report memorization_report(const std::vector<RunRecord>& runs) {
     std::vector<FigureGroup> groups = figures(runs);
     std::move(groups.begin(), groups.end(), std::back_inserter(report.figures));
   }
-  for (const auto table_of : {final_numbers, best_learning_rates, difficulty_table}) {
+  for (const auto table_of : {final_numbers, best_learning_rates, best_stops, difficulty_table}) {
     Table table = table_of(runs);
     if (!table.rows.empty()) report.tables.push_back(std::move(table));
   }

@@ -13,12 +13,73 @@ namespace {
 
 double test_of(const EpochRecord& e) { return e.test.acc1; }
 
+/// Where the test accuracy, over all seeds, is highest.
+std::size_t best_epoch(const Point& point) {
+  std::size_t best = 0;
+  for (std::size_t epoch = 1; epoch < point.epochs(); ++epoch) {
+    if (point.at(epoch, test_of).mean > point.at(best, test_of).mean) best = epoch;
+  }
+  return best;
+}
+
+std::size_t last_epoch(const Point& point) { return point.epochs() - 1; }
+
+std::string epoch_text(const Point& point, std::size_t epoch) {
+  return fmt::format("epoch {}", point.runs.front()->epochs[epoch].epoch);
+}
+
+/// Aggregators against noise levels: the test accuracy at the learning rate where it is highest.
+/// No rows if all runs of an aggregator have the same rate.
+void compare_learning_rates(const std::vector<RunRecord>& runs,
+                            std::size_t (*epoch_of)(const Point&), bool name_epoch, Table& table) {
+  table.header = {"aggregator"};
+  const std::vector<Point> points = points_of(runs);
+  std::vector<double> fractions = fractions_of(runs);
+  std::sort(fractions.begin(), fractions.end());
+  for (const double fraction : fractions) table.header.push_back("test %, " + noise_text(fraction));
+  table.header.emplace_back("s per epoch");
+
+  std::vector<std::string> labels;  // in the order of their first appearance
+  bool several = false;
+  for (const Point& point : points) {
+    const std::string label = label_of(point.settings());
+    if (std::find(labels.begin(), labels.end(), label) == labels.end()) labels.push_back(label);
+    for (const Point& other : points) {
+      several = several || (label_of(other.settings()) == label &&
+                            other.settings().learning_rate != point.settings().learning_rate);
+    }
+  }
+  if (!several) return;
+  for (const std::string& label : labels) {
+    std::vector<std::string> row{label};
+    std::string time = "–";
+    for (const double fraction : fractions) {
+      const Point* best = nullptr;
+      const auto accuracy = [&](const Point& point) { return point.at(epoch_of(point), test_of); };
+      for (const Point* point : at_noise(points, fraction)) {
+        if (label_of(point->settings()) != label) continue;
+        if (best == nullptr || accuracy(*point).mean > accuracy(*best).mean) best = point;
+      }
+      if (best == nullptr) {
+        row.emplace_back("–");
+        continue;
+      }
+      row.push_back(fmt::format("{} ({:.4g}{})", spread_text(accuracy(*best), best->seeds()),
+                                best->settings().learning_rate,
+                                name_epoch ? ", " + epoch_text(*best, epoch_of(*best)) : ""));
+      if (time == "–") time = fmt::format("{:.3g}", best->training_seconds_per_epoch());
+    }
+    row.push_back(time);
+    table.rows.push_back(std::move(row));
+  }
+}
+
 }  // namespace
 
 Table final_numbers(const std::vector<RunRecord>& runs) {
   Table table{.heading = "Final numbers",
               .header = {"run", "groups", "group size", "noise %", "seeds", "training %",
-                         "pristine %", "corrupt %", "test %", "gap", "time"}};
+                         "pristine %", "corrupt %", "test %", "best test %", "gap", "time"}};
   const std::vector<Point> points = points_of(runs);
   for (const double fraction : fractions_of(runs)) {
     const std::vector<const Point*> chosen = at_noise(points, fraction);
@@ -38,6 +99,8 @@ Table final_numbers(const std::vector<RunRecord>& runs) {
            percent_text(fraction), fmt::format("{}", point.seeds()),
            percent(&EpochRecord::train_sample), percent(&EpochRecord::pristine),
            percent(&EpochRecord::corrupt), percent(&EpochRecord::test),
+           fmt::format("{} ({})", spread_text(point.at(best_epoch(point), test_of), point.seeds()),
+                       epoch_text(point, best_epoch(point))),
            spread_text(point.last(gap), point.seeds()), duration_text(point.seconds())});
     }
   }
@@ -50,44 +113,18 @@ Table best_learning_rates(const std::vector<RunRecord>& runs) {
                   "Test accuracy after the last epoch, at the learning rate (in brackets) where "
                   "it is highest. The rates were chosen by this very accuracy, for all "
                   "aggregators alike. Time is that of training alone, at the first noise level.",
-              .header = {"aggregator"}};
-  const std::vector<Point> points = points_of(runs);
-  std::vector<double> fractions = fractions_of(runs);
-  std::sort(fractions.begin(), fractions.end());
-  for (const double fraction : fractions) table.header.push_back("test %, " + noise_text(fraction));
-  table.header.emplace_back("s per epoch");
+              .header = {}};
+  compare_learning_rates(runs, last_epoch, /*name_epoch=*/false, table);
+  return table;
+}
 
-  std::vector<std::string> labels;  // in the order of their first appearance
-  bool several = false;
-  for (const Point& point : points) {
-    const std::string label = label_of(point.settings());
-    if (std::find(labels.begin(), labels.end(), label) == labels.end()) labels.push_back(label);
-    for (const Point& other : points) {
-      several = several || (label_of(other.settings()) == label &&
-                            other.settings().learning_rate != point.settings().learning_rate);
-    }
-  }
-  if (!several) return table;
-  for (const std::string& label : labels) {
-    std::vector<std::string> row{label};
-    std::string time = "–";
-    for (const double fraction : fractions) {
-      const Point* best = nullptr;
-      for (const Point* point : at_noise(points, fraction)) {
-        if (label_of(point->settings()) != label) continue;
-        if (best == nullptr || point->last(test_of).mean > best->last(test_of).mean) best = point;
-      }
-      row.push_back(best == nullptr ? "–"
-                                    : fmt::format("{} ({:.4g})",
-                                                  spread_text(best->last(test_of), best->seeds()),
-                                                  best->settings().learning_rate));
-      if (best != nullptr && time == "–") {
-        time = fmt::format("{:.3g}", best->training_seconds_per_epoch());
-      }
-    }
-    row.push_back(time);
-    table.rows.push_back(std::move(row));
-  }
+Table best_stops(const std::vector<RunRecord>& runs) {
+  Table table{.heading = "Best learning rates, stopped at the best epoch",
+              .text =
+                  "The same for one who has clean labels to tell by when to stop: rate and epoch "
+                  "where the test accuracy is highest.",
+              .header = {}};
+  compare_learning_rates(runs, best_epoch, /*name_epoch=*/true, table);
   return table;
 }
 

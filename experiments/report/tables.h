@@ -15,5 +15,7 @@ Table final_numbers(const std::vector<RunRecord>& runs);
 /// epoch at the learning rate where it is best, that rate, and training seconds per epoch. Without
 /// rows unless some of them ran at several rates.
 Table best_learning_rates(const std::vector<RunRecord>& runs);
+/// The same at the epoch where the test accuracy is highest.
+Table best_stops(const std::vector<RunRecord>& runs);
 
 }  // namespace cograd
