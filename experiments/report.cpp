@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "experiments/report/memorization.h"
 #include "experiments/report/memorization_report.h"
@@ -96,6 +97,12 @@ void run(int argc, char** argv) {
     }
   }
   check_different(records);
+  std::stable_sort(records.begin(), records.end(), [](const RunRecord& a, const RunRecord& b) {
+    const auto key = [](const RunSettings& s) {
+      return std::tie(s.aggregator, s.batch_size, s.learning_rate, s.seed);
+    };
+    return key(a.settings) < key(b.settings);
+  });
 
   Report report = memorization_report(records);
   report.title = fmt::format("{} runs compared", records.size());
