@@ -1,4 +1,6 @@
 // What a report says of runs: points, claims, figures, tables and the page.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -265,6 +267,24 @@ TEST_CASE("a figure is drawn as SVG that can stand in a page", "[experiments]") 
   CHECK_THAT(svg, contains("<title>Title &lt;1&gt;</title>"));
   CHECK(svg.find("id='gp") == std::string::npos);  // ids are the figure's own
   CHECK(svg.find("'black'") == std::string::npos);
+}
+
+TEST_CASE("every figure of a report lies beside it as a file of its own", "[report]") {
+  const TemporaryFolder folder;
+  Report report;
+  report.figures = {{"50 % noise", {}}};
+  for (const char* title : {"Gap: training minus test", "winsorized:1 b100", "winsorized:2 b100"}) {
+    report.figures[0].figures.push_back(
+        {title, "epoch", "%", {{"m3", {0.0, 1.0}, {1.0, 2.0}}}, {0.0, 100.0}});
+  }
+  if (const std::string missing = write_report(report, folder.path); !missing.empty()) {
+    std::printf("SKIPPED: drawing needs gnuplot: %s\n", missing.c_str());
+    return;
+  }
+  for (const char* name : {"gap", "winsorized-1-b100", "winsorized-2-b100"}) {
+    CAPTURE(name);
+    CHECK(std::filesystem::exists(folder.path / fmt::format("50-noise-{}.svg", name)));
+  }
 }
 
 TEST_CASE("what a study leaves makes learning figures, difficulty table and gallery", "[report]") {

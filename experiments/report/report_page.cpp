@@ -175,7 +175,7 @@ std::string write_report(const Report& report, const std::filesystem::path& fold
   for (const FigureGroup& group : report.figures) {
     for (const Figure& figure : group.figures) {
       if (drawing == drawings.end()) break;
-      const std::string title = figure.title.substr(0, figure.title.find(':'));
+      const std::string title = figure.title.substr(0, figure.title.find(": "));
       write_text_file(folder / (file_name(group.heading + " " + title) + ".svg"),
                       standalone(*drawing++));
     }
