@@ -56,7 +56,7 @@ StudyOptions winsorize_preset(const std::string& preset, const std::string& data
     options.dataset = "mnist";
     options.run.epochs = 50;
   } else if (preset == "laptop") {
-    options.train_size = 20000;
+    options.train_size = 10000;
     options.run.epochs = 30;
   } else {
     options.train_size = 4000;
@@ -88,8 +88,9 @@ EasyHardOptions easy_hard_preset(const std::string& preset, const std::string& d
   } else if (preset == "laptop") {
     study.dataset = "cifar10";
     study.train_size = 25000;
-    study.run.model = "resnet18_cifar";
+    study.run.model = "resnet18";
     study.run.width = 16;
+    study.seeds = 3;
     study.run.batch_size = 100;
     study.learning_rates = "0.05";
     study.run.epochs = 15;
