@@ -84,8 +84,8 @@ void trimmed_tile(const float* x, std::int64_t stride, float* out, LaneSums& lan
   trimmed_tile<kNorms, Trim>(x, stride, out, lanes, std::make_integer_sequence<int, K>{});
 }
 
-/// The unrolled loop for a reduction, if it has one: medians of up to 16, means and trimmed means of
-/// up to 9.
+/// The unrolled loop for a reduction, if it has one: medians of up to 16, means and trimmed means
+/// of up to 9.
 template <bool kNorms, int K = 3, int Trim = 0>
 TrimmedTile find_trimmed_tile(const ReductionPlan& plan) {
   const OrderedSum& sum = plan.sum;
