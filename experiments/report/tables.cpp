@@ -94,13 +94,14 @@ Table final_numbers(const std::vector<RunRecord>& runs) {
       const auto gap = [](const EpochRecord& e) { return e.gap(); };
       const double group_size =
           static_cast<double>(point.settings().batch_size) / static_cast<double>(point.groups());
+      const std::size_t best = best_epoch(point);
       table.rows.push_back(
           {names[i], fmt::format("{}", point.groups()), fmt::format("{:.3g}", group_size),
            percent_text(fraction), fmt::format("{}", point.seeds()),
            percent(&EpochRecord::train_sample), percent(&EpochRecord::pristine),
            percent(&EpochRecord::corrupt), percent(&EpochRecord::test),
-           fmt::format("{} ({})", spread_text(point.at(best_epoch(point), test_of), point.seeds()),
-                       epoch_text(point, best_epoch(point))),
+           fmt::format("{} ({})", spread_text(point.at(best, test_of), point.seeds()),
+                       epoch_text(point, best)),
            spread_text(point.last(gap), point.seeds()), duration_text(point.seconds())});
     }
   }

@@ -120,6 +120,15 @@ std::vector<double> parse_numbers(std::string_view list, std::string_view flag,
   return numbers;
 }
 
+/// Throws what the run would throw when it is made.
+void check_run(const RunSettings& run) {
+  const std::unique_ptr<Aggregator> aggregator = parse_aggregator(run.aggregator);
+  aggregator->groups(run.batch_size);
+  Parameter any;
+  Sgd({&any}, *aggregator,
+      {run.learning_rate, run.momentum, run.weight_decay, false, run.force_momentum});
+}
+
 }  // namespace
 
 StudyOptions parse_options(int argc, const char* const* argv, std::string_view description,
@@ -187,19 +196,6 @@ std::vector<double> parse_learning_rates(std::string_view list) {
   return parse_numbers(list, "--lr", "a learning rate: expected a positive number",
                        [](double rate) { return rate > 0.0 && std::isfinite(rate); });
 }
-
-namespace {
-
-/// Throws what the run would throw when it is made.
-void check_run(const RunSettings& run) {
-  const std::unique_ptr<Aggregator> aggregator = parse_aggregator(run.aggregator);
-  aggregator->groups(run.batch_size);
-  Parameter any;
-  Sgd({&any}, *aggregator,
-      {run.learning_rate, run.momentum, run.weight_decay, false, run.force_momentum});
-}
-
-}  // namespace
 
 std::vector<RunSettings> list_runs(const StudyOptions& options) {
   std::vector<RunSettings> runs;
