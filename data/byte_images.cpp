@@ -13,7 +13,7 @@ ByteImages::ByteImages(Content content) : content_(std::move(content)) {
   require<ShapeError>(content_.pixels.size() == pixels * content_.labels.size(),
                       "[{}] {} labels and {} bytes of images: expected {} for each of shape {}",
                       content_.name, content_.labels.size(), content_.pixels.size(), pixels,
-                      content_.image_shape.str());
+                      content_.image_shape);
   for (std::size_t i = 0; i < content_.labels.size(); ++i) {
     require<FormatError>(content_.labels[i] < content_.classes,
                          "[{}] label {} of example {} is above {}", content_.name,

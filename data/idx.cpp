@@ -80,12 +80,12 @@ Idx read_idx(const std::filesystem::path& path) {
     idx.values.resize(have + want);
     const std::size_t got = reader.read(idx.values.data() + have, want);
     require<FormatError>(got == want, "[idx] {} is truncated: {} of {} bytes of shape {}",
-                         path.string(), have + got, count, idx.shape.str());
+                         path.string(), have + got, count, idx.shape);
   }
   std::uint8_t extra = 0;
   require<FormatError>(reader.read(&extra, 1) == 0,
                        "[idx] {} has more data than the {} bytes of its shape {}", path.string(),
-                       count, idx.shape.str());
+                       count, idx.shape);
   return idx;
 }
 

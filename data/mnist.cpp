@@ -33,9 +33,9 @@ DatasetPtr open_mnist(const std::filesystem::path& folder, Split split, const st
   Idx labels = read_idx(label_path);
   require<FormatError>(images.shape.rank() == 3 && images.shape.numel() > 0,
                        "[{}] {} has shape {}: expected images [N, H, W]", name, image_path.string(),
-                       images.shape.str());
+                       images.shape);
   require<FormatError>(labels.shape.rank() == 1, "[{}] {} has shape {}: expected labels [N]", name,
-                       label_path.string(), labels.shape.str());
+                       label_path.string(), labels.shape);
   require<FormatError>(images.shape[0] == labels.shape[0],
                        "[{}] {} images in {}, but {} labels in {}", name, images.shape[0],
                        image_path.string(), labels.shape[0], label_path.string());

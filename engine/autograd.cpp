@@ -63,7 +63,7 @@ Variable::Variable(Tensor value) : value_(std::move(value)), groups_(one_group(v
 Variable::Variable(Tensor value, Groups groups) : value_(std::move(value)), groups_(groups) {
   require<ShapeError>(value_.shape().rank() > 0 && value_.size(0) == groups_.rows(),
                       "[variable] groups over {} rows do not fit a tensor of shape {}",
-                      groups_.rows(), value_.shape().str());
+                      groups_.rows(), value_.shape());
 }
 
 Variable Variable::leaf(Tensor value) {
@@ -173,7 +173,7 @@ void Backward::State::run(const Variable& loss, Backward& pass) {
   const Groups& groups = loss.groups();
   require<ShapeError>(loss.shape() == Shape{groups.count()},
                       "[backward] the loss must have one element per group, [{}], not {}",
-                      groups.count(), loss.shape().str());
+                      groups.count(), loss.shape());
   const std::int64_t wanted = aggregator.groups(groups.batch());
   require<ValueError>(groups.count() == wanted,
                       "[backward] {} needs a batch of {} in {} groups, but it is in {}",

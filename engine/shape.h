@@ -1,6 +1,8 @@
 // The extents of a tensor.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <array>
 #include <cstdint>
 #include <initializer_list>
@@ -50,3 +52,12 @@ class Shape {
 };
 
 }  // namespace cograd
+
+/// As Shape::str(), made only when the message is: errors name shapes on every op's path.
+template <>
+struct fmt::formatter<cograd::Shape> : fmt::formatter<fmt::string_view> {
+  template <class Context>
+  auto format(const cograd::Shape& shape, Context& context) const {
+    return fmt::formatter<fmt::string_view>::format(shape.str(), context);
+  }
+};

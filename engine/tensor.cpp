@@ -18,7 +18,7 @@ Storage::~Storage() { backend_->allocator().deallocate(data_); }
 
 Tensor Tensor::empty(const Shape& shape, Dtype dtype, Backend& backend, Layout layout) {
   require<ShapeError>(layout == Layout::row_major || shape.rank() == 4,
-                      "[tensor] only 4-axis tensors have image layouts, not {}", shape.str());
+                      "[tensor] only 4-axis tensors have image layouts, not {}", shape);
   Tensor t;
   t.shape_ = shape;
   t.numel_ = shape.numel();
@@ -42,7 +42,7 @@ Tensor Tensor::zeros(const Shape& shape, Dtype dtype, Backend& backend) {
 template <class T>
 Tensor Tensor::from(std::span<const T> values, const Shape& shape, Backend& backend) {
   require<ShapeError>(static_cast<std::int64_t>(values.size()) == shape.numel(),
-                      "[tensor] {} values do not fill shape {}", values.size(), shape.str());
+                      "[tensor] {} values do not fill shape {}", values.size(), shape);
   Tensor t = empty(shape, dtype_of<T>, backend);
   backend.copy_bytes(t.raw(), values.data(), values.size_bytes(), CopyDirection::from_host,
                      Stream::compute);
@@ -74,7 +74,7 @@ COGRAD_INSTANTIATE(std::uint8_t)
 
 Tensor Tensor::reshape(const Shape& shape) const {
   require<ShapeError>(shape.numel() == numel_, "[reshape] {} does not hold as many elements as {}",
-                      shape.str(), shape_.str());
+                      shape, shape_);
   require<ShapeError>(layout_ == Layout::row_major,
                       "[reshape] the tensor must be row-major: call row_major() first");
   Tensor t = *this;
@@ -84,7 +84,7 @@ Tensor Tensor::reshape(const Shape& shape) const {
 
 Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
   require<ShapeError>(shape_.rank() > 0 && 0 <= begin && begin <= end && end <= shape_[0],
-                      "[rows] rows {} to {} are not inside {}", begin, end, shape_.str());
+                      "[rows] rows {} to {} are not inside {}", begin, end, shape_);
   Tensor t = *this;
   if (shape_[0] > 0)
     t.offset_ += static_cast<std::size_t>(begin) * (bytes() / static_cast<std::size_t>(shape_[0]));
@@ -121,13 +121,13 @@ Tensor Tensor::to(Dtype dtype) const {
 }
 
 double Tensor::item() const {
-  require<ShapeError>(numel_ == 1, "[item] expected one element, got shape {}", shape_.str());
+  require<ShapeError>(numel_ == 1, "[item] expected one element, got shape {}", shape_);
   return to(Dtype::f64).to_vector<double>()[0];
 }
 
 void Tensor::copy_from(const Tensor& source) {
   require<ShapeError>(source.shape() == shape_, "[copy] shape {} does not fit into {}",
-                      source.shape().str(), shape_.str());
+                      source.shape(), shape_);
   require<DtypeError>(source.dtype() == dtype_, "[copy] {} elements do not fit into a {} tensor",
                       name_of(source.dtype()), name_of(dtype_));
   require<ShapeError>(layout_ == Layout::row_major, "[copy] the target must be row-major");

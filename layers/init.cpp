@@ -31,8 +31,7 @@ Tensor filled(const Shape& shape, Random& random, std::uint64_t words, const Dra
 }  // namespace
 
 Fan fan_of(const Shape& weight) {
-  require<ShapeError>(weight.rank() >= 2, "[init] a weight has at least 2 axes, not {}",
-                      weight.str());
+  require<ShapeError>(weight.rank() >= 2, "[init] a weight has at least 2 axes, not {}", weight);
   const auto area = static_cast<double>(weight.inner().inner().numel());
   return {static_cast<double>(weight[1]) * area, static_cast<double>(weight[0]) * area};
 }

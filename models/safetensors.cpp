@@ -83,7 +83,7 @@ Entry parse_entry(const std::filesystem::path& path, const std::string& name, co
   entry.end = offsets[1].get<std::uint64_t>();
   expect(entry.begin <= entry.end && entry.end - entry.begin == bytes, path,
          "tensor '{}' of shape {} takes {} bytes, but its data_offsets are {} to {}", name,
-         entry.shape.str(), bytes, entry.begin, entry.end);
+         entry.shape, bytes, entry.begin, entry.end);
   return entry;
 }
 

@@ -21,8 +21,8 @@ void load_state(Module& module, const Safetensors& content) {
                         entry.name);
     const Tensor& source = content.at(entry.name);
     require<ShapeError>(source.shape() == entry.tensor->shape(),
-                        "[load_state] tensor '{}' is {}: expected {}", entry.name,
-                        source.shape().str(), entry.tensor->shape().str());
+                        "[load_state] tensor '{}' is {}: expected {}", entry.name, source.shape(),
+                        entry.tensor->shape());
     require<DtypeError>(source.dtype() == entry.tensor->dtype(),
                         "[load_state] tensor '{}' is {}: expected {}", entry.name,
                         name_of(source.dtype()), name_of(entry.tensor->dtype()));

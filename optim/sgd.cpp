@@ -67,7 +67,7 @@ void Sgd::restore(std::vector<State> state, std::int64_t steps) {
     const auto check = [&](const Tensor& tensor, const Shape& expected) {
       require<ShapeError>(!tensor.defined() || tensor.shape() == expected,
                           "[sgd] state of {} is {}: expected {}", parameters_[i]->name,
-                          tensor.shape().str(), expected.str());
+                          tensor.shape(), expected);
     };
     check(state[i].velocity, shape);
     check(state[i].window, shape.prepended(aggregator_->window()));

@@ -22,7 +22,7 @@ void run(const Convolution& c, const Tensor& x, const Tensor& w, const Tensor& y
   Backend& backend = x.backend();
   const cuda::ConvolutionPlan* plan = cuda::plan_for(c, x.raw(), w.raw(), y.raw(), backend);
   require<DeviceError>(plan != nullptr, "[conv2d] cuDNN has no {} convolution of {} with {}",
-                       name_of(c.in), c.x.str(), c.w.str());
+                       name_of(c.in), c.x, c.w);
   execute(*plan, x.raw(), w.raw(), y.raw(), backend);
 }
 
@@ -82,7 +82,7 @@ void CudaBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
   };
   require<DeviceError>(try_with(Dtype::f32) || (x.dtype() == Dtype::bf16 && try_with(Dtype::bf16)),
                        "[conv2d] cuDNN has no {} filter gradient of {} with {}", name_of(x.dtype()),
-                       x.shape().str(), filter.str());
+                       x.shape(), filter);
 }
 
 }  // namespace cograd

@@ -227,9 +227,9 @@ std::string key_of(const Convolution& c, const Alignments& alignments) {
   return fmt::format(
       "convolution {} x{} w{} y{} {}->{} stride{}x{} padding{}x{} dilation{}x{} "
       "aligned{}/{}/{} tf32-{} fixed{}",
-      static_cast<int>(c.pass), c.x.str(), c.w.str(), c.y.str(), name_of(c.in), name_of(c.out),
-      g.stride[0], g.stride[1], g.padding[0], g.padding[1], g.dilation[0], g.dilation[1],
-      alignments[0], alignments[1], alignments[2], int{how.tf32}, int{how.deterministic});
+      static_cast<int>(c.pass), c.x, c.w, c.y, name_of(c.in), name_of(c.out), g.stride[0],
+      g.stride[1], g.padding[0], g.padding[1], g.dilation[0], g.dilation[1], alignments[0],
+      alignments[1], alignments[2], int{how.tf32}, int{how.deterministic});
 }
 
 }  // namespace

@@ -46,8 +46,7 @@ auto translated(std::string_view kernel, const Shape& shape, F&& f) {
   try {
     return f();
   } catch (const dnnl::error& e) {
-    throw Error(
-        fmt::format("[{}] oneDNN failed on an input of {}: {}", kernel, shape.str(), e.what()));
+    throw Error(fmt::format("[{}] oneDNN failed on an input of {}: {}", kernel, shape, e.what()));
   }
 }
 

@@ -12,7 +12,7 @@ namespace {
 Tensor sum(std::string_view op, const Variable& a, const Variable& b) {
   require_alike(op, a, b);
   require<ShapeError>(a.shape() == b.shape(), "[{}] the inputs must have one shape, not {} and {}",
-                      op, a.shape().str(), b.shape().str());
+                      op, a.shape(), b.shape());
   const auto reuse = [](const Variable& v) { return const_cast<Tensor*>(&v.value()); };
   return a.backend().add(a.value(), b.value(),
                          a.donatable()   ? reuse(a)

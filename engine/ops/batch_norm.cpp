@@ -20,8 +20,8 @@ void check(const Variable& x, const Parameter& gamma, const Parameter& beta,
   if (epilogue.kind != Epilogue::add_relu) return;
   require_alike("batch_norm", x, epilogue.residual);
   require<ShapeError>(x.shape() == epilogue.residual.shape(),
-                      "[batch_norm] the residual must be {} like the input, not {}",
-                      x.shape().str(), epilogue.residual.shape().str());
+                      "[batch_norm] the residual must be {} like the input, not {}", x.shape(),
+                      epilogue.residual.shape());
 }
 
 /// The Node of y, which was normalized with `statistics`.

@@ -11,7 +11,7 @@ namespace cograd {
 /// W]").
 inline void require_rank(std::string_view op, const Variable& x, int rank, std::string_view axes) {
   require<ShapeError>(x.shape().rank() == rank, "[{}] the input must be {}, not {}", op, axes,
-                      x.shape().str());
+                      x.shape());
 }
 
 /// Throws ShapeError, DtypeError or DeviceError unless `p` is of `shape` and
@@ -19,7 +19,7 @@ inline void require_rank(std::string_view op, const Variable& x, int rank, std::
 inline void require_parameter(std::string_view op, std::string_view role, const Variable& x,
                               const Parameter& p, const Shape& shape) {
   require<ShapeError>(p.value.shape() == shape, "[{}] {} {} must be {}, not {}, for an input of {}",
-                      op, role, p.name, shape.str(), p.value.shape().str(), x.shape().str());
+                      op, role, p.name, shape, p.value.shape(), x.shape());
   require<DtypeError>(p.value.dtype() == parameter_dtype(x.value().dtype()),
                       "[{}] {} {} is {}, but the input is {}", op, role, p.name,
                       name_of(p.value.dtype()), name_of(x.value().dtype()));

@@ -15,8 +15,7 @@ Variable concat(const std::vector<Variable>& parts) {
     const Shape& a = parts.front().shape();
     const Shape& b = part.shape();
     require<ShapeError>(a[0] == b[0] && a[2] == b[2] && a[3] == b[3],
-                        "[concat] parts may differ in their channels alone, not {} and {}", a.str(),
-                        b.str());
+                        "[concat] parts may differ in their channels alone, not {} and {}", a, b);
     values.push_back(part.value());
     channels.push_back(b[1]);
   }

@@ -13,7 +13,7 @@ void check(const Variable& x, const Parameter& weight, const ConvGeometry& g) {
   require_rank("conv2d", x, 4, "[N, C, H, W]");
   const Shape& w = weight.value.shape();
   require<ShapeError>(w.rank() == 4, "[conv2d] weight {} must be [O, I, kh, kw], not {}",
-                      weight.name, w.str());
+                      weight.name, w);
   const std::int64_t cg = g.channel_groups;
   require<ValueError>(cg >= 1 && x.shape()[1] % cg == 0 && w[0] % cg == 0,
                       "[conv2d] {} channel groups must divide {} input and {} output channels", cg,
@@ -30,7 +30,7 @@ void check(const Variable& x, const Parameter& weight, const ConvGeometry& g) {
     require<ShapeError>(x.shape()[2 + axis] + 2 * g.padding[a] >= extent,
                         "[conv2d] a kernel that spans {} does not fit into {} "
                         "padded pixels of {}",
-                        extent, x.shape()[2 + axis] + 2 * g.padding[a], x.shape().str());
+                        extent, x.shape()[2 + axis] + 2 * g.padding[a], x.shape());
   }
 }
 

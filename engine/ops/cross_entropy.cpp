@@ -14,7 +14,7 @@ void check(const Variable& logits, const Tensor& labels, double smoothing) {
                       name_of(labels.dtype()));
   require<ShapeError>(labels.shape() == Shape{logits.shape()[0]},
                       "[cross_entropy] labels must be [{}], not {}, for logits of {}",
-                      logits.shape()[0], labels.shape().str(), logits.shape().str());
+                      logits.shape()[0], labels.shape(), logits.shape());
   require<DeviceError>(&labels.backend() == &logits.backend(),
                        "[cross_entropy] labels are on {}, but the logits are on {}",
                        labels.backend().name(), logits.backend().name());

@@ -8,8 +8,7 @@ namespace cograd {
 Variable linear(const Variable& x, Parameter& weight, Parameter* bias) {
   require_rank("linear", x, 2, "[N, I]");
   const Shape& w = weight.value.shape();
-  require<ShapeError>(w.rank() == 2, "[linear] weight {} must be [O, I], not {}", weight.name,
-                      w.str());
+  require<ShapeError>(w.rank() == 2, "[linear] weight {} must be [O, I], not {}", weight.name, w);
   require_parameter("linear", "weight", x, weight, {w[0], x.shape()[1]});
   if (bias != nullptr) require_parameter("linear", "bias", x, *bias, {w[0]});
 

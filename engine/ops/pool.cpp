@@ -19,7 +19,7 @@ void check(std::string_view op, const Variable& x, const PoolGeometry& g) {
                         op, g.kernel[a], g.stride[a], g.padding[a]);
     require<ShapeError>(x.shape()[2 + axis] + 2 * g.padding[a] >= g.kernel[a],
                         "[{}] a window of {} does not fit into {} padded pixels of {}", op,
-                        g.kernel[a], x.shape()[2 + axis] + 2 * g.padding[a], x.shape().str());
+                        g.kernel[a], x.shape()[2 + axis] + 2 * g.padding[a], x.shape());
   }
 }
 
