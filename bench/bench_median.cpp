@@ -6,13 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <map>
 #include <string>
 #include <vector>
 
+#include "bench/machine_limits.h"
 #include "engine/aggregation/order_statistics.h"
 #include "engine/error.h"
 #include "engine/random.h"
@@ -40,30 +39,6 @@ const std::vector<float>& numbers(std::int64_t n) {
   return values;
 }
 
-/// Bytes per second of the triad over three arrays of bytes / 3 each: the median of some sweeps.
-double triad_bandwidth(std::int64_t bytes) {
-  static std::map<std::int64_t, double> measured;
-  double& bandwidth = measured[bytes];
-  if (bandwidth > 0) return bandwidth;
-  const std::int64_t n = std::max<std::int64_t>(bytes / 3 / 4, 1);
-  const std::vector<float> b(static_cast<std::size_t>(n), 1.0f),
-      c(static_cast<std::size_t>(n), 2.0f);
-  std::vector<float> a(static_cast<std::size_t>(n));
-  const std::int64_t repeats = std::max<std::int64_t>(1, 1'000'000 / n);
-  std::vector<double> seconds;
-  for (int sweep = 0; sweep < 15; ++sweep) {
-    const auto start = std::chrono::steady_clock::now();
-    for (std::int64_t r = 0; r < repeats; ++r) {
-      simd::decayed_gradient(b.data(), c.data(), 3.0, a.data(), n);
-      benchmark::ClobberMemory();
-    }
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    seconds.push_back(elapsed.count() / static_cast<double>(repeats));
-  }
-  std::nth_element(seconds.begin(), seconds.begin() + 7, seconds.end());
-  return bandwidth = 3.0 * 4.0 * static_cast<double>(n) / seconds[7];
-}
-
 /// `elements` made and `bytes` moved per iteration, in `footprint` bytes of memory.
 void count(benchmark::State& state, std::int64_t elements, std::int64_t bytes,
            std::int64_t footprint) {
@@ -71,7 +46,7 @@ void count(benchmark::State& state, std::int64_t elements, std::int64_t bytes,
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * bytes);
   state.counters["bandwidth_share"] =
       benchmark::Counter(static_cast<double>(bytes) * static_cast<double>(state.iterations()) /
-                             triad_bandwidth(footprint),
+                             cograd::bench::triad_bandwidth(footprint),
                          benchmark::Counter::kIsRate);
 }
 
@@ -192,15 +167,17 @@ void rolling_step(benchmark::State& state, std::int64_t n, bool fused) {
       .learning_rate = 1e-3, .momentum = 0.9, .weight_decay = 1e-4};
   cograd::SgdCoefficients without_decay = with_decay;
   without_decay.weight_decay = 0.0;
+  const simd::ParameterArrays whole{
+      .p = p.data(), .g = g, .v = v.data(), .window = window.data(), .n = n};
+  const simd::ParameterArrays from_median{.p = p.data(), .g = out.data(), .v = v.data(), .n = n};
   std::int64_t slot = 0;
   const auto step = [&] {
     if (fused) {
-      simd::rolling_update(p.data(), g, window.data(), 3, slot, true, median, v.data(), n,
-                           with_decay);
+      simd::rolling_update({&whole, 1}, 3, slot, true, median, with_decay);
     } else {
       simd::decayed_gradient(g, p.data(), 1e-4, window.data() + slot * n, n);
       simd::reduce(median, window.data(), 3, n, out.data(), nullptr);
-      simd::sgd_update(p.data(), out.data(), v.data(), n, without_decay);
+      simd::sgd_update({&from_median, 1}, without_decay);
     }
     slot = (slot + 1) % 3;
   };
@@ -259,14 +236,15 @@ void sgd_update(benchmark::State& state, std::int64_t n) {
   std::vector<float> v(static_cast<std::size_t>(n));
   const cograd::SgdCoefficients coefficients{
       .learning_rate = 1e-3, .momentum = 0.9, .weight_decay = 1e-4};
+  const simd::ParameterArrays arrays{.p = p.data(), .g = g, .v = v.data(), .n = n};
   const float before = p[0];
-  simd::sgd_update(p.data(), g, v.data(), n, coefficients);
+  simd::sgd_update({&arrays, 1}, coefficients);
   if (std::abs(p[0] - (before - 1e-3f * (g[0] + 1e-4f * before))) > 1e-6f) {
     state.SkipWithError("wrong update");
     return;
   }
   for (auto _ : state) {
-    simd::sgd_update(p.data(), g, v.data(), n, coefficients);
+    simd::sgd_update({&arrays, 1}, coefficients);
     benchmark::ClobberMemory();
   }
   count(state, n, 5 * n * 4, footprint);

@@ -4,7 +4,7 @@
 Usage: bench/compare_pytorch.py [--rounds 5] [--only REGEX] [--update docs/performance.md] [--no-compile]
        [--ours-only] [--device cuda] [--build build/release]
 --update replaces the rows of the steps that were measured and keeps the others.
-Needs BUILD/bin/bench_steps. Makes a virtual environment with the newest torch from PyPI in
+Needs BUILD/bin/bench_steps and bench_ops. Makes a virtual environment with the newest torch from PyPI in
 $COGRAD_TORCH_ENV (default: ~/.cache/cograd/torch) and runs itself in it; with COGRAD_TORCH_ENV=system the
 Python that runs this has torch already.
 
@@ -15,6 +15,9 @@ M3 is done in the ways that PyTorch's users have: a backward pass over each thir
 (passes), three sub-steps of an optimizer that remembers gradients, as the authors of the paper do it
 (substeps), and per-group gradients by torch.func.vmap (vmap; not with batch norm, whose statistics it
 would not keep apart from the running ones).
+
+GFLOP/s are those of cograd: convolutions and products by the textbook's count, as PyTorch counts them; the
+peak is that of float32 multiply-adds in registers on all threads, measured beside each step (bench_ops).
 """
 import argparse
 import json
@@ -61,6 +64,7 @@ if __name__ == "__main__":
 import torch  # noqa: E402
 import torch.nn as nn  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 
 torch.backends.cuda.matmul.allow_tf32 = True  # on CUDA, as cograd by default
@@ -255,6 +259,23 @@ def our_seconds(step):
     return result["real_time"] * 1e-3, result["peak_bytes"]
 
 
+def step_flops(step):
+    """Floating-point operations of the convolutions and products of a step, by the textbook's count."""
+    variant = Variant(step, "mean", "contiguous", False, "f32")
+    with FlopCounterMode(display=False) as counter:
+        variant.step(variant.x, variant.t)
+    return counter.get_total_flops()
+
+
+def peak_flops():
+    """Of this CPU on all threads; of a GPU it is not measured."""
+    if ARGS.device == "cuda":
+        return None
+    out = subprocess.run([ARGS.build / "bin/bench_ops", "--benchmark_filter=^peak/", "--benchmark_format=json"],
+                         check=True, capture_output=True).stdout
+    return json.loads(out)["benchmarks"][0]["flops"]
+
+
 def variants_of(step, compile_too):
     _, model, _, precision, rule = step.split("/")
     rules = {"m3": ["m3 passes", "m3 substeps"]}.get(rule, [rule])
@@ -290,8 +311,10 @@ def measure(step, rounds, compile_too):
             times.append(variant.seconds())
     best = min(range(len(variants)), key=lambda i: statistics.median(theirs[i]))
     ratio = spread([a / b for a, b in zip(ours, theirs[best])])
+    flops, limit = step_flops(step) / statistics.median(ours), peak_flops()
+    speed = f"{flops * 1e-9:.0f}" + (f" ({flops / limit:.2f})" if limit else "")
     return (f"| {step} | {1e3 * statistics.median(ours):.1f} | {1e3 * statistics.median(theirs[best]):.1f} | "
-            f"{variants[best].name} | {ratio} | {peak / 2**20:.0f} |")
+            f"{variants[best].name} | {ratio} | {speed} | {peak / 2**20:.0f} |")
 
 
 def aggregator_ratios(steps, rounds):
@@ -341,8 +364,9 @@ def main():
         print(rows[-1], flush=True)
     text = "\n\n".join([
         f"PyTorch {torch.__version__}, {where()}; median of {args.rounds} rounds.",
-        "\n".join(["| step | cograd, ms | PyTorch, ms | its fastest variant | ratio (min to max) | peak MiB |",
-                   "| --- | --- | --- | --- | --- | --- |", *rows]),
+        "\n".join(["| step | cograd, ms | PyTorch, ms | its fastest variant | ratio (min to max) | "
+                   "GFLOP/s (share of the peak) | peak MiB |",
+                   "| --- | --- | --- | --- | --- | --- | --- |", *rows]),
         "\n".join(["| step and rule | time over that of `mean` (by the quartiles) | peak memory over that of `mean` |",
                    "| --- | --- | --- |", *aggregator_ratios(steps, args.rounds)])])
     print(text)

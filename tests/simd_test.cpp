@@ -2,6 +2,7 @@
 #include "engine/simd/simd.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -199,8 +200,10 @@ TEST_CASE("vectorized SGD updates", "[simd]") {
                                            .momentum = rule == 0 ? 0.0 : 0.9,
                                            .weight_decay = 0.01,
                                            .nesterov = rule == 2};
-        auto p = numbers(n, 3), v = numbers(n, 4);
-        const auto g = numbers(n, 5);
+        // Two parameters, the second longer than a thread takes at a time.
+        const std::int64_t all = n + 70'001;
+        auto p = numbers(all, 3), v = numbers(all, 4);
+        const auto g = numbers(all, 5);
         auto expected_p = p, expected_v = v;
         for (std::size_t i = 0; i < p.size(); ++i) {
           const double d = g[i] + 0.01 * p[i];
@@ -209,7 +212,13 @@ TEST_CASE("vectorized SGD updates", "[simd]") {
           const double step = rule == 0 ? d : rule == 1 ? velocity : d + 0.9 * velocity;
           expected_p[i] = static_cast<float>(p[i] - 0.1 * step);
         }
-        simd::sgd_update(p.data(), g.data(), rule == 0 ? nullptr : v.data(), n, coefficients);
+        const auto arrays = [&](std::int64_t begin, std::int64_t size) {
+          return simd::ParameterArrays{.p = p.data() + begin,
+                                       .g = g.data() + begin,
+                                       .v = rule == 0 ? nullptr : v.data() + begin,
+                                       .n = size};
+        };
+        simd::sgd_update(std::array{arrays(0, n), arrays(n, all - n)}, coefficients);
         CHECK(count_different(p, expected_p, 1e-6 * 100) == 0);
         CHECK(count_different(v, expected_v, 1e-6 * 100) == 0);
       }

@@ -1,4 +1,7 @@
 // Element-wise kernels over the elements in physical order.
+#include <span>
+#include <vector>
+
 #include "engine/onednn/onednn_backend.h"
 #include "engine/onednn/precision.h"
 #include "engine/onednn/primitive.h"
@@ -14,6 +17,21 @@ std::int64_t stored(const Tensor& x) { return storage_numel(x.shape(), x.layout(
 
 Tensor empty_like(const Tensor& x) {
   return Tensor::empty(x.shape(), x.dtype(), x.backend(), x.layout());
+}
+
+/// Of those in f32.
+std::vector<simd::ParameterArrays> arrays_of(std::span<ParameterUpdate> updates) {
+  std::vector<simd::ParameterArrays> arrays;
+  arrays.reserve(updates.size());
+  for (ParameterUpdate& u : updates) {
+    if (u.p.dtype() != Dtype::f32) continue;
+    arrays.push_back({.p = u.p.data<float>(),
+                      .g = u.g.data<float>(),
+                      .v = u.velocity.defined() ? u.velocity.data<float>() : nullptr,
+                      .window = u.window.defined() ? u.window.data<float>() : nullptr,
+                      .n = u.p.numel()});
+  }
+  return arrays;
 }
 
 }  // namespace
@@ -100,29 +118,21 @@ void OneDnnBackend::reduce(const Reduction& reduction, const Tensor& stack, Tens
 
 void OneDnnBackend::sgd_update(std::span<ParameterUpdate> updates,
                                const SgdCoefficients& coefficients) {
+  simd::sgd_update(arrays_of(updates), coefficients);
   for (ParameterUpdate& u : updates) {
-    if (u.p.dtype() != Dtype::f32) {
-      ReferenceBackend::sgd_update({&u, 1}, coefficients);
-      continue;
-    }
-    simd::sgd_update(u.p.data<float>(), u.g.data<float>(),
-                     u.velocity.defined() ? u.velocity.data<float>() : nullptr, u.p.numel(),
-                     coefficients);
+    if (u.p.dtype() != Dtype::f32) ReferenceBackend::sgd_update({&u, 1}, coefficients);
   }
 }
 
 void OneDnnBackend::rolling_update(std::span<ParameterUpdate> updates, std::int64_t slot, bool full,
                                    const Reduction& reduction,
                                    const SgdCoefficients& coefficients) {
+  if (updates.empty()) return;
+  simd::rolling_update(arrays_of(updates), updates.front().window.size(0), slot, full, reduction,
+                       coefficients);
   for (ParameterUpdate& u : updates) {
-    if (u.p.dtype() != Dtype::f32) {
-      ReferenceBackend::rolling_update({&u, 1}, slot, full, reduction, coefficients);
-      continue;
-    }
-    simd::rolling_update(u.p.data<float>(), u.g.data<float>(), u.window.data<float>(),
-                         u.window.size(0), slot, full, reduction,
-                         u.velocity.defined() ? u.velocity.data<float>() : nullptr, u.p.numel(),
-                         coefficients);
+    if (u.p.dtype() == Dtype::f32) continue;
+    ReferenceBackend::rolling_update({&u, 1}, slot, full, reduction, coefficients);
   }
 }
 

@@ -69,6 +69,27 @@ void for_each_block(std::int64_t n, const Body& body) {
   }
 }
 
+/// body(arrays, begin, size) over blocks of all parameters. Blocks end where they do with any
+/// number of threads, and so does what a vector loop leaves to its last lanes.
+template <class Body>
+void for_each_block(std::span<const ParameterArrays> parameters, const Body& body) {
+  struct Block {
+    const ParameterArrays* arrays;
+    std::int64_t begin;
+  };
+  std::vector<Block> blocks;
+  [[maybe_unused]] std::int64_t elements = 0;  // without OpenMP
+  for (const ParameterArrays& a : parameters) {
+    for (std::int64_t begin = 0; begin < a.n; begin += kBlock) blocks.push_back({&a, begin});
+    elements += a.n;
+  }
+#pragma omp parallel for schedule(dynamic) if (elements > kBlock)
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    const auto& [arrays, begin] = blocks[b];
+    body(*arrays, begin, std::min(kBlock, arrays->n - begin));
+  }
+}
+
 OrderedSum ordered_sum(const Reduction& reduction, std::int64_t k) {
   require<ValueError>(k >= 1, "[reduce] nothing to reduce: expected at least 1 group, not {}", k);
   switch (reduction.kind) {
@@ -160,10 +181,9 @@ void update_range(float* p, const float* g, float* v, std::int64_t n,
 
 }  // namespace
 
-void sgd_update(float* p, const float* g, float* v, std::int64_t n,
-                const SgdCoefficients& coefficients) {
-  for_each_block(n, [&](std::int64_t i, std::int64_t size) {
-    update_range(p + i, g + i, v == nullptr ? nullptr : v + i, size, coefficients);
+void sgd_update(std::span<const ParameterArrays> parameters, const SgdCoefficients& coefficients) {
+  for_each_block(parameters, [&](const ParameterArrays& a, std::int64_t i, std::int64_t size) {
+    update_range(a.p + i, a.g + i, a.v == nullptr ? nullptr : a.v + i, size, coefficients);
   });
 }
 
@@ -174,10 +194,9 @@ void weighted_rows(const std::uint8_t* x, std::int64_t stride, const float* weig
 
 namespace {
 
-/// The scratch of one thread, for k rows of a tile.
-std::vector<CacheLine> tile_scratch(std::int64_t k) {
-  return std::vector<CacheLine>(static_cast<std::size_t>(k * kTile) * sizeof(float) /
-                                sizeof(CacheLine));
+/// Cache lines of one thread's scratch, for k rows of a tile.
+std::size_t tile_scratch(std::int64_t k) {
+  return static_cast<std::size_t>(k * kTile) * sizeof(float) / sizeof(CacheLine);
 }
 
 ReductionPlan plan_of(const Reduction& reduction, std::int64_t k) {
@@ -208,7 +227,7 @@ void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std:
   std::vector<NormSums> partial(norms == nullptr ? 0 : static_cast<std::size_t>(blocks));
 #pragma omp parallel if (blocks > 1)
   {
-    std::vector<CacheLine> scratch = tile_scratch(k);
+    std::vector<CacheLine> scratch(tile_scratch(k));
 #pragma omp for schedule(static)
     for (std::int64_t b = 0; b < blocks; ++b) {
       const std::int64_t begin = b * block;
@@ -226,7 +245,7 @@ void reduce_products(const Reduction& reduction, const float* a, const float* b,
   std::vector<NormSums> partial(norms == nullptr ? 0 : static_cast<std::size_t>(m));
 #pragma omp parallel if (k * m * n > kBlock)
   {
-    std::vector<CacheLine> scratch = tile_scratch(k);
+    std::vector<CacheLine> scratch(tile_scratch(k));
 #pragma omp for schedule(static)
     for (std::int64_t o = 0; o < m; ++o) {
       kernel(plan, a + o, m, b, n, n, out + o * n, scratch[0].values,
@@ -236,23 +255,25 @@ void reduce_products(const Reduction& reduction, const float* a, const float* b,
   put_norms(partial, k, norms);
 }
 
-void rolling_update(float* p, const float* g, float* window, std::int64_t w, std::int64_t slot,
-                    bool full, const Reduction& reduction, float* v, std::int64_t n,
-                    const SgdCoefficients& coefficients) {
+void rolling_update(std::span<const ParameterArrays> parameters, std::int64_t w, std::int64_t slot,
+                    bool full, const Reduction& reduction, const SgdCoefficients& coefficients) {
   constexpr std::int64_t kPiece = 16 * kTile;  // its slots, p and g fit into the first-level cache
   const ReductionPlan plan = plan_of(reduction, w);
   const auto decay = static_cast<float>(coefficients.weight_decay);
   SgdCoefficients without_decay = coefficients;
   without_decay.weight_decay = 0.0;
-  for_each_block(n, [&](std::int64_t begin, std::int64_t size) {
-    std::vector<CacheLine> scratch = tile_scratch(w);
+  for_each_block(parameters, [&](const ParameterArrays& a, std::int64_t begin, std::int64_t size) {
+    thread_local std::vector<CacheLine> scratch;
+    scratch.resize(std::max(scratch.size(), tile_scratch(w)));
     CacheLine reduced[kPiece / 16];
     for (std::int64_t i = begin; i < begin + size; i += kPiece) {
       const std::int64_t piece = std::min(kPiece, begin + size - i);
-      kernels().decayed_gradient(g + i, p + i, decay, window + slot * n + i, piece);
+      kernels().decayed_gradient(a.g + i, a.p + i, decay, a.window + slot * a.n + i, piece);
       if (!full) continue;
-      kernels().reduce(plan, window + i, n, piece, reduced[0].values, scratch[0].values, nullptr);
-      update_range(p + i, reduced[0].values, v == nullptr ? nullptr : v + i, piece, without_decay);
+      kernels().reduce(plan, a.window + i, a.n, piece, reduced[0].values, scratch[0].values,
+                       nullptr);
+      update_range(a.p + i, reduced[0].values, a.v == nullptr ? nullptr : a.v + i, piece,
+                   without_decay);
     }
   });
 }

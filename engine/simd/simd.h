@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "engine/backend.h"
@@ -34,14 +35,21 @@ void to_f32(const std::uint16_t* x, float* y, std::int64_t n);
 /// out = g + weight_decay * p
 void decayed_gradient(const float* g, const float* p, double weight_decay, float* out,
                       std::int64_t n);
-/// As Backend::sgd_update; v is null when momentum is 0.
-void sgd_update(float* p, const float* g, float* v, std::int64_t n,
-                const SgdCoefficients& coefficients);
-/// As Backend::rolling_update, window [w, n]. In pieces that stay in the cache: memory is read and
-/// written once.
-void rolling_update(float* p, const float* g, float* window, std::int64_t w, std::int64_t slot,
-                    bool full, const Reduction& reduction, float* v, std::int64_t n,
-                    const SgdCoefficients& coefficients);
+/// A parameter of n elements, its gradient, and what its optimizer keeps.
+struct ParameterArrays {
+  float* p;
+  const float* g;
+  float* v = nullptr;       ///< velocity; null when momentum is 0
+  float* window = nullptr;  ///< [w, n], of rolling rules
+  std::int64_t n = 0;
+};
+
+/// As Backend::sgd_update. All parameters are shared out to the threads as one.
+void sgd_update(std::span<const ParameterArrays> parameters, const SgdCoefficients& coefficients);
+/// As Backend::rolling_update, windows of w slots. In pieces that stay in the cache: memory is read
+/// and written once.
+void rolling_update(std::span<const ParameterArrays> parameters, std::int64_t w, std::int64_t slot,
+                    bool full, const Reduction& reduction, const SgdCoefficients& coefficients);
 /// out [n] = sum over the k rows of bytes x[row * stride], each n long, of weights[row] * row. On
 /// the calling thread.
 void weighted_rows(const std::uint8_t* x, std::int64_t stride, const float* weights, std::int64_t k,
