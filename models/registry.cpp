@@ -24,6 +24,7 @@ struct Entry {
   std::string name;
   std::int64_t smallest;  // height and width
   Make make;
+  bool has_dropout = false;
 };
 
 std::int64_t side_of(const ModelOptions& o) { return std::min(o.image[1], o.image[2]); }
@@ -52,6 +53,7 @@ Make vgg(const std::array<int, 5>& convolutions) {
   return [=](const ModelOptions& o, Random& random) {
     VggOptions options{.convolutions = convolutions, .channels = o.image[0], .classes = o.classes};
     if (o.width > 0) options.base_width = o.width;
+    if (o.dropout) options.dropout = *o.dropout;
     const bool small = side_of(o) < 224;
     options.hidden = (small ? 8 : 64) * options.base_width;
     if (small) options.pool = Pair{1, 1};
@@ -62,6 +64,7 @@ Make vgg(const std::array<int, 5>& convolutions) {
 std::unique_ptr<Module> inception_v3(const ModelOptions& o, Random& random) {
   InceptionOptions options{.channels = o.image[0], .classes = o.classes};
   if (o.width > 0) options.base_width = o.width;
+  if (o.dropout) options.dropout = *o.dropout;
   if (side_of(o) < 128) options.stem = InceptionStem::small;
   return std::make_unique<InceptionV3>(options, random);
 }
@@ -76,9 +79,9 @@ const std::vector<Entry>& entries() {
       list.push_back({"resnet34" + s, 1, resnet(ResidualBlock::basic, {3, 4, 6, 3}, stem)});
       list.push_back({"resnet50" + s, 1, resnet(ResidualBlock::bottleneck, {3, 4, 6, 3}, stem)});
     }
-    list.push_back({"vgg13_bn", 32, vgg({2, 2, 2, 2, 2})});
-    list.push_back({"vgg16_bn", 32, vgg({2, 2, 3, 3, 3})});
-    list.push_back({"inception_v3", 21, inception_v3});
+    list.push_back({"vgg13_bn", 32, vgg({2, 2, 2, 2, 2}), true});
+    list.push_back({"vgg16_bn", 32, vgg({2, 2, 3, 3, 3}), true});
+    list.push_back({"inception_v3", 21, inception_v3, true});
     return list;
   }();
   return all;
@@ -103,6 +106,9 @@ std::unique_ptr<Module> make_model(const std::string& name, const ModelOptions& 
   require<ValueError>(side_of(options) >= entry->smallest,
                       "[model] {} needs images of at least {} x {} pixels, not {} x {}", name,
                       entry->smallest, entry->smallest, options.image[1], options.image[2]);
+  require<ValueError>(!options.dropout || entry->has_dropout,
+                      "[model] {} has no dropout: expected none, not a rate of {}", name,
+                      options.dropout.value_or(0.0));
   Random random(options.seed, kInitStream);
   return entry->make(options, random);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ struct ModelOptions {
   /// Hidden features of the MLP (usually 256), or channels of a network's first stage, to which all
   /// others are in proportion (ResNet and VGG 64, Inception 32); 0: the usual.
   std::int64_t width = 0;
+  /// Rate of VGG's and Inception's dropout; unset: 0.5, as the papers have it. A narrow classifier
+  /// suffers from that more than one of full width.
+  std::optional<double> dropout = std::nullopt;
   std::uint64_t seed = 0;
 };
 
@@ -27,7 +31,7 @@ struct ModelOptions {
 /// "inception_v3": below 128 pixels with the stem for small images.
 const std::vector<std::string>& model_names();
 /// In f32 on the reference backend: see Module::to(). Throws ValueError naming the known models, or
-/// the smallest image that the model can take.
+/// the smallest image that the model can take, or a rate of dropout for a model that has none.
 std::unique_ptr<Module> make_model(const std::string& name, const ModelOptions& options);
 
 }  // namespace cograd

@@ -61,6 +61,10 @@ TEST_CASE("models say what they cannot take", "[models]") {
   CHECK_THROWS_WITH(make_model("vgg16_bn", {.image = {3, 31, 64}}),
                     contains("vgg16_bn needs images of at least 32 x 32 pixels, not 31 x 64"));
   CHECK_THROWS_WITH(make_model("inception_v3", {.image = {3, 20, 20}}), contains("21 x 21"));
+  CHECK_THROWS_WITH(make_model("resnet18", {.image = {3, 32, 32}, .dropout = 0.0}),
+                    contains("resnet18 has no dropout"));
+  CHECK_THROWS_WITH(make_model("vgg13_bn", {.image = {3, 32, 32}, .dropout = 1.0}),
+                    contains("[dropout] the rate must be in [0, 1), not 1"));
   // The smallest that are said to work do.
   for (const auto& [name, side] :
        {std::pair{"vgg16_bn", 32}, std::pair{"inception_v3", 21}, std::pair{"resnet50", 1}}) {
@@ -87,6 +91,12 @@ TEST_CASE("dropout of a model is part of what a checkpoint keeps", "[models]") {
   CHECK(*counters[0].value == 1);
   for (const NamedCounter& counter : counters) *counter.value = 0;
   CHECK(pass() == first);
+
+  const auto without = make_model(
+      "vgg13_bn", {.image = {3, 32, 32}, .classes = 4, .width = 2, .dropout = 0.0, .seed = 1});
+  const auto again = [&] { return (*without)(Variable(x)).value().to_vector<float>(); };
+  CHECK(again() == again());
+  CHECK(again() != first);
 }
 
 }  // namespace cograd::testing

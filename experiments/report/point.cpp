@@ -77,6 +77,9 @@ std::vector<std::string> names_of(const std::vector<const Point*>& points) {
   };
   add([](const RunSettings& s) { return s.model; });
   add([](const RunSettings& s) { return fmt::format("w{}", s.width); });
+  add([](const RunSettings& s) {
+    return s.dropout ? fmt::format("dropout{:.4g}", *s.dropout) : std::string();
+  });
   add([](const RunSettings& s) { return std::string(name_of(s.precision)); });
   add([](const RunSettings& s) { return fmt::format("lr{:.4g}", s.learning_rate); });
   add([](const RunSettings& s) { return s.schedule; });

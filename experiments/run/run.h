@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@ struct RunSettings {
   std::int64_t batch_size = 32;
   double corrupt_fraction = 0.0;  ///< of the training labels, drawn at random
   std::string model = "mlp";
-  std::int64_t width = 0;        ///< ModelOptions::width
+  std::int64_t width = 0;                        ///< ModelOptions::width
+  std::optional<double> dropout = std::nullopt;  ///< ModelOptions::dropout
   Dtype precision = Dtype::f32;  ///< of activations: f32 or bf16; parameters are f32
   std::int64_t epochs = 1;
   double learning_rate = 0.1;

@@ -153,6 +153,16 @@ std::optional<RunRecord> finished_run(const fs::path& parent, const RunSettings&
   return results_in(folder, settings);
 }
 
+namespace {
+
+/// Unset where it is missing.
+std::optional<double> optional_number(const Json& config, const char* key) {
+  const auto found = config.find(key);
+  return found == config.end() ? std::nullopt : std::optional(found->get<double>());
+}
+
+}  // namespace
+
 RunRecord read_run(const fs::path& folder) {
   const Json config = read_json(folder / "config.json");
   RunSettings settings;
@@ -162,6 +172,7 @@ RunRecord read_run(const fs::path& folder) {
                 .corrupt_fraction = config.at("corrupt_fraction"),
                 .model = config.at("model"),
                 .width = config.at("width"),
+                .dropout = optional_number(config, "dropout"),
                 .precision = config.at("precision") == "bf16" ? Dtype::bf16 : Dtype::f32,
                 .epochs = config.at("epochs"),
                 .learning_rate = config.at("learning_rate"),

@@ -91,6 +91,7 @@ class Run {
         model_(make_model(settings.model, {.image = data.train->image_shape(),
                                            .classes = data.train->classes(),
                                            .width = settings.width,
+                                           .dropout = settings.dropout,
                                            .seed = settings.seed})),
         aggregator_(parse_aggregator(settings.aggregator)),
         schedule_(make_schedule(settings.schedule, settings.learning_rate,
@@ -285,19 +286,19 @@ class Run {
 
   /// Epoch 0 is before the first one.
   void evaluate(std::int64_t epoch) {
-    const std::vector<Judgement> judgements = evaluate_train_(*model_, settings_.precision);
+    judgements_ = evaluate_train_(*model_, settings_.precision);
     EpochRecord record;
     record.epoch = epoch;
-    record.pristine = summarize(judgements, samples_.pristine);
-    record.corrupt = summarize(judgements, samples_.corrupt);
-    record.train_sample = summarize(judgements, samples_.all);
+    record.pristine = summarize(judgements_, samples_.pristine);
+    record.corrupt = summarize(judgements_, samples_.corrupt);
+    record.train_sample = summarize(judgements_, samples_.all);
     record.test = summarize(evaluate_test_(*model_, settings_.precision));
     for (auto& [name, evaluator] : evaluate_further_) {
       record.further[name] = summarize(evaluator(*model_, settings_.precision));
     }
     show_broken();
-    order_.observe(epoch * steps_per_epoch_, judgements);
-    if (epoch == LearningOrder::early_epoch(settings_.epochs)) order_.score(judgements);
+    order_.observe(epoch * steps_per_epoch_, judgements_);
+    if (epoch == LearningOrder::early_epoch(settings_.epochs)) order_.score(judgements_);
     measure_coherence(epoch, "pristine", pristine_coherence_);
     measure_coherence(epoch, "corrupt", corrupt_coherence_);
     directory_.evaluation(record);
@@ -339,13 +340,20 @@ class Run {
   }
 
   void save_learned_examples() {
-    Evaluator evaluate_all(train_, backend_, settings_.workers, skip_broken());
-    const std::vector<Judgement> judgements = evaluate_all(*model_, settings_.precision);
-    std::vector<std::int64_t> learned, not_learned;
-    for (std::size_t i = 0; i < judgements.size(); ++i) {
-      if (judgements[i].rank < 0) continue;
-      (judgements[i].rank == 0 ? learned : not_learned).push_back(static_cast<std::int64_t>(i));
+    std::vector<std::int64_t> indices = samples_.evaluated;
+    if (std::ssize(judgements_) != train_->size()) {  // a sample, or none since a resumption
+      indices.resize(static_cast<std::size_t>(train_->size()));
+      std::iota(indices.begin(), indices.end(), std::int64_t{0});
+      Evaluator evaluate_all(train_, backend_, settings_.workers, skip_broken());
+      judgements_ = evaluate_all(*model_, settings_.precision);
     }
+    std::vector<std::int64_t> learned, not_learned;
+    for (std::size_t i = 0; i < judgements_.size(); ++i) {
+      if (judgements_[i].rank < 0) continue;
+      (judgements_[i].rank == 0 ? learned : not_learned).push_back(indices[i]);
+    }
+    std::sort(learned.begin(), learned.end());
+    std::sort(not_learned.begin(), not_learned.end());
     directory_.learned_examples(learned, not_learned);
   }
 
@@ -369,8 +377,9 @@ class Run {
   std::unique_ptr<Sgd> sgd_;
 
   TrainingState state_;
-  double stalled_ = 0.0;  // of the loader's seconds, those that the progress knows
-  RunTime time_before_;   // of the runs that were broken off
+  std::vector<Judgement> judgements_;  // of samples_.evaluated, as last evaluated
+  double stalled_ = 0.0;               // of the loader's seconds, those that the progress knows
+  RunTime time_before_;                // of the runs that were broken off
   double training_seconds_ = 0.0;
   Clock::time_point start_ = Clock::now();
   Clock::time_point last_checkpoint_ = start_;

@@ -32,6 +32,7 @@ StepCost measure_step(const RunSettings& run, const Study& study) {
   const auto model = make_model(run.model, {.image = image,
                                             .classes = study.data.train->classes(),
                                             .width = run.width,
+                                            .dropout = run.dropout,
                                             .seed = run.seed});
   model->to(backend);
   const std::unique_ptr<Aggregator> aggregator = parse_aggregator(run.aggregator);

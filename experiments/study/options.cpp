@@ -53,6 +53,8 @@ void add_flags(CLI::App& app, StudyOptions& options) {
                  "Width of the model: features of an MLP's layers, channels of a network's first\n"
                  "stage; 0: the usual")
       ->check(at_least(0));
+  app.add_option("--dropout", run.dropout,
+                 "Rate of dropout of vgg and inception, if not their usual 0.5");
   app.add_option_function<std::string>(
          "--precision",
          [&run](const std::string& name) {
