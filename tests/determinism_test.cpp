@@ -1,14 +1,12 @@
 // Same seed, same bits: twice, and on one thread as on two.
 #include <cstring>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #include "engine/ops/ops.h"
 #include "models/registry.h"
 #include "optim/sgd.h"
 #include "tests/catch.h"
 #include "tests/gradient_check.h"
+#include "tests/threads.h"
 
 namespace cograd::testing {
 namespace {
@@ -46,19 +44,11 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-/// Runs f() on so many OpenMP threads.
+/// f() on so many OpenMP threads.
 template <class F>
 auto on_threads(int count, F&& f) {
-#ifdef _OPENMP
-  const int before = omp_get_max_threads();
-  omp_set_num_threads(count);
-  auto result = f();
-  omp_set_num_threads(before);
-  return result;
-#else
-  static_cast<void>(count);
+  const Threads scope(count);
   return f();
-#endif
 }
 
 }  // namespace

@@ -12,10 +12,7 @@
 #include "engine/random.h"
 #include "engine/simd/product.h"
 #include "tests/catch.h"
-
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
+#include "tests/threads.h"
 
 namespace cograd {
 namespace {
@@ -156,6 +153,40 @@ TEST_CASE("products of matrices lying in any way", "[simd]") {
           }
         }
       }
+    }
+  }
+}
+
+TEST_CASE("products are the same on any number of threads", "[simd][determinism]") {
+  // Panels that the threads do not share evenly, down to one for all of them.
+  for (const std::int64_t n : {10, 40, 300}) {
+    const std::int64_t m = 101, k = 257;
+    const auto a = numbers(m * k, 51), b = numbers(k * n, 52), bias = numbers(n, 53);
+    for (const std::string& name : instruction_sets()) {
+      const Using chosen(name);
+      std::vector<float> first;
+      for (const int threads : {1, 2, 3, 7}) {
+        CAPTURE(name, n, threads);
+        std::vector<float> c(static_cast<std::size_t>(2 * m * n));
+        const auto product = [&](float* to) {
+          return simd::Product{.a = {a.data(), k, 1},
+                               .b = {b.data(), n, 1},
+                               .m = m,
+                               .n = n,
+                               .k = k,
+                               .c = to,
+                               .c_row = n,
+                               .bias = bias.data()};
+        };
+        const auto products = std::array{product(c.data()), product(c.data() + m * n)};
+        {
+          const testing::Threads scope(threads);
+          simd::multiply(products);
+        }
+        if (first.empty()) first = c;
+        CHECK(c == first);
+      }
+      CHECK(std::equal(first.begin(), first.begin() + m * n, first.begin() + m * n));
     }
   }
 }
@@ -316,17 +347,13 @@ TEST_CASE("results depend neither on threads nor on the instruction set", "[simd
       for (const std::string& name : instruction_sets()) {
         const Using chosen(name);
         for (const int threads : {1, 2, 3}) {
-#if defined(_OPENMP)
-          const int before = omp_get_max_threads();
-          omp_set_num_threads(threads);
-#endif
           CAPTURE(name, threads);
           std::vector<float> out(static_cast<std::size_t>(n));
           GroupNorms norms;
-          simd::reduce(reduction, stack.data(), k, n, out.data(), &norms);
-#if defined(_OPENMP)
-          omp_set_num_threads(before);
-#endif
+          {
+            const testing::Threads scope(threads);
+            simd::reduce(reduction, stack.data(), k, n, out.data(), &norms);
+          }
           if (first.empty()) {
             first = out;
             first_norms = norms;

@@ -70,6 +70,7 @@ struct ActivationKernels {
 /// One panel of columns of a product.
 struct ProductKernel {
   std::int64_t columns;  ///< of a panel
+  std::int64_t rows;     ///< that are multiplied with a panel at a time
   std::int64_t buffer;   ///< floats that multiply_panel needs to work in
   void (*multiply_panel)(const Product& product, std::int64_t panel, float* buffer);
 };

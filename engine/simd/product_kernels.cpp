@@ -157,7 +157,9 @@ void multiply_panel(const Product& p, std::int64_t panel_index, float* panel) {
 
 }  // namespace
 
-const ProductKernel kProduct{
-    .columns = kColumns, .buffer = kColumns * kDepth, .multiply_panel = multiply_panel};
+const ProductKernel kProduct{.columns = kColumns,
+                             .rows = kRows,
+                             .buffer = kColumns * kDepth,
+                             .multiply_panel = multiply_panel};
 
 }  // namespace cograd::simd::COGRAD_SIMD_NAMESPACE
