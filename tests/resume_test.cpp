@@ -123,6 +123,21 @@ TEST_CASE("a run that is broken off goes on to the bits of an unbroken one", "[r
   }
 }
 
+TEST_CASE("a finished run is taken for no run of other settings", "[resume]") {
+  const TemporaryFolder scratch;
+  const Study study = prepare_study(study_options("mean@20", scratch.path));
+  run_study(study);
+  const RunSettings& run = study.runs[0];
+  const auto config = config_of(study, run);
+  CHECK(finished_run(scratch.path, run, config).has_value());
+  auto more = config, fewer = config;
+  more["dropout"] = 0.0;
+  CHECK_THROWS_WITH(finished_run(scratch.path, run, more), contains("dropout unset instead of 0"));
+  fewer.erase("schedule");
+  CHECK_THROWS_WITH(finished_run(scratch.path, run, fewer),
+                    contains("schedule \"constant\" instead of unset"));
+}
+
 TEST_CASE("without --resume what is left of a run is replaced", "[resume]") {
   const TemporaryFolder scratch;
   StudyOptions options = study_options("mean@20", scratch.path);

@@ -65,13 +65,18 @@ void read_evaluations(const fs::path& path, std::vector<EpochRecord>& epochs,
 /// Throws IoError unless the run in `folder` has the same config in all that matters.
 void check_config(const fs::path& folder, const Json& config) {
   const Json other = read_json(folder / "config.json");
-  for (const auto& [key, value] : config.items()) {
+  std::set<std::string> keys;
+  for (const Json& one : {config, other}) {
+    for (const auto& [key, value] : one.items()) keys.insert(key);
+  }
+  const auto text = [](const Json& value) { return value.is_null() ? "unset" : value.dump(); };
+  for (const std::string& key : keys) {
     if (kWithoutInfluence.count(key) > 0) continue;
-    const Json found = other.value(key, Json());
-    require<IoError>(found == value,
+    const Json found = other.value(key, Json()), wanted = config.value(key, Json());
+    require<IoError>(found == wanted,
                      "[output] {} holds a run with {} {} instead of {}: remove it or choose "
                      "another --output-dir",
-                     folder.string(), key, found.dump(), value.dump());
+                     folder.string(), key, text(found), text(wanted));
   }
 }
 
