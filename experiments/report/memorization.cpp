@@ -99,17 +99,23 @@ void claim_about_control(const Point& point, const Point& mean, const std::strin
                     point.last(corrupt_of).mean >= kControlRatio * mean.last(corrupt_of).mean});
 }
 
-/// What `mean` had fitted of the corrupt labels when it first had fitted so many pristine examples:
-/// linear between epochs; at its end, if it never had.
-double corrupt_at(const Point& mean, double pristine) {
+/// Percent of the examples of either kind that are fitted.
+struct Fitted {
+  double pristine, corrupt;
+};
+
+/// What `mean` had fitted when it first had fitted so many pristine examples: linear between
+/// epochs; at its end, if it never had.
+Fitted stopped_at(const Point& mean, double pristine) {
   for (std::size_t epoch = 1; epoch < mean.epochs(); ++epoch) {
     const double now = mean.at(epoch, pristine_of).mean;
     if (now < pristine) continue;
     const double before = mean.at(epoch - 1, pristine_of).mean;
     const double from = mean.at(epoch - 1, corrupt_of).mean, to = mean.at(epoch, corrupt_of).mean;
-    return now > before ? from + (to - from) * (pristine - before) / (now - before) : to;
+    const double part = now > before ? (pristine - before) / (now - before) : 1.0;
+    return {pristine, from + (to - from) * part};
   }
-  return mean.last(corrupt_of).mean;
+  return {mean.last(pristine_of).mean, mean.last(corrupt_of).mean};
 }
 
 /// A rule that learns less of everything memorizes less as well: that is no merit.
@@ -122,13 +128,15 @@ void claims_at_equal_pristine(const Point& point, const Point& mean, const std::
                                 where, name, kPristineLoss),
                     against(point, mean, pristine_of),
                     learned.mean >= mean.last(pristine_of).mean - kPristineLoss});
-  const double ours = point.last(corrupt_of).mean, theirs = corrupt_at(mean, learned.mean);
-  claims.push_back({fmt::format("{}: {} fits at most {:.2f} times as many corrupt labels as mean "
-                                "stopped early, at the same pristine accuracy",
-                                where, name, kEarlyStopRatio),
-                    fmt::format("{:.1f} % against {:.1f} % at {:.1f} % of the pristine", ours,
-                                theirs, learned.mean),
-                    ours <= kEarlyStopRatio * theirs});
+  const double ours = point.last(corrupt_of).mean;
+  const Fitted theirs = stopped_at(mean, learned.mean);
+  claims.push_back(
+      {fmt::format("{}: {} fits at most {:.2f} times as many corrupt labels as mean "
+                   "stopped early, at the same pristine accuracy",
+                   where, name, kEarlyStopRatio),
+       fmt::format("{:.1f} % against {:.1f} % at {:.1f} % of the pristine{}", ours, theirs.corrupt,
+                   theirs.pristine, theirs.pristine < learned.mean ? ", where it ends" : ""),
+       ours <= kEarlyStopRatio * theirs.corrupt});
 }
 
 void claims_about_robust(const Point& point, const Point& mean, const std::string& where,
