@@ -149,16 +149,24 @@ bool from_environment(const char* name, bool otherwise) {
   return value == "ON";
 }
 
-/// Whether the processor multiplies bf16 matrices (AMX).
-bool has_bf16_tiles() {
-  const auto needed = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_amx);  // sets of bits
-  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & needed) == needed;
+/// Whether the processor multiplies bf16 faster than float32: in tiles (AMX), or with AMD's
+/// AVX-512; with Intel's it takes twice as long (docs/performance.md).
+bool has_fast_bf16() {
+  const auto has = [](dnnl::cpu_isa isa) {
+    const auto needed = static_cast<unsigned>(isa);  // sets of bits
+    return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & needed) == needed;
+  };
+  if (has(dnnl::cpu_isa::avx512_core_amx)) return true;
+#if defined(__x86_64__)
+  if (has(dnnl::cpu_isa::avx512_core_bf16)) return __builtin_cpu_is("amd") != 0;
+#endif
+  return false;
 }
 
 ConvolutionArithmetic& arithmetic() {
   static ConvolutionArithmetic in_force{
       .winograd = from_environment("COGRAD_WINOGRAD", true),
-      .bf16 = from_environment("COGRAD_BF16_ARITHMETIC", has_bf16_tiles())};
+      .bf16 = from_environment("COGRAD_BF16_ARITHMETIC", has_fast_bf16())};
   return in_force;
 }
 

@@ -72,8 +72,8 @@ struct ConvolutionArithmetic {
   /// On, unless the environment variable COGRAD_WINOGRAD is OFF.
   bool winograd;
   /// Products of bf16 activations in bf16; else they are converted, multiplied in f32 and rounded.
-  /// On where the processor has tiles for it (AMX): AVX-512's bf16 instructions do not beat its f32
-  /// ones, Winograd's algorithm does. COGRAD_BF16_ARITHMETIC=ON or OFF overrides that.
+  /// On where the processor is fast at it, with tiles (AMX) or as AMD's: bf16 in Intel's AVX-512
+  /// loses to f32 and Winograd's algorithm. COGRAD_BF16_ARITHMETIC=ON or OFF overrides that.
   bool bf16;
 };
 ConvolutionArithmetic convolution_arithmetic();
