@@ -20,6 +20,7 @@ GFLOP/s are those of cograd: convolutions and products by the textbook's count, 
 peak is that of float32 multiply-adds in registers on all threads, measured beside each step (bench_ops).
 """
 import argparse
+import functools
 import json
 import os
 import pathlib
@@ -259,9 +260,10 @@ def our_seconds(step):
     return result["real_time"] * 1e-3, result["peak_bytes"]
 
 
-def step_flops(step):
+@functools.cache
+def step_flops(model_and_batch):
     """Floating-point operations of the convolutions and products of a step, by the textbook's count."""
-    variant = Variant(step, "mean", "contiguous", False, "f32")
+    variant = Variant(model_and_batch, "mean", "contiguous", False, "f32")
     with FlopCounterMode(display=False) as counter:
         variant.step(variant.x, variant.t)
     return counter.get_total_flops()
@@ -311,7 +313,7 @@ def measure(step, rounds, compile_too):
             times.append(variant.seconds())
     best = min(range(len(variants)), key=lambda i: statistics.median(theirs[i]))
     ratio = spread([a / b for a, b in zip(ours, theirs[best])])
-    flops, limit = step_flops(step) / statistics.median(ours), peak_flops()
+    flops, limit = step_flops(step.rsplit("/", 2)[0]) / statistics.median(ours), peak_flops()
     speed = f"{flops * 1e-9:.0f}" + (f" ({flops / limit:.2f})" if limit else "")
     return (f"| {step} | {1e3 * statistics.median(ours):.1f} | {1e3 * statistics.median(theirs[best]):.1f} | "
             f"{variants[best].name} | {ratio} | {speed} | {peak / 2**20:.0f} |")

@@ -11,13 +11,16 @@ constexpr const char* kKey = "cograd_model";
 
 }  // namespace
 
+ModelOptions model_options(const RunSettings& settings, const StudyData& data) {
+  return {.image = data.train->image_shape(),
+          .classes = data.train->classes(),
+          .width = settings.width,
+          .dropout = settings.dropout,
+          .seed = settings.seed};
+}
+
 ModelCard card_of(const RunSettings& settings, const StudyData& data) {
-  return {settings.model,
-          {.image = data.train->image_shape(),
-           .classes = data.train->classes(),
-           .width = settings.width},
-          data.transform,
-          data.train->class_names()};
+  return {settings.model, model_options(settings, data), data.transform, data.train->class_names()};
 }
 
 std::map<std::string, std::string> to_metadata(const ModelCard& card) {

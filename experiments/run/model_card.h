@@ -13,11 +13,13 @@ namespace cograd {
 
 struct ModelCard {
   std::string model;                     ///< as make_model() knows it
-  ModelOptions options;                  ///< but the seed
+  ModelOptions options;                  ///< read back: but dropout and seed, for training alone
   ImageTransform transform;              ///< of the images it was tested on
   std::vector<std::string> class_names;  ///< empty: numbers only
 };
 
+/// Of the run's model on these data.
+ModelOptions model_options(const RunSettings& settings, const StudyData& data);
 ModelCard card_of(const RunSettings& settings, const StudyData& data);
 
 std::map<std::string, std::string> to_metadata(const ModelCard& card);

@@ -9,6 +9,7 @@
 
 #include "engine/aggregation/aggregator.h"
 #include "engine/ops/ops.h"
+#include "experiments/run/model_card.h"
 #include "experiments/run/progress.h"
 #include "experiments/run/trainer.h"
 #include "layers/mixed_precision.h"
@@ -29,11 +30,7 @@ struct StepCost {
 StepCost measure_step(const RunSettings& run, const Study& study) {
   Backend& backend = *study.backend;
   const Shape image = study.data.train->image_shape();
-  const auto model = make_model(run.model, {.image = image,
-                                            .classes = study.data.train->classes(),
-                                            .width = run.width,
-                                            .dropout = run.dropout,
-                                            .seed = run.seed});
+  const auto model = make_model(run.model, model_options(run, study.data));
   model->to(backend);
   const std::unique_ptr<Aggregator> aggregator = parse_aggregator(run.aggregator);
   Sgd sgd(model->parameters(), *aggregator,

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "experiments/run/model_card.h"
 #include "experiments/study/datasets.h"
 #include "models/registry.h"
 
@@ -33,11 +34,8 @@ std::string backend_text(const Backend& backend) {
 }
 
 std::int64_t count_parameters(const Study& study) {
-  const auto model = make_model(study.options.run.model, {.image = study.data.train->image_shape(),
-                                                          .classes = study.data.train->classes(),
-                                                          .width = study.options.run.width,
-                                                          .dropout = study.options.run.dropout,
-                                                          .seed = study.options.run.seed});
+  const RunSettings& run = study.options.run;
+  const auto model = make_model(run.model, model_options(run, study.data));
   std::int64_t count = 0;
   for (const Parameter* parameter : model->parameters()) count += parameter->value.numel();
   return count;
