@@ -156,7 +156,9 @@ void add_products() {
     const double flops = 2.0 * static_cast<double>(n * in * out);
     const std::string sizes = "n100_i" + std::to_string(in) + "_o256";
     add("linear_forward", sizes, {{n, in}, {out, in}, {out}}, 0,
-        [](Backend& b, const std::vector<Tensor>& x) { return b.linear(x[0], x[1], x[2]); },
+        [](Backend& b, const std::vector<Tensor>& x) {
+          return b.linear(x[0], x[1], x[2], Epilogue::none);
+        },
         {.flops = flops});
     add("linear_data_gradient", sizes, {{n, out}, {out, in}}, 0,
         [](Backend& b, const std::vector<Tensor>& x) { return b.linear_data_gradient(x[0], x[1]); },

@@ -92,8 +92,8 @@ struct RunningStatistics {
   double momentum = 0.1;
 };
 
-/// What follows the normalization in the same sweep over memory: nothing, max(., 0), or the end of
-/// a residual block, max(. + residual, 0).
+/// What follows a dense layer or a normalization in the same sweep over memory: nothing, max(., 0),
+/// or, for a normalization, the end of a residual block, max(. + residual, 0).
 enum class Epilogue : std::uint8_t { none, relu, add_relu };
 
 /// dx and, after add_relu, the gradient of the residual.
@@ -199,15 +199,22 @@ class Backend {
   /// The inverse of concat: pieces of `channels[i]` channels.
   virtual std::vector<Tensor> split(const Tensor& x, std::span<const std::int64_t> channels) = 0;
 
-  // --- linear: y = x w^T + b, x [N, I], w [O, I], b [O]
-  // ----------------------------------------
-  virtual Tensor linear(const Tensor& x, const Tensor& w,
-                        const Tensor& b /* may be undefined */) = 0;
+  // --- linear: y = epilogue(z), z = x w^T + b, x [N, I], w [O, I], b [O]; dy below is the gradient
+  // of z --------------------------------------------
+  /// The epilogue is none or relu.
+  virtual Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b /* may be undefined */,
+                        Epilogue epilogue) = 0;
   /// dx = dy w
   virtual Tensor linear_data_gradient(const Tensor& dy, const Tensor& w) = 0;
   /// dw[g] (+)= dy_g^T x_g, dw [K, O, I]
   virtual void linear_weight_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
                                       Tensor& dw, Write write) = 0;
+  /// Both of them, side by side where the device can: returns dx.
+  virtual Tensor linear_gradients(const Tensor& x, const Tensor& dy, const Tensor& w,
+                                  const Groups& groups, Tensor& dw, Write write) {
+    linear_weight_gradient(x, dy, groups, dw, write);
+    return linear_data_gradient(dy, w);
+  }
   /// dw [O, I] = reduction, coordinate by coordinate, of the gradients dy_n^T x_n of the single
   /// rows n, as reduce() would make it of all N of them; none of them need be stored.
   virtual void linear_reduced_gradient(const Tensor& x, const Tensor& dy,

@@ -20,7 +20,9 @@ Mlp::Mlp(const std::vector<std::int64_t>& sizes, Random& random, double gain) {
 
 Variable Mlp::forward(Variable x) {
   if (x.shape().rank() != 2) x = flatten(x);
-  for (std::size_t i = 0; i + 1 < layers_.size(); ++i) x = relu(layers_[i]->forward(std::move(x)));
+  for (std::size_t i = 0; i + 1 < layers_.size(); ++i) {
+    x = layers_[i]->forward(std::move(x), Epilogue::relu);
+  }
   return layers_.back()->forward(std::move(x));
 }
 

@@ -10,11 +10,13 @@ void check_linear(Backend& fast) {
                                    {33, 17, 65},
                                    {100, 256, 10}}) {
     for (std::int64_t groups : {std::int64_t{1}, std::min<std::int64_t>(3, n), n}) {
-      CAPTURE(n, in, out, groups);
-      Random random(62);
-      compare(fast, {random_f32({n, in}, random)},
-              {random_f32({out, in}, random), random_f32({out}, random)}, groups,
-              [](auto& x, auto& p) { return linear(x[0], p[0], &p[1]); });
+      for (Epilogue epilogue : {Epilogue::none, Epilogue::relu}) {
+        CAPTURE(n, in, out, groups, epilogue);
+        Random random(62);
+        compare(fast, {random_f32({n, in}, random)},
+                {random_f32({out, in}, random), random_f32({out}, random)}, groups,
+                [=](auto& x, auto& p) { return linear(x[0], p[0], &p[1], epilogue); });
+      }
     }
   }
 }
@@ -270,6 +272,10 @@ void check_bf16(Backend& fast) {
        {{6, 40}},
        {{17, 40}, {17}},
        [](auto& x, auto& p) { return linear(x[0], p[0], &p[1]); }},
+      {"linear, relu",
+       {{6, 40}},
+       {{17, 40}},
+       [](auto& x, auto& p) { return linear(x[0], p[0], nullptr, Epilogue::relu); }},
       {"max_pool2d",
        {wide},
        {},

@@ -32,8 +32,11 @@ void check_op(std::vector<Tensor> inputs, std::vector<Parameter*> parameters, st
 
 TEST_CASE("linear: finite differences", "[ops]") {
   for (std::int64_t groups : {1, 3, 5}) {
-    for (bool with_bias : {true, false}) {
-      CAPTURE(groups, with_bias);
+    for (auto [with_bias, epilogue] : {std::pair{true, Epilogue::none},
+                                       {false, Epilogue::none},
+                                       {true, Epilogue::relu},
+                                       {false, Epilogue::relu}}) {
+      CAPTURE(groups, with_bias, epilogue);
       Random random(11, static_cast<std::uint64_t>(groups));
       Parameter w = parameter("weight", {4, 7}, random);
       Parameter b = parameter("bias", {4}, random);
@@ -41,7 +44,10 @@ TEST_CASE("linear: finite differences", "[ops]") {
       if (with_bias) parameters.push_back(&b);
       check_op(
           {normal({5, 7}, random)}, parameters, groups,
-          [&](const auto& x) { return linear(x[0], w, with_bias ? &b : nullptr); }, random);
+          [&, with = with_bias ? &b : nullptr, then = epilogue](const auto& x) {
+            return linear(x[0], w, with, then);
+          },
+          random);
     }
   }
 }
@@ -287,6 +293,8 @@ TEST_CASE("ops refuse wrong shapes, dtypes and geometries by name", "[ops]") {
   CHECK_THROWS_WITH(linear(matrix, w, nullptr),
                     contains("fc.weight") && contains("[4, 6]") && contains("[4, 7]"));
   CHECK_THROWS_AS(linear(image, w, nullptr), ShapeError);
+  const Variable fitting(normal({5, 7}, random));
+  CHECK_THROWS_AS(linear(fitting, w, nullptr, Epilogue::add_relu), ValueError);
   CHECK_THROWS_AS(conv2d(matrix, kernel, nullptr, {}), ShapeError);
   CHECK_THROWS_AS(conv2d(image, kernel, nullptr, {.channel_groups = 2}), ValueError);
   CHECK_THROWS_AS(conv2d(image, kernel, nullptr, {.stride = {0, 1}}), ValueError);

@@ -10,47 +10,17 @@
 
 #include "engine/error.h"
 #include "engine/random.h"
-#include "engine/simd/product.h"
 #include "tests/catch.h"
+#include "tests/instruction_sets.h"
 #include "tests/threads.h"
 
 namespace cograd {
 namespace {
 
+using testing::instruction_sets;
+using testing::numbers;
+using testing::Using;
 using Kind = Reduction::Kind;
-
-std::vector<std::string> instruction_sets() {
-  const std::string best(simd::instruction_set());
-  std::vector<std::string> names;
-  for (const char* name : {"baseline", "avx2", "avx512"}) {
-    try {
-      simd::set_instruction_set(name);
-      names.emplace_back(name);
-    } catch (const ValueError&) {  // not on this machine
-    }
-  }
-  simd::set_instruction_set(best);
-  return names;
-}
-
-/// Chooses an instruction set for a scope.
-class Using {
- public:
-  explicit Using(const std::string& name) : before_(simd::instruction_set()) {
-    simd::set_instruction_set(name);
-  }
-  ~Using() { simd::set_instruction_set(before_); }
-
- private:
-  std::string before_;
-};
-
-std::vector<float> numbers(std::int64_t n, std::uint64_t seed) {
-  Random random(seed);
-  std::vector<float> x(static_cast<std::size_t>(n));
-  for (float& value : x) value = static_cast<float>(random.uniform(-2.0, 2.0));
-  return x;
-}
 
 /// Relative, with slack for a sum that cancels to nearly nothing; the same infinity, or both NaN.
 int count_different(const std::vector<float>& got, const std::vector<float>& expected,
@@ -101,92 +71,6 @@ TEST_CASE("element-wise vector loops", "[simd]") {
       CHECK(out == gated);
       simd::decayed_gradient(a.data(), b.data(), 0.25, out.data(), n);
       CHECK(count_different(out, decayed, 1e-6) == 0);
-    }
-  }
-}
-
-TEST_CASE("products of matrices lying in any way", "[simd]") {
-  struct Size {
-    std::int64_t m, n, k;
-  };
-  for (const std::string& name : instruction_sets()) {
-    const Using chosen(name);
-    for (const Size& size : {Size{1, 1, 1}, Size{5, 7, 0}, Size{13, 33, 17}, Size{100, 64, 40},
-                             Size{37, 95, 130}, Size{3, 32, 2500}, Size{12, 10, 1024}}) {
-      const auto [m, n, k] = size;
-      const auto a = numbers(m * k, 45), b = numbers(k * n, 46), bias = numbers(n, 47),
-                 before = numbers(m * n, 48);
-      for (const bool a_across : {false, true}) {
-        for (const bool b_across : {false, true}) {
-          for (const bool accumulate : {false, true}) {
-            for (const bool with_bias : {false, true}) {
-              CAPTURE(name, m, n, k, a_across, b_across, accumulate, with_bias);
-              const simd::MatrixView left{a.data(), a_across ? 1 : k, a_across ? m : 1};
-              const simd::MatrixView right{b.data(), b_across ? 1 : n, b_across ? k : 1};
-              std::vector<float> c = before;
-              const simd::Product product{.a = left,
-                                          .b = right,
-                                          .m = m,
-                                          .n = n,
-                                          .k = k,
-                                          .c = c.data(),
-                                          .c_row = n,
-                                          .bias = with_bias ? bias.data() : nullptr,
-                                          .accumulate = accumulate};
-              simd::multiply({&product, 1});
-              double error = 0.0, norm = 0.0;
-              for (std::int64_t i = 0; i < m; ++i) {
-                for (std::int64_t j = 0; j < n; ++j) {
-                  const auto at = static_cast<std::size_t>(i * n + j);
-                  double sum = accumulate ? before[at] : 0.0;
-                  if (with_bias) sum += bias[static_cast<std::size_t>(j)];
-                  for (std::int64_t l = 0; l < k; ++l) {
-                    sum += static_cast<double>(left.data[i * left.row + l * left.column]) *
-                           right.data[l * right.row + j * right.column];
-                  }
-                  error += (c[at] - sum) * (c[at] - sum);
-                  norm += sum * sum;
-                }
-              }
-              CHECK(error <= 1e-12 * norm);
-            }
-          }
-        }
-      }
-    }
-  }
-}
-
-TEST_CASE("products are the same on any number of threads", "[simd][determinism]") {
-  // Panels that the threads do not share evenly, down to one for all of them.
-  for (const std::int64_t n : {10, 40, 300}) {
-    const std::int64_t m = 101, k = 257;
-    const auto a = numbers(m * k, 51), b = numbers(k * n, 52), bias = numbers(n, 53);
-    for (const std::string& name : instruction_sets()) {
-      const Using chosen(name);
-      std::vector<float> first;
-      for (const int threads : {1, 2, 3, 7}) {
-        CAPTURE(name, n, threads);
-        std::vector<float> c(static_cast<std::size_t>(2 * m * n));
-        const auto product = [&](float* to) {
-          return simd::Product{.a = {a.data(), k, 1},
-                               .b = {b.data(), n, 1},
-                               .m = m,
-                               .n = n,
-                               .k = k,
-                               .c = to,
-                               .c_row = n,
-                               .bias = bias.data()};
-        };
-        const auto products = std::array{product(c.data()), product(c.data() + m * n)};
-        {
-          const testing::Threads scope(threads);
-          simd::multiply(products);
-        }
-        if (first.empty()) first = c;
-        CHECK(c == first);
-      }
-      CHECK(std::equal(first.begin(), first.begin() + m * n, first.begin() + m * n));
     }
   }
 }

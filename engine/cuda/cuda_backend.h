@@ -46,7 +46,7 @@ class CudaBackend final : public Backend {
   Tensor concat(std::span<const Tensor> parts) override;
   std::vector<Tensor> split(const Tensor& x, std::span<const std::int64_t> channels) override;
 
-  Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) override;
+  Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b, Epilogue epilogue) override;
   Tensor linear_data_gradient(const Tensor& dy, const Tensor& w) override;
   void linear_weight_gradient(const Tensor& x, const Tensor& dy, const Groups& groups, Tensor& dw,
                               Write write) override;

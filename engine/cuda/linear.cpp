@@ -8,7 +8,7 @@ namespace cograd {
 using cuda::matmul;
 using cuda::Matmul;
 
-Tensor CudaBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b) {
+Tensor CudaBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b, Epilogue epilogue) {
   const std::int64_t n = x.size(0), in = x.size(1), out = w.size(0);
   Tensor y = Tensor::empty({n, out}, x.dtype(), *this);
   const Tensor weight = w.to(x.dtype()), bias = b.defined() ? b.to(x.dtype()) : Tensor();
@@ -18,7 +18,8 @@ Tensor CudaBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b) {
           .transpose_b = true,
           .in = x.dtype(),
           .out = x.dtype(),
-          .bias = b.defined()},
+          .bias = b.defined(),
+          .relu = epilogue == Epilogue::relu},
          x.raw(), weight.raw(), b.defined() ? bias.raw() : nullptr, y.raw(), *this);
   return y;
 }

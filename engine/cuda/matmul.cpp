@@ -31,7 +31,11 @@ class Plan {
     const cublasOperation_t second = p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
     set(CUBLASLT_MATMUL_DESC_TRANSA, first);
     set(CUBLASLT_MATMUL_DESC_TRANSB, second);
-    if (p.bias) set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+    if (p.bias || p.relu) {
+      set(CUBLASLT_MATMUL_DESC_EPILOGUE, !p.relu  ? CUBLASLT_EPILOGUE_BIAS
+                                         : p.bias ? CUBLASLT_EPILOGUE_RELU_BIAS
+                                                  : CUBLASLT_EPILOGUE_RELU);
+    }
     // Rows and columns as column-major sees them.
     layout(b_, p.in, p.transpose_b ? p.k : p.n, p.transpose_b ? p.n : p.k, p.batch, p.stride_b);
     layout(a_, p.in, p.transpose_a ? p.m : p.k, p.transpose_a ? p.k : p.m, p.batch, p.stride_a);
@@ -117,11 +121,11 @@ class Plan {
 std::string key_of(const Matmul& p, bool whole) {
   const Arithmetic how = arithmetic();
   return fmt::format(
-      "matmul {}{} {}x{}x{} {}->{} add{} bias{} batch{} {}/{}/{} aligned{} tf32-{} "
+      "matmul {}{} {}x{}x{} {}->{} add{} bias{} relu{} batch{} {}/{}/{} aligned{} tf32-{} "
       "fixed{}",
       p.transpose_a ? 't' : 'n', p.transpose_b ? 't' : 'n', p.m, p.n, p.k, name_of(p.in),
-      name_of(p.out), int{p.accumulate}, int{p.bias}, p.batch, p.stride_a, p.stride_b, p.stride_c,
-      int{whole}, int{how.tf32}, int{how.deterministic});
+      name_of(p.out), int{p.accumulate}, int{p.bias}, int{p.relu}, p.batch, p.stride_a, p.stride_b,
+      p.stride_c, int{whole}, int{how.tf32}, int{how.deterministic});
 }
 
 }  // namespace

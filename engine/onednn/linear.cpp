@@ -13,6 +13,37 @@ namespace {
 
 using simd::Product;
 
+/// dx = dy w
+Product data_gradient(const Tensor& dy, const Tensor& w, Tensor& dx) {
+  const std::int64_t out = w.size(0), in = w.size(1);
+  return {.a = {dy.data<float>(), out, 1},
+          .b = {w.data<float>(), in, 1},
+          .m = dy.size(0),
+          .n = in,
+          .k = out,
+          .c = dx.data<float>(),
+          .c_row = in};
+}
+
+/// dw[g] (+)= dy_g^T x_g
+std::vector<Product> weight_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
+                                     Tensor& dw, Write write) {
+  const std::int64_t in = x.size(1), out = dy.size(1);
+  std::vector<Product> products;
+  for (std::int64_t g = 0; g < groups.count(); ++g) {
+    const RowRange r = groups.range(g);
+    products.push_back({.a = {dy.data<float>() + r.begin * out, 1, out},  // dy_g^T
+                        .b = {x.data<float>() + r.begin * in, in, 1},
+                        .m = out,
+                        .n = in,
+                        .k = r.size(),
+                        .c = dw.data<float>() + g * out * in,
+                        .c_row = in,
+                        .accumulate = write == Write::accumulate});
+  }
+  return products;
+}
+
 /// dy [N, C] summed over the rows of each group.
 void rows_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) {
   const std::int64_t channels = dy.size(1);
@@ -29,10 +60,10 @@ void rows_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write wri
 
 }  // namespace
 
-Tensor OneDnnBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b) {
-  if (x.dtype() == Dtype::f64) return ReferenceBackend::linear(x, w, b);
+Tensor OneDnnBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b, Epilogue epilogue) {
+  if (x.dtype() == Dtype::f64) return ReferenceBackend::linear(x, w, b, epilogue);
   if (x.dtype() == Dtype::bf16) {
-    return onednn::in_f32(x, [&](const Tensor& same) { return linear(same, w, b); });
+    return onednn::in_f32(x, [&](const Tensor& same) { return linear(same, w, b, epilogue); });
   }
   const std::int64_t n = x.size(0), in = x.size(1), out = w.size(0);
   Tensor y = Tensor::empty({n, out}, x.dtype(), *this);
@@ -43,7 +74,8 @@ Tensor OneDnnBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b) 
                         .k = in,
                         .c = y.data<float>(),
                         .c_row = out,
-                        .bias = b.defined() ? b.data<float>() : nullptr};
+                        .bias = b.defined() ? b.data<float>() : nullptr,
+                        .relu = epilogue == Epilogue::relu};
   simd::multiply({&product, 1});
   return y;
 }
@@ -53,15 +85,8 @@ Tensor OneDnnBackend::linear_data_gradient(const Tensor& dy, const Tensor& w) {
   if (dy.dtype() == Dtype::bf16) {
     return onednn::in_f32(dy, [&](const Tensor& same) { return linear_data_gradient(same, w); });
   }
-  const std::int64_t n = dy.size(0), out = w.size(0), in = w.size(1);
-  Tensor dx = Tensor::empty({n, in}, dy.dtype(), *this);
-  const Product product{.a = {dy.data<float>(), out, 1},
-                        .b = {w.data<float>(), in, 1},
-                        .m = n,
-                        .n = in,
-                        .k = out,
-                        .c = dx.data<float>(),
-                        .c_row = in};
+  Tensor dx = Tensor::empty({dy.size(0), w.size(1)}, dy.dtype(), *this);
+  const Product product = data_gradient(dy, w, dx);
   simd::multiply({&product, 1});
   return dx;
 }
@@ -74,20 +99,20 @@ void OneDnnBackend::linear_weight_gradient(const Tensor& x, const Tensor& dy, co
   if (x.dtype() == Dtype::bf16) {
     return linear_weight_gradient(cast(x, Dtype::f32), cast(dy, Dtype::f32), groups, dw, write);
   }
-  const std::int64_t in = x.size(1), out = dy.size(1);
-  std::vector<Product> products;
-  for (std::int64_t g = 0; g < groups.count(); ++g) {
-    const RowRange r = groups.range(g);
-    products.push_back({.a = {dy.data<float>() + r.begin * out, 1, out},  // dy_g^T
-                        .b = {x.data<float>() + r.begin * in, in, 1},
-                        .m = out,
-                        .n = in,
-                        .k = r.size(),
-                        .c = dw.data<float>() + g * out * in,
-                        .c_row = in,
-                        .accumulate = write == Write::accumulate});
+  simd::multiply(weight_gradient(x, dy, groups, dw, write));
+}
+
+// One sweep over all products, so that the threads wait for each other once.
+Tensor OneDnnBackend::linear_gradients(const Tensor& x, const Tensor& dy, const Tensor& w,
+                                       const Groups& groups, Tensor& dw, Write write) {
+  if (x.dtype() != Dtype::f32) {
+    return ReferenceBackend::linear_gradients(x, dy, w, groups, dw, write);
   }
+  Tensor dx = Tensor::empty(x.shape(), x.dtype(), *this);
+  std::vector<Product> products = weight_gradient(x, dy, groups, dw, write);
+  products.push_back(data_gradient(dy, w, dx));
   simd::multiply(products);
+  return dx;
 }
 
 void OneDnnBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy,

@@ -8,8 +8,10 @@
 
 namespace cograd {
 
-/// y = x w^T + b. x [N, I], w [O, I], b [O] or null.
-Variable linear(const Variable& x, Parameter& weight, Parameter* bias);
+/// y = x w^T + b, or max(., 0) of that with Epilogue::relu. x [N, I], w [O, I], b [O] or null.
+/// Throws ValueError for another epilogue.
+Variable linear(const Variable& x, Parameter& weight, Parameter* bias,
+                Epilogue epilogue = Epilogue::none);
 
 /// Cross-correlation. x [N, I, H, W], w [O, I/cg, kh, kw], b [O] or null;
 /// y [N, O, floor((H + 2p - d(k-1) - 1) / s) + 1, ...].

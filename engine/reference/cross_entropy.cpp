@@ -1,6 +1,7 @@
 // Softmax cross-entropy of logits [N, C]; p = softmax(logits), t = (1 - e) one-hot + e / C.
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "engine/reference/dispatch.h"
 #include "engine/reference/reference_backend.h"
@@ -15,6 +16,7 @@ CrossEntropyResult ReferenceBackend::cross_entropy(const Tensor& logits, const T
   const std::int64_t classes = logits.size(1);
   CrossEntropyResult result{Tensor::zeros({groups.count()}, logits.dtype(), *this),
                             Tensor::empty(logits.shape(), logits.dtype(), *this)};
+  std::vector<double> exponentials(static_cast<std::size_t>(classes));
   dispatch("cross_entropy", logits.dtype(), [&](auto zero) {
     using T = decltype(zero);
     for (std::int64_t g = 0; g < groups.count(); ++g) {
@@ -24,16 +26,17 @@ CrossEntropyResult ReferenceBackend::cross_entropy(const Tensor& logits, const T
         const T* z = logits.data<T>() + n * classes;
         T* p = result.probabilities.data<T>() + n * classes;
         const double top = *std::max_element(z, z + classes);  // keeps exp() from overflowing
-        double sum = 0.0, mean_z = 0.0;
+        double sum = 0.0, sum_z = 0.0;
         for (std::int64_t c = 0; c < classes; ++c) {
-          sum += std::exp(z[c] - top);
-          mean_z += z[c] / static_cast<double>(classes);
+          sum += exponentials[static_cast<std::size_t>(c)] = std::exp(z[c] - top);
+          sum_z += z[c];
         }
         for (std::int64_t c = 0; c < classes; ++c) {
-          p[c] = static_cast<T>(std::exp(z[c] - top) / sum);
+          p[c] = static_cast<T>(exponentials[static_cast<std::size_t>(c)] / sum);
         }
         // sum over c of t z is (1 - e) z[label] + e mean(z), and the targets sum to 1.
         const double z_label = z[labels.data<std::int64_t>()[n]];
+        const double mean_z = sum_z / static_cast<double>(classes);
         loss += top + std::log(sum) - (1.0 - smoothing) * z_label - smoothing * mean_z;
       }
       result.loss.data<T>()[g] = static_cast<T>(loss / static_cast<double>(groups.size(g)));

@@ -10,7 +10,8 @@ using reference::dispatch;
 using reference::MatrixMap;
 using reference::VectorMap;
 
-Tensor ReferenceBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b) {
+Tensor ReferenceBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b,
+                                Epilogue epilogue) {
   const std::int64_t n = x.size(0), in = x.size(1), out = w.size(0);
   Tensor y = Tensor::empty({n, out}, x.dtype(), *this);
   dispatch("linear", x.dtype(), [&](auto zero) {
@@ -20,7 +21,7 @@ Tensor ReferenceBackend::linear(const Tensor& x, const Tensor& w, const Tensor& 
     Y.noalias() = X * W.transpose();
     if (b.defined()) Y.rowwise() += ConstVectorMap<T>(b.data<T>(), out).transpose();
   });
-  return y;
+  return epilogue == Epilogue::none ? y : relu(y, true);
 }
 
 Tensor ReferenceBackend::linear_data_gradient(const Tensor& dy, const Tensor& w) {

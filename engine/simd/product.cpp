@@ -12,10 +12,10 @@
 namespace cograd::simd {
 namespace {
 
-/// A panel of columns of a product, or some rows of one.
+/// Rows [begin, end) of a panel of columns of a product.
 struct Task {
-  Product product;
-  std::int64_t panel;
+  const Product* product;
+  std::int64_t panel, begin, end;
 };
 
 /// Rows [begin, end) of p.
@@ -26,9 +26,9 @@ Product rows_of(Product p, std::int64_t begin, std::int64_t end) {
   return p;
 }
 
-std::int64_t threads_for(double multiplications) {
+std::int64_t threads_for(std::int64_t multiplications) {
 #ifdef _OPENMP
-  constexpr double kWorthThreads = 2e5;
+  constexpr std::int64_t kWorthThreads = 200'000;
   if (multiplications > kWorthThreads) return omp_get_max_threads();
 #else
   static_cast<void>(multiplications);
@@ -36,43 +36,60 @@ std::int64_t threads_for(double multiplications) {
   return 1;
 }
 
+/// The tasks of all products, in order, and where each thread's begin. Work is counted in rows of
+/// panels times k.
+struct Shares {
+  std::vector<Task> tasks;
+  std::vector<std::size_t> first{0};  // [threads + 1]
+};
+
+/// As much work for each thread. The panel where one thread ends and the next begins is shared out
+/// by rows: each sum is the same chain of additions wherever its row is.
+Shares share_out(std::span<const Product> products, const ProductKernel& kernel,
+                 std::int64_t threads, std::int64_t work) {
+  Shares shares;
+  std::int64_t before = 0;  // work in front of the next row
+  for (const Product& p : products) {
+    for (std::int64_t panel = 0; panel * kernel.columns < p.n; ++panel) {
+      std::int64_t row = 0;
+      for (; std::ssize(shares.first) < threads; shares.first.push_back(shares.tasks.size())) {
+        const std::int64_t end = work * std::ssize(shares.first) / threads;
+        if (p.k == 0 || before + (p.m - row) * p.k <= end) break;
+        const std::int64_t blocks = ((end - before) / p.k + kernel.rows / 2) / kernel.rows;
+        const std::int64_t rows = std::clamp(blocks * kernel.rows, std::int64_t{0}, p.m - row);
+        if (rows > 0) shares.tasks.push_back({&p, panel, row, row + rows});
+        row += rows;
+        before += rows * p.k;
+      }
+      if (row < p.m) shares.tasks.push_back({&p, panel, row, p.m});
+      before += (p.m - row) * p.k;
+    }
+  }
+  shares.first.resize(static_cast<std::size_t>(threads) + 1, shares.tasks.size());
+  return shares;
+}
+
 }  // namespace
 
 void multiply(std::span<const Product> products) {
   const ProductKernel& kernel = *kernels().product;
-  std::vector<Task> panels;
-  double work = 0.0;
+  std::int64_t work = 0;
   for (const Product& p : products) {
-    for (std::int64_t i = 0; i * kernel.columns < p.n; ++i) panels.push_back({p, i});
-    work += static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
+    work += (p.n + kernel.columns - 1) / kernel.columns * p.m * p.k;
   }
-  // As many panels for each thread; what is left over is shared out by rows. Each sum is the same
-  // chain of additions wherever its row is.
-  const std::int64_t threads = threads_for(work);
-  const std::int64_t left = std::ssize(panels) % threads;
-  std::vector<Task> parts;
-  for (std::int64_t i = std::ssize(panels) - left; i < std::ssize(panels); ++i) {
-    const Task& whole = panels[static_cast<std::size_t>(i)];
-    const std::int64_t m = whole.product.m;
-    const std::int64_t pieces = std::clamp(m / kernel.rows, std::int64_t{1}, threads / left);
-    for (std::int64_t piece = 0; piece < pieces; ++piece) {
-      parts.push_back(
-          {rows_of(whole.product, piece * m / pieces, (piece + 1) * m / pieces), whole.panel});
-    }
-  }
-  panels.resize(panels.size() - static_cast<std::size_t>(left));
+  const std::int64_t threads = threads_for(work * kernel.columns);
+  const Shares shares = share_out(products, kernel, threads, work);
 
-#pragma omp parallel if (threads > 1)
-  {
+#pragma omp parallel for schedule(static, 1) if (threads > 1)
+  for (std::int64_t thread = 0; thread < threads; ++thread) {
     thread_local std::vector<CacheLine> buffer;
     buffer.resize(static_cast<std::size_t>(kernel.buffer / 16));
-    const auto run = [&](const Task& t) {
-      kernel.multiply_panel(t.product, t.panel, buffer[0].values);
-    };
-#pragma omp for schedule(static) nowait
-    for (std::size_t i = 0; i < panels.size(); ++i) run(panels[i]);
-#pragma omp for schedule(static)
-    for (std::size_t i = 0; i < parts.size(); ++i) run(parts[i]);
+    const auto t = static_cast<std::size_t>(thread);
+    for (std::size_t i = shares.first[t]; i < shares.first[t + 1]; ++i) {
+      const Task& task = shares.tasks[i];
+      kernel.multiply_panel(rows_of(*task.product, task.begin, task.end), task.panel,
+                            buffer[0].values);
+    }
   }
 }
 

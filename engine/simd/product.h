@@ -13,7 +13,7 @@ struct MatrixView {
 };
 
 /// c [m, n] (+)= a [m, k] b [k, n] + bias, c in rows c_row apart; bias [n] or null is added to each
-/// row.
+/// row. With `relu`, c = max(c, 0) then.
 struct Product {
   MatrixView a, b;
   std::int64_t m, n, k;
@@ -21,6 +21,7 @@ struct Product {
   std::int64_t c_row;
   const float* bias = nullptr;
   bool accumulate = false;
+  bool relu = false;
 };
 
 /// Makes the products, which must not overlap in c, on all threads. Each sum is made by one thread

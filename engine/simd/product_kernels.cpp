@@ -73,10 +73,11 @@ void pack(MatrixView b, std::int64_t begin, std::int64_t depth, std::int64_t wid
   }
 }
 
-/// M rows of C from M rows of A and the panel. `bias` has kColumns values or is null.
+/// M rows of C from M rows of A and the panel. `bias` has kColumns values or is null; `relu`: see
+/// Product.
 template <int M>
 void multiply_rows(const float* a, std::int64_t row, std::int64_t column, const float* panel,
-                   std::int64_t depth, const float* bias, bool accumulate, float* c,
+                   std::int64_t depth, const float* bias, bool accumulate, bool relu, float* c,
                    std::int64_t c_row) {
   // A pointer for every third row: with an index, the two after it are addresses of one
   // instruction.
@@ -102,13 +103,13 @@ void multiply_rows(const float* a, std::int64_t row, std::int64_t column, const 
       float* to = c + i * c_row + half * kLanes;
       if (bias != nullptr) sum += load<kLanes>(bias + half * kLanes);
       if (accumulate) sum += load<kLanes>(to);
-      store<kLanes>(to, sum);
+      store<kLanes>(to, relu ? positive<kLanes>(sum) : sum);
     }
   }
 }
 
 using MultiplyRows = void (*)(const float*, std::int64_t, std::int64_t, const float*, std::int64_t,
-                              const float*, bool, float*, std::int64_t);
+                              const float*, bool, bool, float*, std::int64_t);
 
 template <int... I>
 constexpr MultiplyRows multiply_rows_for(int count, std::integer_sequence<int, I...>) {
@@ -130,7 +131,8 @@ void multiply_panel(const Product& p, std::int64_t panel_index, float* panel) {
   do {  // once even without rows to add up, for the bias and the zeros
     const std::int64_t depth = p.k - begin < kDepth ? p.k - begin : kDepth;
     pack(b, begin, depth, width, panel);
-    const float* last_bias = p.bias != nullptr && begin + depth == p.k ? bias : nullptr;
+    const bool last = begin + depth == p.k, relu = last && p.relu;
+    const float* last_bias = last && p.bias != nullptr ? bias : nullptr;
     const bool accumulate = p.accumulate || begin > 0;
     for (std::int64_t block = 0; block < blocks; ++block) {  // of as equal heights as can be
       const std::int64_t i = block * p.m / blocks, end = (block + 1) * p.m / blocks;
@@ -139,15 +141,16 @@ void multiply_panel(const Product& p, std::int64_t panel_index, float* panel) {
           multiply_rows_for(static_cast<int>(end - i), std::make_integer_sequence<int, kRows>{});
       float* c = p.c + i * p.c_row + first;
       if (width == kColumns) {
-        run(a, p.a.row, p.a.column, panel, depth, last_bias, accumulate, c, p.c_row);
+        run(a, p.a.row, p.a.column, panel, depth, last_bias, accumulate, relu, c, p.c_row);
         continue;
       }
       float whole[kRows * kColumns];
-      run(a, p.a.row, p.a.column, panel, depth, last_bias, false, whole, kColumns);
+      run(a, p.a.row, p.a.column, panel, depth, last_bias, false, false, whole, kColumns);
       for (std::int64_t r = 0; r < end - i; ++r) {
         for (std::int64_t j = 0; j < width; ++j) {
           float& to = c[r * p.c_row + j];
-          to = accumulate ? to + whole[r * kColumns + j] : whole[r * kColumns + j];
+          const float sum = whole[r * kColumns + j] + (accumulate ? to : 0.0f);
+          to = relu && sum < 0.0f ? 0.0f : sum;
         }
       }
     }

@@ -39,10 +39,10 @@ const char* matrix(const void* base, const cublasLtMatrixLayoutOpaque_t& layout,
   return static_cast<const char*>(base) + batch * layout.data[kStride] * size(layout.data[kType]);
 }
 
-/// D = op(A) op(B) + add D (+ bias along the rows).
+/// D = op(A) op(B) + add D (+ bias along the rows), and the ReLU of that.
 void multiply(const void* a, const cublasLtMatrixLayoutOpaque_t& a_layout, bool ta, const void* b,
-              const cublasLtMatrixLayoutOpaque_t& b_layout, bool tb, const void* bias, float add,
-              void* d, const cublasLtMatrixLayoutOpaque_t& d_layout, std::uint64_t k) {
+              const cublasLtMatrixLayoutOpaque_t& b_layout, bool tb, const void* bias, bool relu,
+              float add, void* d, const cublasLtMatrixLayoutOpaque_t& d_layout, std::uint64_t k) {
   const std::uint64_t m = d_layout.data[kRows], n = d_layout.data[kColumns];
   for (std::uint64_t batch = 0; batch < d_layout.data[kBatch]; ++batch) {
     const char *A = matrix(a, a_layout, batch), *B = matrix(b, b_layout, batch);
@@ -61,7 +61,7 @@ void multiply(const void* a, const cublasLtMatrixLayoutOpaque_t& a_layout, bool 
         }
         const auto to = static_cast<std::int64_t>(i + j * ldd);
         if (add != 0.0f) sum += add * at(D, d_layout.data[kType], to);
-        put(D, d_layout.data[kType], to, static_cast<float>(sum));
+        put(D, d_layout.data[kType], to, relu && sum < 0.0 ? 0.0f : static_cast<float>(sum));
       }
     }
   }
@@ -141,8 +141,9 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
   };
   const bool ta = static_cast<int>(attribute(CUBLASLT_MATMUL_DESC_TRANSA)) == CUBLAS_OP_T;
   const bool tb = static_cast<int>(attribute(CUBLASLT_MATMUL_DESC_TRANSB)) == CUBLAS_OP_T;
-  const bool biased =
-      static_cast<int>(attribute(CUBLASLT_MATMUL_DESC_EPILOGUE)) == CUBLASLT_EPILOGUE_BIAS;
+  const int epilogue = static_cast<int>(attribute(CUBLASLT_MATMUL_DESC_EPILOGUE));
+  const bool biased = epilogue == CUBLASLT_EPILOGUE_BIAS || epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
+  const bool relu = epilogue == CUBLASLT_EPILOGUE_RELU || epilogue == CUBLASLT_EPILOGUE_RELU_BIAS;
   const void* bias = nullptr;
   std::memcpy(&bias, &description->data[CUBLASLT_MATMUL_DESC_BIAS_POINTER], sizeof bias);
   const std::uint64_t m = d_layout->data[kRows], n = d_layout->data[kColumns];
@@ -154,7 +155,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
   }
   const float add = *static_cast<const float*>(beta);
   cuda_emulator::queue([=, a_layout = *a_layout, b_layout = *b_layout, d_layout = *d_layout] {
-    multiply(a, a_layout, ta, b, b_layout, tb, biased ? bias : nullptr, add, d, d_layout, k);
+    multiply(a, a_layout, ta, b, b_layout, tb, biased ? bias : nullptr, relu, add, d, d_layout, k);
   });
   return CUBLAS_STATUS_SUCCESS;
 }

@@ -1,0 +1,46 @@
+// The instruction sets of this machine, one at a time, and numbers to try them on.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/error.h"
+#include "engine/random.h"
+#include "engine/simd/simd.h"
+
+namespace cograd::testing {
+
+inline std::vector<std::string> instruction_sets() {
+  const std::string best(simd::instruction_set());
+  std::vector<std::string> names;
+  for (const char* name : {"baseline", "avx2", "avx512"}) {
+    try {
+      simd::set_instruction_set(name);
+      names.emplace_back(name);
+    } catch (const ValueError&) {  // not on this machine
+    }
+  }
+  simd::set_instruction_set(best);
+  return names;
+}
+
+/// Chooses an instruction set for a scope.
+class Using {
+ public:
+  explicit Using(const std::string& name) : before_(simd::instruction_set()) {
+    simd::set_instruction_set(name);
+  }
+  ~Using() { simd::set_instruction_set(before_); }
+
+ private:
+  std::string before_;
+};
+
+inline std::vector<float> numbers(std::int64_t n, std::uint64_t seed) {
+  Random random(seed);
+  std::vector<float> x(static_cast<std::size_t>(n));
+  for (float& value : x) value = static_cast<float>(random.uniform(-2.0, 2.0));
+  return x;
+}
+
+}  // namespace cograd::testing
