@@ -177,17 +177,34 @@ void add_products() {
 
 void add_batch_norm() {
   for (const Shape& shape : {Shape{32, 64, 32, 32}, Shape{32, 512, 4, 4}}) {
-    const Shape channels{shape[1]};
-    add("batch_norm_forward", "n32_c" + std::to_string(shape[1]), {shape, channels, channels}, 1,
-        [](Backend& b, const std::vector<Tensor>& x) {
-          Tensor mean = Tensor::zeros(x[1].shape(), x[1].dtype(), b);
-          Tensor variance = Tensor::full(x[1].shape(), 1.0, x[1].dtype(), b);
-          RunningStatistics running{mean, variance, 0.1};
-          return b
-              .batch_norm(x[0], x[1], x[2], Groups(32, 1), 1e-5, running, Epilogue::none, Tensor())
-              .y;
-        },
-        {.bytes = 2 * 4 * shape.numel()});
+    for (const std::int64_t groups : {1, 3}) {
+      const Shape channels{shape[1]}, sums{groups, shape[1]};
+      const std::string sizes = "n32_c" + std::to_string(shape[1]) + "_g" + std::to_string(groups);
+      add("batch_norm_forward", sizes, {shape, channels, channels}, 1,
+          [=](Backend& b, const std::vector<Tensor>& x) {
+            Tensor mean = Tensor::zeros(channels, x[1].dtype(), b);
+            Tensor variance = Tensor::full(channels, 1.0, x[1].dtype(), b);
+            RunningStatistics running{mean, variance, 0.1};
+            return b
+                .batch_norm(x[0], x[1], x[2], Groups(32, groups), 1e-5, running, Epilogue::relu,
+                            Tensor())
+                .y;
+          },
+          {.bytes = 2 * 4 * shape.numel()});
+      add("batch_norm_backward", sizes, {shape, shape, channels, channels}, 2,
+          [=](Backend& b, const std::vector<Tensor>& x) {
+            const BatchStatistics statistics{Tensor::zeros(sums, x[2].dtype(), b),
+                                             Tensor::full(sums, 1.0, x[2].dtype(), b)};
+            Tensor dgamma = Tensor::empty(sums, x[2].dtype(), b);
+            Tensor dbeta = Tensor::empty(sums, x[2].dtype(), b);
+            return b
+                .batch_norm_backward(x[0], Tensor(), x[1], false, x[2], x[3], statistics,
+                                     Epilogue::none, Groups(32, groups), dgamma, Write::overwrite,
+                                     dbeta, Write::overwrite)
+                .dx;
+          },
+          {.bytes = 3 * 4 * shape.numel()});
+    }
   }
 }
 
