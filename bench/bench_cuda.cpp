@@ -100,8 +100,8 @@ void products(benchmark::State& state, std::int64_t rows, std::int64_t in, std::
   const Tensor x = floats(rows, in), dy = floats(rows, out);
   Tensor dw = floats(out, in);
   measure(state, 4.0 * static_cast<double>(rows * (in + out) + in * out), in * out, [&] {
-    cuda_backend().linear_reduced_gradient(x, dy, {Reduction::Kind::winsorized_mean, 0, 8.0}, dw,
-                                           nullptr);
+    cuda_backend().linear_reduced_gradient(x, dy, Groups(rows, rows),
+                                           {Reduction::Kind::winsorized_mean, 0, 8.0}, dw, nullptr);
   });
 }
 

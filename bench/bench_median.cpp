@@ -209,7 +209,7 @@ void winsorized_products(benchmark::State& state, std::int64_t batch, std::int64
   const float* dy = x + batch * in;
   std::vector<float> out(static_cast<std::size_t>(kOut * in));
   const Reduction winsorized{.kind = Reduction::Kind::winsorized_mean, .percent = 8};
-  simd::reduce_products(winsorized, dy, x, batch, kOut, in, out.data(), nullptr);
+  simd::reduce_outer_products(winsorized, dy, x, batch, kOut, in, out.data(), nullptr);
   std::vector<float> products(static_cast<std::size_t>(batch));
   for (std::int64_t i = 0; i < kOut * in; i += std::max<std::int64_t>(1, kOut * in / 997)) {
     for (std::int64_t b = 0; b < batch; ++b) {
@@ -221,7 +221,7 @@ void winsorized_products(benchmark::State& state, std::int64_t batch, std::int64
     }
   }
   for (auto _ : state) {
-    simd::reduce_products(winsorized, dy, x, batch, kOut, in, out.data(), nullptr);
+    simd::reduce_outer_products(winsorized, dy, x, batch, kOut, in, out.data(), nullptr);
     benchmark::ClobberMemory();
   }
   const std::int64_t bytes = 4 * (batch * (in + kOut) + kOut * in);

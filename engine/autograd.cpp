@@ -133,8 +133,7 @@ struct Backward::State {
 
   Aggregator& aggregator;
   BackwardOptions options;
-  std::int64_t k = 0;        // groups of the batch; 0 before the first run()
-  bool single_rows = false;  // each group is one row
+  std::int64_t k = 0;  // groups of the batch; 0 before the first run()
   bool micro_batches = false;
   Node* running = nullptr;
   std::unordered_map<Parameter*, Pending> pending;
@@ -145,7 +144,7 @@ struct Backward::State {
 
   void run(const Variable& loss, Backward& pass);
   Tensor scratch_for(const Parameter& parameter);
-  void aggregate(Parameter& parameter, const ReduceRows& reduce);
+  void aggregate(Parameter& parameter, const ReduceGroups& reduce);
   void aggregate(Parameter& parameter, const Tensor& groups);
   static void own_gradient(Parameter& parameter);
 };
@@ -182,7 +181,6 @@ void Backward::State::run(const Variable& loss, Backward& pass) {
                       "[backward] micro-batches of one batch must share its {} groups, not {}", k,
                       groups.count());
   k = groups.count();
-  single_rows = k == groups.batch();
 
   auto nodes = in_backward_order(loss.node());
   for (const auto& node : nodes) {
@@ -242,7 +240,7 @@ void Backward::State::own_gradient(Parameter& p) {
   if (!fits) p.gradient = Tensor::empty(p.value.shape(), p.value.dtype(), p.value.backend());
 }
 
-void Backward::State::aggregate(Parameter& p, const ReduceRows& reduce) {
+void Backward::State::aggregate(Parameter& p, const ReduceGroups& reduce) {
   own_gradient(p);
   p.norms = {};
   reduce(aggregator.over_groups(), p.gradient, options.measure_coherence ? &p.norms : nullptr);
@@ -270,7 +268,7 @@ void Backward::input_gradient(std::size_t i, Tensor dx) {
 }
 
 void Backward::parameter_gradient(Parameter& p, const WriteGroupGradients& write_group_gradients,
-                                  const ReduceRows& reduce_rows) {
+                                  const ReduceGroups& reduce_groups) {
   State& s = *state_;
   State::Pending& uses = s.pending.at(&p);
   --uses.uses_left;
@@ -296,8 +294,8 @@ void Backward::parameter_gradient(Parameter& p, const WriteGroupGradients& write
     }
     return;
   }
-  if (s.single_rows && reduce_rows) {
-    s.aggregate(p, reduce_rows);
+  if (reduce_groups) {
+    s.aggregate(p, reduce_groups);
     return;
   }
   // The common case: write into the scratch, reduce, and leave it to the next

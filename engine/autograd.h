@@ -133,12 +133,12 @@ class Backward {
   /// Has `write_group_gradients` write or add the [K, shape of parameter]
   /// gradients of `parameter`.
   ///
-  /// An op may give a shortcut for groups of one row each: `reduce_rows` writes the reduction of
-  /// the rows' gradients, [shape of parameter], without the [K, shape of parameter] in between.
+  /// An op may give a shortcut: `reduce_groups` writes the reduction of the groups' gradients,
+  /// [shape of parameter], without the [K, shape of parameter] in between.
   using WriteGroupGradients = std::function<void(Tensor& dw, Write)>;
-  using ReduceRows = std::function<void(const Reduction&, Tensor& dw, GroupNorms* norms)>;
+  using ReduceGroups = std::function<void(const Reduction&, Tensor& dw, GroupNorms* norms)>;
   void parameter_gradient(Parameter& parameter, const WriteGroupGradients& write_group_gradients,
-                          const ReduceRows& reduce_rows = {});
+                          const ReduceGroups& reduce_groups = {});
 
  private:
   friend void backward(const Variable&, Aggregator&, BackwardOptions);

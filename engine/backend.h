@@ -215,9 +215,9 @@ class Backend {
     linear_weight_gradient(x, dy, groups, dw, write);
     return linear_data_gradient(dy, w);
   }
-  /// dw [O, I] = reduction, coordinate by coordinate, of the gradients dy_n^T x_n of the single
-  /// rows n, as reduce() would make it of all N of them; none of them need be stored.
-  virtual void linear_reduced_gradient(const Tensor& x, const Tensor& dy,
+  /// dw [O, I] = reduction, coordinate by coordinate, of the groups' gradients, as reduce() would
+  /// make it of what linear_weight_gradient() writes; none of them need be stored.
+  virtual void linear_reduced_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
                                        const Reduction& reduction, Tensor& dw,
                                        GroupNorms* norms) = 0;
   /// db[g] (+)= sum of dy over the rows (and pixels) of group g; dy [N, C] or

@@ -40,6 +40,8 @@ class Groups {
   std::int64_t rows() const { return rows_; }
   /// B_g, the number of examples in group g over the whole mini-batch.
   std::int64_t size(std::int64_t g) const;
+  /// Whether each row at hand is a group, and none is missing.
+  bool single_rows() const { return count_ == batch_ && rows_ == batch_; }
   /// Rows of group g at hand, counted from the first row at hand; empty if none
   /// is in the window.
   RowRange range(std::int64_t g) const;

@@ -124,14 +124,15 @@ TEST_CASE("scratch of the median is K x the largest layer, not K x the model", "
   constexpr std::int64_t kWidth = 128, kLayers = 12, kGroups = 3;
   Random random(33);
   std::vector<Parameter> weights;
-  for (int i = 0; i < kLayers; ++i) weights.push_back(parameter("w", {kWidth, kWidth}, random));
+  for (int i = 0; i < kLayers; ++i)
+    weights.push_back(parameter("w", {kWidth, kWidth, 1, 1}, random));
   const Batch batch(6, kWidth, random);
   Allocator& allocator = reference_backend().allocator();
   const auto peak = [&](Aggregator& rule, std::int64_t k) {
     const auto step = [&] {
-      Variable h(batch.x, Groups(6, k));
-      for (Parameter& w : weights) h = linear(h, w, nullptr);
-      backward(cross_entropy(h, batch.labels), rule);
+      Variable h(batch.x.reshape({6, kWidth, 1, 1}), Groups(6, k));
+      for (Parameter& w : weights) h = conv2d(h, w, nullptr, {});
+      backward(cross_entropy(flatten(h), batch.labels), rule);
     };
     step();  // the gradients exist from here on
     allocator.reset_peak();
@@ -152,19 +153,20 @@ TEST_CASE("scratch of the median is K x the largest layer, not K x the model", "
   CHECK(median <= plain + (kGroups + 1) * layer);
 }
 
-TEST_CASE("gradients of single rows are reduced without being stored", "[autograd]") {
+TEST_CASE("gradients of a dense layer's groups are reduced without being stored", "[autograd]") {
   constexpr std::int64_t kRows = 13, kIn = 37, kOut = 21;
   Random random(34);
   Parameter w = parameter("w", {kOut, kIn}, random), b = parameter("b", {kOut}, random);
   const Batch batch(kRows, kIn, random);
-  const Groups groups(kRows, kRows);
   const auto loss = [&](const Tensor& x, const Tensor& labels, const Groups& of) {
     return cross_entropy(relu(linear(Variable(x, of), w, &b)), labels);
   };
-  for (const char* name : {"mom:13", "winsorized:8", "winsorized:0", "trimmed:13,2"}) {
+  for (const char* name :
+       {"mom:13", "winsorized:8", "winsorized:0", "trimmed:13,2", "mom:4", "mean:3"}) {
     CAPTURE(name);
     const auto rule = parse_aggregator(name);
-    // As a micro-batch the rows' gradients are stored, [K, O, I].
+    const Groups groups(kRows, rule->groups(kRows));
+    // As a micro-batch the groups' gradients are stored, [K, O, I].
     Backward stored(*rule, {.measure_coherence = true});
     stored.run(loss(batch.x, batch.labels, groups));
     stored.finish();
@@ -175,7 +177,8 @@ TEST_CASE("gradients of single rows are reduced without being stored", "[autogra
     allocator.reset_peak();
     const std::size_t before = allocator.stats().in_use;
     backward(whole, *rule, {.measure_coherence = true});
-    CHECK(allocator.stats().peak - before < kRows * kOut * kIn * sizeof(double));
+    CHECK(allocator.stats().peak - before <
+          static_cast<std::size_t>(groups.count() * kOut * kIn) * sizeof(double));
     CHECK(relative_error(w.gradient, expected) <= 1e-14);
     CHECK(w.norms.squared_mean == Approx(norms.squared_mean));
     CHECK(w.norms.mean_squared == Approx(norms.mean_squared));

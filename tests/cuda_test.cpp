@@ -204,14 +204,17 @@ TEST_CASE("cuda reduces the products of a linear layer like the reference", "[cu
   Backend* cuda = device();
   if (cuda == nullptr) return;
   Random random(83);
-  for (std::int64_t rows : {3, 50, 300}) {
+  for (const Groups& groups :
+       {Groups(3, 3), Groups(50, 50), Groups(300, 300), Groups(50, 3), Groups(300, 7)}) {
+    const std::int64_t rows = groups.batch();
     const Tensor x = random_f32({rows, 13}, random), dy = random_f32({rows, 5}, random);
     for (const Reduction& reduction : {Reduction{Reduction::Kind::winsorized_mean, 0, 4.0},
                                        Reduction{Reduction::Kind::median}}) {
-      CAPTURE(rows, static_cast<int>(reduction.kind));
+      CAPTURE(rows, groups.count(), static_cast<int>(reduction.kind));
       const auto run = [&](Backend& backend, GroupNorms& norms) {
         Tensor dw = Tensor::empty({5, 13}, Dtype::f32, backend);
-        backend.linear_reduced_gradient(x.to(backend), dy.to(backend), reduction, dw, &norms);
+        backend.linear_reduced_gradient(x.to(backend), dy.to(backend), groups, reduction, dw,
+                                        &norms);
         return dw;
       };
       GroupNorms expected_norms, norms;

@@ -2,8 +2,9 @@
 #include "engine/simd/product.h"
 
 #include <algorithm>
-#include <array>
+#include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/catch.h"
@@ -118,6 +119,51 @@ TEST_CASE("products are the same on any number of threads", "[simd][determinism]
           }
         }
         CHECK(c == first);
+      }
+    }
+  }
+}
+
+TEST_CASE("reduced products equal reduced stacks of products", "[simd][determinism]") {
+  using Kind = Reduction::Kind;
+  // Of the groups' rows; one has none.
+  const std::vector<std::vector<std::int64_t>> cases{{34, 33, 33}, {2, 0, 5, 1}, {1, 1, 1, 1, 1}};
+  for (const std::string& name : instruction_sets()) {
+    const Using chosen(name);
+    for (const std::vector<std::int64_t>& rows : cases) {
+      for (const auto& [m, n] :
+           {std::pair<std::int64_t, std::int64_t>{7, 150}, {300, 33}, {1, 1}}) {
+        const auto k = std::ssize(rows), all = std::accumulate(rows.begin(), rows.end(), k - k);
+        const auto a = numbers(all * m, 54), b = numbers(all * n, 55);
+        const auto size = static_cast<std::size_t>(m * n);
+        std::vector<float> stack(static_cast<std::size_t>(k) * size), expected(size);
+        std::vector<simd::Product> products;
+        for (std::int64_t g = 0, first = 0; g < k; first += rows[static_cast<std::size_t>(g++)]) {
+          products.push_back({.a = {a.data() + first * m, 1, m},
+                              .b = {b.data() + first * n, n, 1},
+                              .m = m,
+                              .n = n,
+                              .k = rows[static_cast<std::size_t>(g)],
+                              .c = stack.data() + g * m * n,
+                              .c_row = n});
+        }
+        simd::multiply(products);
+        for (simd::Product& p : products) p.c = nullptr;
+        for (const Reduction& reduction :
+             {Reduction{.kind = Kind::median}, Reduction{.kind = Kind::mean},
+              Reduction{.kind = Kind::winsorized_mean, .percent = 30}}) {
+          GroupNorms norms, expected_norms;
+          simd::reduce(reduction, stack.data(), k, m * n, expected.data(), &expected_norms);
+          for (const int threads : {1, 2, 3}) {
+            CAPTURE(name, k, m, n, static_cast<int>(reduction.kind), threads);
+            const testing::Threads scope(threads);
+            std::vector<float> got(size, 1e9f);  // to be written over
+            simd::reduce_products(reduction, products, got.data(), &norms);
+            CHECK(got == expected);
+            CHECK(norms.squared_mean == Approx(expected_norms.squared_mean));
+            CHECK(norms.mean_squared == Approx(expected_norms.mean_squared));
+          }
+        }
       }
     }
   }

@@ -75,7 +75,7 @@ TEST_CASE("element-wise vector loops", "[simd]") {
   }
 }
 
-TEST_CASE("reduced products equal reduced stacks of products", "[simd]") {
+TEST_CASE("reduced outer products equal reduced stacks of them", "[simd]") {
   for (const std::string& name : instruction_sets()) {
     const Using chosen(name);
     for (const std::int64_t k : {3, 9, 20}) {
@@ -96,7 +96,7 @@ TEST_CASE("reduced products equal reduced stacks of products", "[simd]") {
         CAPTURE(name, k, static_cast<int>(reduction.kind));
         GroupNorms norms, expected_norms;
         simd::reduce(reduction, stack.data(), k, m * n, expected.data(), &expected_norms);
-        simd::reduce_products(reduction, a.data(), b.data(), k, m, n, got.data(), &norms);
+        simd::reduce_outer_products(reduction, a.data(), b.data(), k, m, n, got.data(), &norms);
         CHECK(got == expected);
         CHECK(norms.squared_mean == Approx(expected_norms.squared_mean));
         CHECK(norms.mean_squared == Approx(expected_norms.mean_squared));

@@ -25,9 +25,8 @@ Product data_gradient(const Tensor& dy, const Tensor& w, Tensor& dx) {
           .c_row = in};
 }
 
-/// dw[g] (+)= dy_g^T x_g
-std::vector<Product> weight_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
-                                     Tensor& dw, Write write) {
+/// dy_g^T x_g for every group, without a place for it.
+std::vector<Product> weight_gradients(const Tensor& x, const Tensor& dy, const Groups& groups) {
   const std::int64_t in = x.size(1), out = dy.size(1);
   std::vector<Product> products;
   for (std::int64_t g = 0; g < groups.count(); ++g) {
@@ -37,9 +36,20 @@ std::vector<Product> weight_gradient(const Tensor& x, const Tensor& dy, const Gr
                         .m = out,
                         .n = in,
                         .k = r.size(),
-                        .c = dw.data<float>() + g * out * in,
-                        .c_row = in,
-                        .accumulate = write == Write::accumulate});
+                        .c = nullptr,
+                        .c_row = in});
+  }
+  return products;
+}
+
+/// dw[g] (+)= dy_g^T x_g
+std::vector<Product> weight_gradients(const Tensor& x, const Tensor& dy, const Groups& groups,
+                                      Tensor& dw, Write write) {
+  std::vector<Product> products = weight_gradients(x, dy, groups);
+  for (std::int64_t g = 0; g < groups.count(); ++g) {
+    Product& product = products[static_cast<std::size_t>(g)];
+    product.c = dw.data<float>() + g * product.m * product.n;
+    product.accumulate = write == Write::accumulate;
   }
   return products;
 }
@@ -99,7 +109,7 @@ void OneDnnBackend::linear_weight_gradient(const Tensor& x, const Tensor& dy, co
   if (x.dtype() == Dtype::bf16) {
     return linear_weight_gradient(cast(x, Dtype::f32), cast(dy, Dtype::f32), groups, dw, write);
   }
-  simd::multiply(weight_gradient(x, dy, groups, dw, write));
+  simd::multiply(weight_gradients(x, dy, groups, dw, write));
 }
 
 // One sweep over all products, so that the threads wait for each other once.
@@ -109,21 +119,25 @@ Tensor OneDnnBackend::linear_gradients(const Tensor& x, const Tensor& dy, const 
     return ReferenceBackend::linear_gradients(x, dy, w, groups, dw, write);
   }
   Tensor dx = Tensor::empty(x.shape(), x.dtype(), *this);
-  std::vector<Product> products = weight_gradient(x, dy, groups, dw, write);
+  std::vector<Product> products = weight_gradients(x, dy, groups, dw, write);
   products.push_back(data_gradient(dy, w, dx));
   simd::multiply(products);
   return dx;
 }
 
-void OneDnnBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy,
+void OneDnnBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
                                             const Reduction& reduction, Tensor& dw,
                                             GroupNorms* norms) {
   if (x.dtype() == Dtype::f64) {
-    return ReferenceBackend::linear_reduced_gradient(x, dy, reduction, dw, norms);
+    return ReferenceBackend::linear_reduced_gradient(x, dy, groups, reduction, dw, norms);
   }
   const Tensor x32 = cast(x, Dtype::f32), dy32 = cast(dy, Dtype::f32);
-  simd::reduce_products(reduction, dy32.data<float>(), x32.data<float>(), x.size(0), dy.size(1),
-                        x.size(1), dw.data<float>(), norms);
+  if (groups.single_rows()) {
+    simd::reduce_outer_products(reduction, dy32.data<float>(), x32.data<float>(), x.size(0),
+                                dy.size(1), x.size(1), dw.data<float>(), norms);
+  } else {
+    simd::reduce_products(reduction, weight_gradients(x32, dy32, groups), dw.data<float>(), norms);
+  }
 }
 
 void OneDnnBackend::bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) {

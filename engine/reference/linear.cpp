@@ -53,16 +53,20 @@ void ReferenceBackend::linear_weight_gradient(const Tensor& x, const Tensor& dy,
 }
 
 void ReferenceBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy,
-                                               const Reduction& reduction, Tensor& dw,
-                                               GroupNorms* norms) {
-  const std::int64_t n = x.size(0), in = x.size(1), out = dy.size(1);
+                                               const Groups& groups, const Reduction& reduction,
+                                               Tensor& dw, GroupNorms* norms) {
+  const std::int64_t in = x.size(1), out = dy.size(1);
   if (norms != nullptr) *norms = {};
-  Tensor gradients = Tensor::empty({n, in}, x.dtype(), *this);  // of one output, for each row
+  Tensor gradients = Tensor::empty({groups.count(), in}, x.dtype(), *this);  // of one output
   dispatch("linear", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
+    MatrixMap<T> G(gradients.data<T>(), groups.count(), in);
+    const ConstMatrixMap<T> X(x.data<T>(), x.size(0), in), DY(dy.data<T>(), x.size(0), out);
     for (std::int64_t o = 0; o < out; ++o) {
-      for (std::int64_t i = 0; i < n * in; ++i) {
-        gradients.data<T>()[i] = dy.data<T>()[i / in * out + o] * x.data<T>()[i];
+      for (std::int64_t g = 0; g < groups.count(); ++g) {
+        const RowRange r = groups.range(g);
+        G.row(g).noalias() =
+            DY.col(o).segment(r.begin, r.size()).transpose() * X.middleRows(r.begin, r.size());
       }
       GroupNorms of_output;
       Tensor to = dw[o];

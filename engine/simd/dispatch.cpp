@@ -238,10 +238,11 @@ void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std:
   put_norms(partial, k, norms);
 }
 
-void reduce_products(const Reduction& reduction, const float* a, const float* b, std::int64_t k,
-                     std::int64_t m, std::int64_t n, float* out, GroupNorms* norms) {
+void reduce_outer_products(const Reduction& reduction, const float* a, const float* b,
+                           std::int64_t k, std::int64_t m, std::int64_t n, float* out,
+                           GroupNorms* norms) {
   const ReductionPlan plan = plan_of(reduction, k);
-  const auto kernel = kernels().reduce_products;
+  const auto kernel = kernels().reduce_outer_products;
   std::vector<NormSums> partial(norms == nullptr ? 0 : static_cast<std::size_t>(m));
 #pragma omp parallel if (k * m * n > kBlock)
   {
@@ -253,6 +254,49 @@ void reduce_products(const Reduction& reduction, const float* a, const float* b,
     }
   }
   put_norms(partial, k, norms);
+}
+
+void reduce_products(const Reduction& reduction, std::span<const Product> products, float* out,
+                     GroupNorms* norms) {
+  const ReductionPlan plan = plan_of(reduction, std::ssize(products));
+  const ProductKernel& kernel = *kernels().product;
+  const std::int64_t m = products[0].m, n = products[0].n;
+  // Pieces of as many rows as stay in the second-level cache for all groups, one tile wide.
+  constexpr std::int64_t kRows = 512;
+  const std::int64_t rows = std::min(m, std::max(kernel.rows, kRows / plan.k));
+  const std::int64_t pieces = (m + rows - 1) / rows, tiles = (n + kTile - 1) / kTile;
+  std::vector<NormSums> partial(norms == nullptr ? 0 : static_cast<std::size_t>(pieces * tiles));
+#pragma omp parallel if (plan.k * m * n > kBlock)
+  {
+    thread_local std::vector<CacheLine> packed, stack, scratch;
+    packed.resize(static_cast<std::size_t>(kernel.buffer / 16));
+    scratch.resize(std::max(scratch.size(), tile_scratch(plan.k)));
+    stack.resize(std::max(stack.size(), static_cast<std::size_t>(rows) * tile_scratch(plan.k)));
+#pragma omp for schedule(static)
+    for (std::int64_t t = 0; t < pieces * tiles; ++t) {
+      const std::int64_t piece = t / tiles, first = t % tiles * kTile;
+      const std::int64_t begin = piece * m / pieces, end = (piece + 1) * m / pieces;
+      const std::int64_t width = std::min(kTile, n - first), size = (end - begin) * kTile;
+      if (width < kTile) std::fill(stack.begin(), stack.end(), CacheLine{});
+      float* to = stack[0].values;
+      for (Product p : products) {
+        p.a.data += begin * p.a.row;
+        p.b.data += first * p.b.column;
+        p.m = end - begin;
+        p.n = width;
+        p.c = to;
+        p.c_row = kTile;
+        for (std::int64_t panel = 0; panel * kernel.columns < width; ++panel) {
+          kernel.multiply_panel(p, panel, packed[0].values);
+        }
+        to += size;
+      }
+      kernels().reduce_rows(plan, stack[0].values, size, end - begin, width,
+                            out + begin * n + first, n, scratch[0].values,
+                            norms == nullptr ? nullptr : &partial[static_cast<std::size_t>(t)]);
+    }
+  }
+  put_norms(partial, plan.k, norms);
 }
 
 void rolling_update(std::span<const ParameterArrays> parameters, std::int64_t w, std::int64_t slot,

@@ -201,20 +201,26 @@ struct TileView {
   std::int64_t stride;
 };
 
-/// rows_at(begin, width) gives the tile of coordinates [begin, begin + width), filled up with zeros
-/// to kTile; it may use `scratch`.
-template <class RowsAt>
-void reduce_tiles(const ReductionPlan& plan, std::int64_t n, float* out, float* scratch,
-                  NormSums* norms, const RowsAt& rows_at) {
+/// Where the results of a tile go.
+struct Place {
+  float* to;
+  std::int64_t width;  ///< up to kTile
+};
+
+/// For each tile of coordinates, place_at(tile) says where the results go, and rows_at(tile, width)
+/// gives the values, filled up with zeros to kTile; it may use `scratch`.
+template <class PlaceAt, class RowsAt>
+void reduce_tiles(const ReductionPlan& plan, std::int64_t tiles, float* scratch, NormSums* norms,
+                  const PlaceAt& place_at, const RowsAt& rows_at) {
   const TrimmedTile unrolled =
       norms != nullptr ? find_trimmed_tile<true>(plan) : find_trimmed_tile<false>(plan);
   const bool is_mean = plan.sum.last - plan.sum.first == plan.k - 1;
   LaneSums lanes{};
-  for (std::int64_t begin = 0; begin < n; begin += kTile) {
-    const std::int64_t width = n - begin < kTile ? n - begin : kTile;
-    const TileView rows = rows_at(begin, width);
+  for (std::int64_t tile = 0; tile < tiles; ++tile) {
+    const Place place = place_at(tile);
+    const TileView rows = rows_at(tile, place.width);
     float last[kTile];
-    float* to = width < kTile ? last : out + begin;
+    float* to = place.width < kTile ? last : place.to;
     if (unrolled != nullptr) {
       unrolled(rows.x, rows.stride, to, lanes);
     } else if (is_mean) {
@@ -226,7 +232,7 @@ void reduce_tiles(const ReductionPlan& plan, std::int64_t n, float* out, float* 
       ordered_sum_tile(plan, scratch, to, norms != nullptr, lanes);
     }
     if (to == last) {
-      std::memcpy(out + begin, last, static_cast<std::size_t>(width) * sizeof(float));
+      std::memcpy(place.to, last, static_cast<std::size_t>(place.width) * sizeof(float));
     }
   }
   if (norms == nullptr) return;
@@ -235,6 +241,18 @@ void reduce_tiles(const ReductionPlan& plan, std::int64_t n, float* out, float* 
     norms->squared_sum += lanes.squared_sum[i];
     norms->sum_squared += lanes.sum_squared[i];
   }
+}
+
+/// n coordinates, one tile after the other.
+template <class RowsAt>
+void reduce_tiles(const ReductionPlan& plan, std::int64_t n, float* out, float* scratch,
+                  NormSums* norms, const RowsAt& rows_at) {
+  const auto place_at = [=](std::int64_t tile) {
+    const std::int64_t begin = tile * kTile;
+    return Place{out + begin, n - begin < kTile ? n - begin : kTile};
+  };
+  reduce_tiles(plan, (n + kTile - 1) / kTile, scratch, norms, place_at,
+               [&](std::int64_t tile, std::int64_t width) { return rows_at(tile * kTile, width); });
 }
 
 void reduce(const ReductionPlan& plan, const float* x, std::int64_t stride, std::int64_t n,
@@ -250,9 +268,22 @@ void reduce(const ReductionPlan& plan, const float* x, std::int64_t stride, std:
   });
 }
 
-void reduce_products(const ReductionPlan& plan, const float* a, std::int64_t a_stride,
-                     const float* x, std::int64_t stride, std::int64_t n, float* out,
-                     float* scratch, NormSums* norms) {
+void reduce_rows(const ReductionPlan& plan, const float* x, std::int64_t stride, std::int64_t rows,
+                 std::int64_t width, float* out, std::int64_t out_row, float* scratch,
+                 NormSums* norms) {
+  reduce_tiles(
+      plan, rows, scratch, norms,
+      [=](std::int64_t row) {
+        return Place{out + row * out_row, width};
+      },
+      [=](std::int64_t row, std::int64_t) {
+        return TileView{x + row * kTile, stride};
+      });
+}
+
+void reduce_outer_products(const ReductionPlan& plan, const float* a, std::int64_t a_stride,
+                           const float* x, std::int64_t stride, std::int64_t n, float* out,
+                           float* scratch, NormSums* norms) {
   reduce_tiles(plan, n, out, scratch, norms, [=](std::int64_t begin, std::int64_t width) {
     for (std::int64_t k = 0; k < plan.k; ++k) {
       const float factor = a[k * a_stride];
@@ -280,7 +311,8 @@ const Kernels kKernels{
     .sgd_nesterov = sgd_momentum<true>,
     .weighted_rows = weighted_rows,
     .reduce = reduce,
-    .reduce_products = reduce_products,
+    .reduce_rows = reduce_rows,
+    .reduce_outer_products = reduce_outer_products,
     .f32 = &kF32,
     .bf16 = &kBf16,
     .product = &kProduct,

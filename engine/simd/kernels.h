@@ -93,10 +93,15 @@ struct Kernels {
   /// `norms` may be null.
   void (*reduce)(const ReductionPlan& plan, const float* x, std::int64_t stride, std::int64_t n,
                  float* out, float* scratch, NormSums* norms);
+  /// out[r * out_row + j] from x[k * stride + r * kTile + j], as reduce(), for r < rows and j <
+  /// width. x has zeros from there to kTile.
+  void (*reduce_rows)(const ReductionPlan& plan, const float* x, std::int64_t stride,
+                      std::int64_t rows, std::int64_t width, float* out, std::int64_t out_row,
+                      float* scratch, NormSums* norms);
   /// out[i] from a[k * a_stride] * x[k * stride + i], as reduce().
-  void (*reduce_products)(const ReductionPlan& plan, const float* a, std::int64_t a_stride,
-                          const float* x, std::int64_t stride, std::int64_t n, float* out,
-                          float* scratch, NormSums* norms);
+  void (*reduce_outer_products)(const ReductionPlan& plan, const float* a, std::int64_t a_stride,
+                                const float* x, std::int64_t stride, std::int64_t n, float* out,
+                                float* scratch, NormSums* norms);
   const ActivationKernels<float>* f32;
   const ActivationKernels<std::uint16_t>* bf16;
   const ProductKernel* product;

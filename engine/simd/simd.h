@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "engine/backend.h"
+#include "engine/simd/product.h"
 
 // Results do not depend on the number of threads, nor on the instruction set. Outputs may name the
 // same buffer as an input.
@@ -61,7 +62,14 @@ void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std:
 
 /// out [o, i] = reduction over k of the products a[k, o] b[k, i], for a [k, m], b [k, n], out [m,
 /// n]; the products stay in the cache. Norms and errors as in reduce().
-void reduce_products(const Reduction& reduction, const float* a, const float* b, std::int64_t k,
-                     std::int64_t m, std::int64_t n, float* out, GroupNorms* norms);
+void reduce_outer_products(const Reduction& reduction, const float* a, const float* b,
+                           std::int64_t k, std::int64_t m, std::int64_t n, float* out,
+                           GroupNorms* norms);
+
+/// out [m, n] = reduction over the products a b, all [m, n]; their c are not used: a tile of each
+/// stays in the cache. Norms and errors as in reduce(); of the instruction set results depend as
+/// those of multiply() do.
+void reduce_products(const Reduction& reduction, std::span<const Product> products, float* out,
+                     GroupNorms* norms);
 
 }  // namespace cograd::simd
