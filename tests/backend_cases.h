@@ -24,7 +24,7 @@ inline void check_same(const Tensor& actual, const Tensor& expected, const std::
 }
 
 /// Runs `op` forward and backward on both backends from the same values, and compares the output,
-/// the gradients of the inputs and those of the parameters.
+/// the gradients of the inputs, and those of the parameters with their norms.
 inline void compare(
     Backend& fast, const std::vector<Tensor>& inputs, const std::vector<Tensor>& parameters,
     std::int64_t groups,
@@ -54,7 +54,7 @@ inline void compare(
         record("upstream", Tensor::zeros({groups}, Dtype::f32, backend), {y}, {},
                [upstream](const Tensor&, Backward& pass) { pass.input_gradient(0, upstream); });
     MedianOfMeans rule(groups);
-    backward(loss, rule);
+    backward(loss, rule, {.measure_coherence = true});
     return o;
   };
   const Outcome expected = run(reference_backend()), actual = run(fast);
@@ -66,6 +66,9 @@ inline void compare(
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     check_same(actual.parameters[i].gradient, expected.parameters[i].gradient,
                "gradient of parameter " + std::to_string(i), tolerance);
+    const GroupNorms &norms = actual.parameters[i].norms, &wanted = expected.parameters[i].norms;
+    CHECK(norms.squared_mean == Approx(wanted.squared_mean).epsilon(10 * tolerance));
+    CHECK(norms.mean_squared == Approx(wanted.mean_squared).epsilon(10 * tolerance));
   }
 }
 
