@@ -277,8 +277,8 @@ void reduce_products(const Reduction& reduction, std::span<const Product> produc
       const std::int64_t piece = t / tiles, first = t % tiles * kTile;
       const std::int64_t begin = piece * m / pieces, end = (piece + 1) * m / pieces;
       const std::int64_t width = std::min(kTile, n - first), size = (end - begin) * kTile;
-      if (width < kTile) std::fill(stack.begin(), stack.end(), CacheLine{});
       float* to = stack[0].values;
+      if (width < kTile) std::fill_n(to, plan.k * size, 0.0f);  // beyond it zeros are expected
       for (Product p : products) {
         p.a.data += begin * p.a.row;
         p.b.data += first * p.b.column;
