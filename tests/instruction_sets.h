@@ -13,7 +13,7 @@ namespace cograd::testing {
 inline std::vector<std::string> instruction_sets() {
   const std::string best(simd::instruction_set());
   std::vector<std::string> names;
-  for (const char* name : {"baseline", "avx2", "avx512"}) {
+  for (const char* name : {"baseline", "avx2", "avx512", "avx512_bf16"}) {
     try {
       simd::set_instruction_set(name);
       names.emplace_back(name);

@@ -7,6 +7,7 @@
 #include "engine/onednn/precision.h"
 #include "engine/onednn/primitive.h"
 #include "engine/onednn/primitive_cache.h"
+#include "engine/onednn/winograd.h"
 
 namespace cograd {
 namespace {
@@ -184,6 +185,9 @@ Tensor OneDnnBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
   if (through_f32(x.dtype())) {
     return onednn::in_f32(x, [&](const Tensor& same) { return conv2d(same, w, b, geometry); });
   }
+  if (onednn::suits_own_winograd(x.shape(), w.shape(), geometry, x.dtype())) {
+    return onednn::winograd(x, w, b, geometry);
+  }
   return onednn::translated("conv2d", x.shape(), [&] {
     static PrimitiveCache<Convolution> cache;
     const Description d(x.shape(), w.shape(), geometry, x.dtype());
@@ -223,6 +227,9 @@ Tensor OneDnnBackend::conv2d_data_gradient(const Tensor& dy, const Tensor& w, co
   if (through_f32(dy.dtype())) {
     return onednn::in_f32(
         dy, [&](const Tensor& same) { return conv2d_data_gradient(same, w, x_shape, geometry); });
+  }
+  if (onednn::suits_own_winograd(x_shape, w.shape(), geometry, dy.dtype())) {
+    return onednn::winograd_data_gradient(dy, w, x_shape, geometry);
   }
   return onednn::translated("conv2d", x_shape, [&] {
     static PrimitiveCache<Convolution> cache;
@@ -264,6 +271,7 @@ void OneDnnBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
   onednn::translated("conv2d", x.shape(), [&] {
     static PrimitiveCache<Convolution> cache;
     const Shape w_shape = dw.shape().inner();
+    const bool own = onednn::suits_own_winograd(x.shape(), w_shape, geometry, x.dtype());
     using Backward = dnnl::convolution_backward_weights;
     Tensor input = x, gradient = dy;
     for (std::int64_t g = 0; g < groups.count(); ++g) {
@@ -271,6 +279,11 @@ void OneDnnBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
       Tensor to = dw[g];
       if (r.size() == 0) {
         if (write == Write::overwrite) fill(to, 0.0, Write::overwrite);
+        continue;
+      }
+      if (own) {
+        onednn::winograd_weight_gradient(x.rows(r.begin, r.end), dy.rows(r.begin, r.end), geometry,
+                                         to, write);
         continue;
       }
       const Description d(x.shape().with_outer(r.size()), w_shape, geometry, x.dtype());

@@ -18,13 +18,20 @@ struct InstructionSet {
   bool supported;
 };
 
+#if defined(__x86_64__)
+bool has_avx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+
 /// Best first.
 const std::vector<InstructionSet>& instruction_sets() {
   static const std::vector<InstructionSet> sets {
 #if defined(__x86_64__)
-    {"avx512", &simd_avx512::kKernels,
-     __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")},
+    {"avx512_bf16", &simd_avx512_bf16::kKernels,
+     has_avx512() && __builtin_cpu_supports("avx512bf16")},
+        {"avx512", &simd_avx512::kKernels, has_avx512()},
         {"avx2", &simd_avx2::kKernels,
          __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")},
 #endif
@@ -41,7 +48,9 @@ const InstructionSet& find_instruction_set(std::string_view name) {
     return set;
   }
   throw ValueError(
-      fmt::format("[simd] unknown instruction set '{}': expected avx512, avx2 or baseline", name));
+      fmt::format("[simd] unknown instruction set '{}': expected avx512_bf16, avx512, avx2 "
+                  "or baseline",
+                  name));
 }
 
 const InstructionSet& best_instruction_set() {

@@ -316,6 +316,8 @@ const Kernels kKernels{
     .f32 = &kF32,
     .bf16 = &kBf16,
     .product = &kProduct,
+    .winograd_f32 = &kWinogradF32,
+    .winograd_bf16 = &kWinogradBf16,
 };
 
 }  // namespace cograd::simd::COGRAD_SIMD_NAMESPACE

@@ -75,6 +75,46 @@ struct ProductKernel {
   void (*multiply_panel)(const Product& product, std::int64_t panel, float* buffer);
 };
 
+/// One image, or some of its channels, as Images in winograd.h.
+template <class T>
+struct ImageBlocks {
+  T* data;
+  std::int64_t height, width;
+  std::int64_t blocks;
+  std::int64_t block, pixel;
+};
+
+/// Steps of Winograd's algorithm, as named in winograd.h, on images of T. A row of tiles has its
+/// first input pixel at (top, left) or its first output at (top, 0). Transformed numbers lie in 16
+/// matrices, `point` numbers apart; where they are summed up over tiles or inputs, as many
+/// neighbours as make 4 bytes lie side by side (a pack).
+template <class T>
+struct WinogradKernels {
+  /// B^T d B, out [tiles, channels].
+  void (*input)(const ImageBlocks<const T>& x, std::int64_t top, std::int64_t left,
+                std::int64_t tiles, T* out, std::int64_t point);
+  /// The same, and A dY A^T, out [packs of tiles, row, pack].
+  void (*packed_input)(const ImageBlocks<const T>& x, std::int64_t top, std::int64_t left,
+                       std::int64_t tiles, T* out, std::int64_t row, std::int64_t point);
+  void (*output_gradient)(const ImageBlocks<const T>& dy, std::int64_t top, std::int64_t tiles,
+                          T* out, std::int64_t row, std::int64_t point);
+  /// G g G^T for one pack of inputs and 32 outputs, out [32, pack]: of `blocks` times 16, zeros for
+  /// the others.
+  void (*filters)(const float* w, std::int64_t output, std::int64_t input, bool turned,
+                  std::int64_t blocks, T* out, std::int64_t point);
+  /// sums [m, 32] = a [m, depth] b [depth, 32], of packs that lie a_column and b_row elements
+  /// apart.
+  void (*multiply)(const T* a, std::int64_t a_row, std::int64_t a_column, const T* b,
+                   std::int64_t b_row, std::int64_t depth, std::int64_t m, float* sums);
+  /// y = A^T sums A + bias, sums [tiles, 32], at most two blocks.
+  void (*output)(const float* sums, std::int64_t point, std::int64_t tiles, const float* bias,
+                 const ImageBlocks<T>& y, std::int64_t top);
+  /// dw (+)= G^T sums G, sums [rows, 32], for `rows` inputs, a multiple of 16, and `blocks` times
+  /// 16 outputs, at most two, which are dw_row apart in dw.
+  void (*filter_gradient)(const float* sums, std::int64_t point, std::int64_t rows,
+                          std::int64_t blocks, float* dw, std::int64_t dw_row, bool accumulate);
+};
+
 /// All loops run on one thread, over n elements; where the same buffer is named twice, element by
 /// element, that is in place.
 struct Kernels {
@@ -105,6 +145,8 @@ struct Kernels {
   const ActivationKernels<float>* f32;
   const ActivationKernels<std::uint16_t>* bf16;
   const ProductKernel* product;
+  const WinogradKernels<float>* winograd_f32;
+  const WinogradKernels<std::uint16_t>* winograd_bf16;
 };
 
 /// The table for the instruction set in force.
@@ -118,16 +160,28 @@ const ActivationKernels<T>& activation_kernels() {
   }
 }
 
-#define COGRAD_SIMD_TABLES(name)                       \
-  namespace name {                                     \
-  extern const Kernels kKernels;                       \
-  extern const ActivationKernels<float> kF32;          \
-  extern const ProductKernel kProduct;                 \
-  extern const ActivationKernels<std::uint16_t> kBf16; \
+template <class T>
+const WinogradKernels<T>& winograd_kernels() {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    return *kernels().winograd_f32;
+  } else {
+    return *kernels().winograd_bf16;
+  }
+}
+
+#define COGRAD_SIMD_TABLES(name)                             \
+  namespace name {                                           \
+  extern const Kernels kKernels;                             \
+  extern const ActivationKernels<float> kF32;                \
+  extern const ActivationKernels<std::uint16_t> kBf16;       \
+  extern const ProductKernel kProduct;                       \
+  extern const WinogradKernels<float> kWinogradF32;          \
+  extern const WinogradKernels<std::uint16_t> kWinogradBf16; \
   }
 COGRAD_SIMD_TABLES(simd_baseline)
 COGRAD_SIMD_TABLES(simd_avx2)
 COGRAD_SIMD_TABLES(simd_avx512)
+COGRAD_SIMD_TABLES(simd_avx512_bf16)
 #undef COGRAD_SIMD_TABLES
 
 }  // namespace cograd::simd

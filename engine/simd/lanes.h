@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 namespace cograd::simd::COGRAD_SIMD_NAMESPACE {
 
@@ -55,6 +56,27 @@ inline void for_each_vector(std::int64_t n, const Step& step) {
   std::int64_t i = 0;
   for (; i + 16 <= n; i += 16) step(std::integral_constant<int, 16>{}, i);
   for (; i < n; ++i) step(std::integral_constant<int, 1>{}, i);
+}
+
+/// Swaps the blocks beside the diagonal of two rows of a matrix of blocks of D.
+template <int D, int N, class Row, int... Lane>
+inline void exchange(Row& a, Row& b, std::integer_sequence<int, Lane...>) {
+  const Row low = __builtin_shufflevector(a, b, (Lane & D ? N + Lane - D : Lane)...);
+  b = __builtin_shufflevector(a, b, (Lane & D ? N + Lane : Lane + D)...);
+  a = low;
+}
+
+/// Transposes a matrix of N rows of Floats<N>.
+template <int N, int D = N / 2, class Row>
+inline void transpose(Row (&rows)[N]) {
+  if constexpr (D > 0) {
+    for (int i = 0; i < N; ++i) {
+      if ((i & D) == 0) {
+        exchange<D, N>(rows[i], rows[i + D], std::make_integer_sequence<int, N>{});
+      }
+    }
+    transpose<N, D / 2>(rows);
+  }
 }
 
 /// max(x, 0); NaN for NaN.

@@ -13,9 +13,9 @@
 // same buffer as an input.
 namespace cograd::simd {
 
-/// "avx512", "avx2" or "baseline". The best that the machine and this build have, unless the
-/// environment variable COGRAD_SIMD names a lower one. Throws ValueError when that is unknown or
-/// not supported.
+/// "avx512_bf16", "avx512", "avx2" or "baseline". The best that the machine and this build have,
+/// unless the environment variable COGRAD_SIMD names a lower one. Throws ValueError when that is
+/// unknown or not supported.
 std::string_view instruction_set();
 /// Replaces the choice. Throws ValueError as above.
 void set_instruction_set(std::string_view name);
