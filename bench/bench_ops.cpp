@@ -1,11 +1,12 @@
 // Single kernels of each backend: convolutions of ResNet-18 (CIFAR), the MLP's products, batch
 // norm.
 //
-// Named OP/BACKEND/SIZES. Counters: flops, floating-point operations per second by the textbook's
-// count, and peak_share, the same over the peak of both machine and run (an algorithm such as
-// Winograd's that needs fewer can exceed it); of batch norm, which is bound by memory,
-// bytes_per_second over what must be read and written once and bandwidth_share, the same over that
-// of a triad; error, the relative error (Frobenius) against the reference backend in double.
+// Named OP/BACKEND/TYPE/SIZES, TYPE that of the images. Counters: flops, floating-point operations
+// per second by the textbook's count, and peak_share, the same over the peak of both machine and
+// run (an algorithm such as Winograd's that needs fewer can exceed it); of batch norm, which is
+// bound by memory, bytes_per_second over what must be read and written once and bandwidth_share,
+// the same over that of a triad; error, the relative error (Frobenius) against the reference
+// backend in double, on the same numbers.
 #include <benchmark/benchmark.h>
 
 #include <cmath>
@@ -29,7 +30,8 @@ Tensor normal(const Shape& shape, std::uint64_t seed) {
 }
 
 double relative_error(const Tensor& got, const Tensor& expected) {
-  const auto a = got.row_major().to(reference_backend()).to(Dtype::f64).to_vector<double>();
+  const auto a =
+      got.to(Dtype::f32).row_major().to(reference_backend()).to(Dtype::f64).to_vector<double>();
   const auto b = expected.to_vector<double>();
   double difference = 0.0, norm = 0.0;
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -39,17 +41,16 @@ double relative_error(const Tensor& got, const Tensor& expected) {
   return std::sqrt(difference / norm);
 }
 
-/// x in the layout that the backend's convolutions hand on, as inside a network: by a convolution
-/// with the identity.
+/// x, which is on the backend, in the layout that its convolutions hand on, as inside a network: by
+/// a convolution with the identity.
 Tensor handed_on(const Tensor& x, Backend& backend) {
-  const Tensor own = x.to(backend);
-  if (x.shape().rank() != 4) return own;
+  if (x.shape().rank() != 4) return x;
   const std::int64_t channels = x.size(1);
   std::vector<float> identity(static_cast<std::size_t>(channels * channels));
   for (std::int64_t c = 0; c < channels; ++c) {
     identity[static_cast<std::size_t>(c * (channels + 1))] = 1.0f;
   }
-  return backend.conv2d(own, Tensor::from(identity, {channels, channels, 1, 1}, backend), Tensor(),
+  return backend.conv2d(x, Tensor::from(identity, {channels, channels, 1, 1}, backend), Tensor(),
                         {});
 }
 
@@ -62,13 +63,17 @@ struct Work {
   std::int64_t bytes = 0;  // read and written, where memory is the limit
 };
 
-/// Inputs named in `images` come in the backend's layout, weights row-major.
-void run(benchmark::State& state, Backend& backend, const std::vector<Tensor>& inputs,
+/// The first `images` inputs come in `dtype` and the backend's layout, weights in f32 and
+/// row-major.
+void run(benchmark::State& state, Backend& backend, Dtype dtype, const std::vector<Tensor>& inputs,
          std::size_t images, const Kernel& kernel, const Work& work) {
   std::vector<Tensor> exact, own;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    exact.push_back(inputs[i].to(Dtype::f64));
-    own.push_back(i < images ? handed_on(inputs[i], backend) : inputs[i].to(backend));
+    const Tensor rounded =
+        i < images ? inputs[i].to(cpu_backend()).to(dtype).to(Dtype::f32) : inputs[i];
+    exact.push_back(rounded.to(reference_backend()).to(Dtype::f64));
+    own.push_back(i < images ? handed_on(rounded.to(backend).to(dtype), backend)
+                             : rounded.to(backend));
   }
   Tensor result = kernel(backend, own);
   state.counters["error"] = relative_error(result, kernel(reference_backend(), exact));
@@ -96,18 +101,26 @@ void peak(benchmark::State& state) {
 }
 
 /// Inputs are made when a benchmark runs, not when it is registered; the first `images` of them are
-/// images.
+/// images. With `bf16`, in that type as well.
 void add(const std::string& op, const std::string& sizes, const std::vector<Shape>& shapes,
-         std::size_t images, const Kernel& kernel, const Work& work) {
-  for (Backend* backend : {&cpu_backend(), &reference_backend()}) {
-    const std::string name = op + "/" + std::string(backend->name()) + "/" + sizes;
+         std::size_t images, const Kernel& kernel, const Work& work, bool bf16 = false) {
+  struct Variant {
+    Backend* backend;
+    Dtype dtype;
+  };
+  for (const auto& [backend, dtype] :
+       {Variant{&cpu_backend(), Dtype::f32}, Variant{&cpu_backend(), Dtype::bf16},
+        Variant{&reference_backend(), Dtype::f32}}) {
+    if (dtype == Dtype::bf16 && !(bf16 && backend->computes_in(dtype))) continue;
+    const std::string name =
+        op + "/" + std::string(backend->name()) + "/" + std::string(name_of(dtype)) + "/" + sizes;
     benchmark::RegisterBenchmark(name.c_str(),
-                                 [=](benchmark::State& state) {
+                                 [=, backend = backend, dtype = dtype](benchmark::State& state) {
                                    std::vector<Tensor> inputs;
                                    for (std::size_t i = 0; i < shapes.size(); ++i) {
                                      inputs.push_back(normal(shapes[i], i));
                                    }
-                                   run(state, *backend, inputs, images, kernel, work);
+                                   run(state, *backend, dtype, inputs, images, kernel, work);
                                  })
         ->UseRealTime()
         ->Unit(benchmark::kMicrosecond);
@@ -130,23 +143,27 @@ void add_convolutions() {
     const std::string sizes = "n" + std::to_string(s.n) + "_c" + std::to_string(s.in) + "_o" +
                               std::to_string(s.out) + "_" + std::to_string(s.side) + "px_k" +
                               std::to_string(s.kernel) + "s" + std::to_string(s.stride);
-    add("conv_forward", sizes, {x, w}, 1,
+    add(
+        "conv_forward", sizes, {x, w}, 1,
         [=](Backend& b, const std::vector<Tensor>& in) {
           return b.conv2d(in[0], in[1], Tensor(), geometry);
         },
-        {.flops = flops});
-    add("conv_data_gradient", sizes, {y, w}, 1,
+        {.flops = flops}, true);
+    add(
+        "conv_data_gradient", sizes, {y, w}, 1,
         [=](Backend& b, const std::vector<Tensor>& in) {
           return b.conv2d_data_gradient(in[0], in[1], x, geometry);
         },
-        {.flops = flops});
-    add("conv_weight_gradient", sizes, {x, y}, 2,
+        {.flops = flops}, true);
+    add(
+        "conv_weight_gradient", sizes, {x, y}, 2,
         [=](Backend& b, const std::vector<Tensor>& in) {
-          Tensor dw = Tensor::empty(w.prepended(1), in[0].dtype(), b);
+          const Dtype type = in[0].dtype() == Dtype::bf16 ? Dtype::f32 : in[0].dtype();
+          Tensor dw = Tensor::empty(w.prepended(1), type, b);
           b.conv2d_weight_gradient(in[0], in[1], geometry, Groups(s.n, 1), dw, Write::overwrite);
           return dw;
         },
-        {.flops = flops});
+        {.flops = flops}, true);
   }
 }
 
