@@ -14,7 +14,7 @@ namespace {
 constexpr std::int64_t kPoints = 16;    // of a tile
 constexpr std::int64_t kColumns = 32;   // of outputs, multiplied at a time: two blocks
 constexpr std::int64_t kMaxTiles = 64;  // of a piece: its inputs and sums stay in the cache
-// Of transformed numbers of both factors of a weight gradient, so that they stay in the last-level
+// Of transformed numbers of both factors of a filter gradient, so that they stay in the last-level
 // cache; rows of its products at a time.
 constexpr std::int64_t kPieceBytes = 2 << 20;
 constexpr std::int64_t kMaxRows = 64;
@@ -31,20 +31,41 @@ std::int64_t thread_count() {
   return 1;
 #endif
 }
-std::int64_t thread_index() {
-#ifdef _OPENMP
-  return omp_get_thread_num();
-#else
-  return 0;
-#endif
-}
 
 std::int64_t pieces_of(std::int64_t n, std::int64_t size) { return (n + size - 1) / size; }
 
+/// Part `index` of [0, n) in `count` parts, as equal as can be.
+struct Part {
+  std::int64_t begin, end;
+  Part(std::int64_t n, std::int64_t count, std::int64_t index)
+      : begin(n * index / count), end(n * (index + 1) / count) {}
+  std::int64_t size() const { return end - begin; }
+};
+
+/// Work of `rows` by `columns`, shared out to threads as a grid. Each thread transforms by itself
+/// what its part takes: numbers that another core has written are slow to read, more than it takes
+/// to make them again. So the grid with the smallest parts, of rows plus columns, is chosen.
+struct Grid {
+  std::int64_t down = 1, across = 1;
+
+  Grid(std::int64_t threads, std::int64_t rows, std::int64_t row_units, std::int64_t columns,
+       std::int64_t column_units) {
+    std::int64_t least = rows + columns, used = 1;
+    for (std::int64_t a = 1; a <= std::min(threads, row_units); ++a) {
+      const std::int64_t b = std::min(threads / a, column_units);
+      const std::int64_t part = pieces_of(rows, a) + pieces_of(columns, b);
+      if (a * b < used || (a * b == used && part >= least)) continue;
+      down = a, across = b, least = part, used = a * b;
+    }
+  }
+  std::int64_t count() const { return down * across; }
+};
+
+/// The channel blocks [first, first + count) of an image.
 template <class T>
-ImageBlocks<T> image_of(const Images<T>& x, std::int64_t index) {
-  return {x.data + index * x.image,   x.height, x.width,
-          x.channels / kChannelBlock, x.block,  x.pixel};
+ImageBlocks<T> blocks_of(const Images<T>& x, std::int64_t image, std::int64_t first,
+                         std::int64_t count) {
+  return {x.data + image * x.image + first * x.block, x.height, x.width, count, x.block, x.pixel};
 }
 
 }  // namespace
@@ -54,57 +75,60 @@ void winograd_convolution(const Images<const T>& x, const Filters& filters, cons
                           Pair padding, const Images<T>& y, const Workspace& workspace) {
   constexpr std::int64_t kPack = 4 / sizeof(T);
   const WinogradKernels<T>& kernels = winograd_kernels<T>();
-  const std::int64_t threads = thread_count();
-  const std::int64_t rows = pieces_of(y.height, 2), across = pieces_of(y.width, 2);  // of tiles
-  // Pieces of whole rows of tiles, at least one for each thread if there are as many.
-  const std::int64_t fair = pieces_of(y.count * rows, threads);
-  const std::int64_t piece = std::min(std::max<std::int64_t>(1, kMaxTiles / across), fair);
-  const std::int64_t pieces = pieces_of(y.count * rows, piece);
-  const std::int64_t panels = pieces_of(y.channels, kColumns);
+  const std::int64_t rows = pieces_of(y.height, 2), tiles = pieces_of(y.width, 2);  // of one row
+  const std::int64_t panels = pieces_of(y.channels, kColumns), blocks = x.channels / kChannelBlock;
+  const Grid grid(thread_count(), y.count * rows * tiles, y.count * rows, y.channels, panels);
+  // Pieces of whole rows of tiles.
+  const std::int64_t piece =
+      std::min(std::max<std::int64_t>(1, kMaxTiles / tiles), pieces_of(y.count * rows, grid.down));
 
-  // Numbers per point, of the filters of a panel and of the inputs and sums of a piece.
+  // Numbers per point, of the filters of a panel and of the inputs and sums of a piece; and the
+  // bytes of one part of the grid.
   const std::int64_t filter_point = x.channels * kColumns + kSkew<T>;
-  const std::int64_t input_point = piece * across * x.channels + kSkew<T>;
-  const std::int64_t sum_point = piece * across * kColumns;
-  std::byte* memory = workspace(
-      kPoints * (panels * filter_point * std::int64_t{sizeof(T)} +
-                 threads * (input_point * std::int64_t{sizeof(T)} + sum_point * std::int64_t{4})));
-  T* const transformed = reinterpret_cast<T*>(memory);
-  T* const inputs = transformed + kPoints * panels * filter_point;
-  float* const sums = reinterpret_cast<float*>(inputs + kPoints * threads * input_point);
+  const std::int64_t input_point = piece * tiles * x.channels + kSkew<T>;
+  const std::int64_t sum_point = piece * tiles * kColumns;
+  const std::int64_t most_panels = pieces_of(panels, grid.across);
+  const std::int64_t bytes =
+      kPoints * ((most_panels * filter_point + input_point) * std::int64_t{sizeof(T)} +
+                 sum_point * std::int64_t{sizeof(float)});
+  std::byte* const memory = workspace(grid.count() * bytes);
 
-#pragma omp parallel num_threads(static_cast <int>(threads))
-  {
-#pragma omp for collapse(2) schedule(static)
-    for (std::int64_t panel = 0; panel < panels; ++panel) {
+#pragma omp parallel for schedule(static, 1)
+  for (std::int64_t part = 0; part < grid.count(); ++part) {
+    const Part own_rows(y.count * rows, grid.down, part / grid.across);
+    const Part own_panels(panels, grid.across, part % grid.across);
+    T* const filter = reinterpret_cast<T*>(memory + part * bytes);
+    T* const input = filter + kPoints * most_panels * filter_point;
+    float* const sums = reinterpret_cast<float*>(input + kPoints * input_point);
+
+    for (std::int64_t panel = own_panels.begin; panel < own_panels.end; ++panel) {
+      const std::int64_t o = panel * kColumns;
+      T* const to = filter + (panel - own_panels.begin) * kPoints * filter_point;
       for (std::int64_t c = 0; c < x.channels; c += kPack) {
-        const std::int64_t first = panel * kColumns;
-        kernels.filters(filters.w + first * filters.output + c * filters.input, filters.output,
-                        filters.input, filters.turned, (y.channels - first) / kChannelBlock,
-                        transformed + panel * kPoints * filter_point + c * kColumns, filter_point);
+        kernels.filters(filters.w + o * filters.output + c * filters.input, filters.output,
+                        filters.input, filters.turned, (y.channels - o) / kChannelBlock,
+                        to + c * kColumns, filter_point);
       }
     }
-    T* const input = inputs + thread_index() * kPoints * input_point;
-    float* const sum = sums + thread_index() * kPoints * sum_point;
-#pragma omp for schedule(static)
-    for (std::int64_t p = 0; p < pieces; ++p) {
-      const std::int64_t begin = p * piece, end = std::min(begin + piece, y.count * rows);
+    for (std::int64_t begin = own_rows.begin; begin < own_rows.end; begin += piece) {
+      const std::int64_t end = std::min(begin + piece, own_rows.end);
       for (std::int64_t row = begin; row < end; ++row) {
-        kernels.input(image_of(x, row / rows), row % rows * 2 - padding[0], -padding[1], across,
-                      input + (row - begin) * across * x.channels, input_point);
+        kernels.input(blocks_of(x, row / rows, 0, blocks), row % rows * 2 - padding[0], -padding[1],
+                      tiles, input + (row - begin) * tiles * x.channels, input_point);
       }
-      for (std::int64_t panel = 0; panel < panels; ++panel) {
+      for (std::int64_t panel = own_panels.begin; panel < own_panels.end; ++panel) {
+        const T* const from = filter + (panel - own_panels.begin) * kPoints * filter_point;
         for (std::int64_t point = 0; point < kPoints; ++point) {
           kernels.multiply(input + point * input_point, x.channels, kPack,
-                           transformed + (panel * kPoints + point) * filter_point, kColumns * kPack,
-                           x.channels / kPack, (end - begin) * across, sum + point * sum_point);
+                           from + point * filter_point, kColumns * kPack, x.channels / kPack,
+                           (end - begin) * tiles, sums + point * sum_point);
         }
+        const std::int64_t block = panel * kColumns / kChannelBlock;
+        const std::int64_t count = std::min<std::int64_t>(2, y.channels / kChannelBlock - block);
         for (std::int64_t row = begin; row < end; ++row) {
-          ImageBlocks<T> to = image_of(y, row / rows);
-          to.data += panel * 2 * to.block;
-          to.blocks = std::min<std::int64_t>(2, to.blocks - panel * 2);
-          kernels.output(sum + (row - begin) * across * kColumns, sum_point, across,
-                         bias == nullptr ? nullptr : bias + panel * kColumns, to, row % rows * 2);
+          kernels.output(sums + (row - begin) * tiles * kColumns, sum_point, tiles,
+                         bias == nullptr ? nullptr : bias + panel * kColumns,
+                         blocks_of(y, row / rows, block, count), row % rows * 2);
         }
       }
     }
@@ -116,56 +140,63 @@ void winograd_weight_gradient(const Images<const T>& x, const Images<const T>& d
                               float* dw, bool accumulate, const Workspace& workspace) {
   constexpr std::int64_t kPack = 4 / sizeof(T);
   const WinogradKernels<T>& kernels = winograd_kernels<T>();
-  const std::int64_t threads = thread_count();
-  const std::int64_t rows = pieces_of(dy.height, 2), across = pieces_of(dy.width, 2);  // of tiles
-  const std::int64_t packs = pieces_of(across, kPack);  // neighbours, added up at once
-  const std::int64_t panels = pieces_of(dy.channels, kColumns), columns = panels * kColumns;
+  const std::int64_t rows = pieces_of(dy.height, 2), tiles = pieces_of(dy.width, 2);  // of one row
+  const std::int64_t packs = pieces_of(tiles, kPack);
+  const std::int64_t blocks = x.channels / kChannelBlock;
+  const std::int64_t panels = pieces_of(dy.channels, kColumns);
+  const Grid grid(thread_count(), x.channels, blocks, dy.channels, panels);
 
-  // Some images at a time. So many threads share the products by their rows that each has some.
-  const std::int64_t image_bytes = kPoints * rows * packs * (x.channels + columns) * 4;
+  // Some images at a time, as many with any number of threads: that sets the order of additions.
+  const std::int64_t image_bytes = kPoints * rows * packs * (x.channels + panels * kColumns) * 4;
   const std::int64_t images = std::clamp(kPieceBytes / image_bytes, std::int64_t{1}, x.count);
   const std::int64_t depth = images * rows * packs;  // of the products
-  const std::int64_t strips =
-      std::min(x.channels / kChannelBlock,
-               std::max(pieces_of(x.channels, kMaxRows), pieces_of(threads, panels)));
-  const std::int64_t strip = pieces_of(x.channels / kChannelBlock, strips) * kChannelBlock;
 
-  const std::int64_t x_point = depth * x.channels * kPack + kSkew<T>,
-                     dy_point = depth * columns * kPack + kSkew<T>;
-  const std::int64_t sum_point = strip * kColumns;
-  std::byte* memory = workspace(kPoints * ((x_point + dy_point) * std::int64_t{sizeof(T)} +
-                                           threads * sum_point * std::int64_t{4}));
-  T* const input = reinterpret_cast<T*>(memory);
-  T* const gradient = input + kPoints * x_point;
-  float* const sums = reinterpret_cast<float*>(gradient + kPoints * dy_point);
+  // Numbers per point and bytes, as above.
+  const std::int64_t most_rows = pieces_of(blocks, grid.down) * kChannelBlock;
+  const std::int64_t most_columns = pieces_of(panels, grid.across) * kColumns;
+  const std::int64_t x_point = depth * most_rows * kPack + kSkew<T>;
+  const std::int64_t dy_point = depth * most_columns * kPack + kSkew<T>;
+  const std::int64_t sum_point = std::min(kMaxRows, most_rows) * kColumns;
+  const std::int64_t bytes = kPoints * ((x_point + dy_point) * std::int64_t{sizeof(T)} +
+                                        sum_point * std::int64_t{sizeof(float)});
+  std::byte* const memory = workspace(grid.count() * bytes);
 
-  for (std::int64_t first = 0; first < x.count; first += images) {
-    const std::int64_t count = std::min(images, x.count - first);
-    const bool add = accumulate || first > 0;
-#pragma omp parallel num_threads(static_cast <int>(threads))
-    {
-#pragma omp for schedule(static)
+#pragma omp parallel for schedule(static, 1)
+  for (std::int64_t part = 0; part < grid.count(); ++part) {
+    const Part own_blocks(blocks, grid.down, part / grid.across);
+    const Part own_panels(panels, grid.across, part % grid.across);
+    T* const input = reinterpret_cast<T*>(memory + part * bytes);
+    T* const gradient = input + kPoints * x_point;
+    float* const sums = reinterpret_cast<float*>(gradient + kPoints * dy_point);
+    const std::int64_t channels = own_blocks.size() * kChannelBlock;
+    const std::int64_t columns = own_panels.size() * kColumns;
+    const std::int64_t first_block = own_panels.begin * kColumns / kChannelBlock;
+    const std::int64_t block_count =
+        std::min(columns, dy.channels - own_panels.begin * kColumns) / kChannelBlock;
+
+    for (std::int64_t first = 0; first < x.count; first += images) {
+      const std::int64_t count = std::min(images, x.count - first);
       for (std::int64_t row = 0; row < count * rows; ++row) {
         const std::int64_t image = first + row / rows, top = row % rows * 2;
-        kernels.packed_input(image_of(x, image), top - padding[0], -padding[1], across,
-                             input + row * packs * x.channels * kPack, x.channels, x_point);
-        kernels.output_gradient(image_of(dy, image), top, across,
+        kernels.packed_input(blocks_of(x, image, own_blocks.begin, own_blocks.size()),
+                             top - padding[0], -padding[1], tiles,
+                             input + row * packs * channels * kPack, channels, x_point);
+        kernels.output_gradient(blocks_of(dy, image, first_block, block_count), top, tiles,
                                 gradient + row * packs * columns * kPack, columns, dy_point);
       }
-      float* const sum = sums + thread_index() * kPoints * sum_point;
-#pragma omp for collapse(2) schedule(static)
-      for (std::int64_t panel = 0; panel < panels; ++panel) {
-        for (std::int64_t s = 0; s < strips; ++s) {
-          const std::int64_t begin = s * strip, size = std::min(strip, x.channels - begin);
-          if (size <= 0) continue;
+      for (std::int64_t column = 0; column < columns; column += kColumns) {
+        const std::int64_t o = own_panels.begin * kColumns + column;
+        for (std::int64_t begin = 0; begin < channels; begin += kMaxRows) {
+          const std::int64_t size = std::min(kMaxRows, channels - begin);
           for (std::int64_t point = 0; point < kPoints; ++point) {
-            kernels.multiply(input + point * x_point + begin * kPack, kPack, x.channels * kPack,
-                             gradient + point * dy_point + panel * kColumns * kPack,
-                             columns * kPack, count * rows * packs, size, sum + point * sum_point);
+            kernels.multiply(input + point * x_point + begin * kPack, kPack, channels * kPack,
+                             gradient + point * dy_point + column * kPack, columns * kPack,
+                             count * rows * packs, size, sums + point * sum_point);
           }
-          const std::int64_t o = panel * kColumns;
-          kernels.filter_gradient(sum, sum_point, size, (dy.channels - o) / kChannelBlock,
-                                  dw + (o * x.channels + begin) * 9, x.channels * 9, add);
+          const std::int64_t c = own_blocks.begin * kChannelBlock + begin;
+          kernels.filter_gradient(sums, sum_point, size, (dy.channels - o) / kChannelBlock,
+                                  dw + (o * x.channels + c) * 9, x.channels * 9,
+                                  accumulate || first > 0);
         }
       }
     }
