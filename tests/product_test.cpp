@@ -28,10 +28,10 @@ TEST_CASE("products of matrices lying in any way", "[simd]") {
       const auto [m, n, k] = size;
       const auto a = numbers(m * k, 45), b = numbers(k * n, 46), bias = numbers(n, 47),
                  before = numbers(m * n, 48);
-      for (int ways = 0; ways < 32; ++ways) {
+      for (int ways = 0; ways < 64; ++ways) {
         const bool a_across = ways & 1, b_across = ways & 2, accumulate = ways & 4,
-                   with_bias = ways & 8, relu = ways & 16;
-        CAPTURE(name, m, n, k, a_across, b_across, accumulate, with_bias, relu);
+                   with_bias = ways & 8, relu = ways & 16, by_rows = ways & 32;
+        CAPTURE(name, m, n, k, a_across, b_across, accumulate, with_bias, relu, by_rows);
         const simd::MatrixView left{a.data(), a_across ? 1 : k, a_across ? m : 1};
         const simd::MatrixView right{b.data(), b_across ? 1 : n, b_across ? k : 1};
         std::vector<float> c = before;
@@ -44,7 +44,8 @@ TEST_CASE("products of matrices lying in any way", "[simd]") {
                                     .c_row = n,
                                     .bias = with_bias ? bias.data() : nullptr,
                                     .accumulate = accumulate,
-                                    .relu = relu};
+                                    .relu = relu,
+                                    .by_rows = by_rows};
         simd::multiply({&product, 1});
         double error = 0.0, norm = 0.0;
         for (std::int64_t i = 0; i < m; ++i) {
@@ -104,7 +105,8 @@ TEST_CASE("products are the same on any number of threads", "[simd][determinism]
                               .k = k,
                               .c = c[i].data(),
                               .c_row = n,
-                              .bias = bias[i].data()});
+                              .bias = bias[i].data(),
+                              .by_rows = i % 2 == 1});
         }
         {
           const testing::Threads scope(threads);

@@ -37,7 +37,8 @@ std::vector<Product> weight_gradients(const Tensor& x, const Tensor& dy, const G
                         .n = in,
                         .k = r.size(),
                         .c = nullptr,
-                        .c_row = in});
+                        .c_row = in,
+                        .by_rows = true});  // as the update and the next forward pass read w
   }
   return products;
 }

@@ -1,4 +1,8 @@
 // Chooses the loops for the machine at run time, and spreads them over threads.
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -65,6 +69,14 @@ std::atomic<const InstructionSet*>& chosen() {
   return set;
 }
 
+std::int64_t thread_count() {
+#ifdef _OPENMP
+  return omp_get_max_threads();
+#else
+  return 1;
+#endif
+}
+
 // Elements that a thread takes at a time; work that fits into one piece stays on the calling
 // thread, since waking the others would cost more.
 constexpr std::int64_t kBlock = 32768;
@@ -79,23 +91,24 @@ void for_each_block(std::int64_t n, const Body& body) {
 }
 
 /// body(arrays, begin, size) over blocks of all parameters. Blocks end where they do with any
-/// number of threads, and so does what a vector loop leaves to its last lanes.
+/// number of threads, and so does what a vector loop leaves to its last lanes. Each thread has the
+/// same rows of a matrix as in the products that made its gradient and that read it next: numbers
+/// that another core has written are slow to read.
 template <class Body>
 void for_each_block(std::span<const ParameterArrays> parameters, const Body& body) {
-  struct Block {
-    const ParameterArrays* arrays;
-    std::int64_t begin;
-  };
-  std::vector<Block> blocks;
-  [[maybe_unused]] std::int64_t elements = 0;  // without OpenMP
-  for (const ParameterArrays& a : parameters) {
-    for (std::int64_t begin = 0; begin < a.n; begin += kBlock) blocks.push_back({&a, begin});
-    elements += a.n;
-  }
-#pragma omp parallel for schedule(dynamic) if (elements > kBlock)
-  for (std::size_t b = 0; b < blocks.size(); ++b) {
-    const auto& [arrays, begin] = blocks[b];
-    body(*arrays, begin, std::min(kBlock, arrays->n - begin));
+  constexpr std::int64_t kPart = kBlock / 8;
+  std::int64_t elements = 0;
+  for (const ParameterArrays& a : parameters) elements += a.n;
+  const std::int64_t threads = elements > kBlock ? thread_count() : 1;
+#pragma omp parallel for schedule(static, 1) if (threads > 1)
+  for (std::int64_t thread = 0; thread < threads; ++thread) {
+    for (const ParameterArrays& a : parameters) {
+      const std::int64_t blocks = (a.n + kPart - 1) / kPart;
+      const std::int64_t end = std::min(a.n, blocks * (thread + 1) / threads * kPart);
+      for (std::int64_t i = blocks * thread / threads * kPart; i < end; i += kPart) {
+        body(a, i, std::min(kPart, end - i));
+      }
+    }
   }
 }
 

@@ -36,8 +36,8 @@ std::int64_t threads_for(std::int64_t multiplications) {
   return 1;
 }
 
-/// The tasks of all products, in order, and where each thread's begin. Work is counted in rows of
-/// panels times k.
+/// The tasks of products that are not shared by rows, in order, and where each thread's begin. Work
+/// is counted in rows of panels times k.
 struct Shares {
   std::vector<Task> tasks;
   std::vector<std::size_t> first{0};  // [threads + 1]
@@ -50,7 +50,7 @@ Shares share_out(std::span<const Product> products, const ProductKernel& kernel,
   Shares shares;
   std::int64_t before = 0;  // work in front of the next row
   for (const Product& p : products) {
-    for (std::int64_t panel = 0; panel * kernel.columns < p.n; ++panel) {
+    for (std::int64_t panel = 0; !p.by_rows && panel * kernel.columns < p.n; ++panel) {
       std::int64_t row = 0;
       for (; std::ssize(shares.first) < threads; shares.first.push_back(shares.tasks.size())) {
         const std::int64_t end = work * std::ssize(shares.first) / threads;
@@ -73,17 +73,25 @@ Shares share_out(std::span<const Product> products, const ProductKernel& kernel,
 
 void multiply(std::span<const Product> products) {
   const ProductKernel& kernel = *kernels().product;
-  std::int64_t work = 0;
+  std::int64_t work = 0, work_by_rows = 0;
   for (const Product& p : products) {
-    work += (p.n + kernel.columns - 1) / kernel.columns * p.m * p.k;
+    (p.by_rows ? work_by_rows : work) += (p.n + kernel.columns - 1) / kernel.columns * p.m * p.k;
   }
-  const std::int64_t threads = threads_for(work * kernel.columns);
+  const std::int64_t threads = threads_for((work + work_by_rows) * kernel.columns);
   const Shares shares = share_out(products, kernel, threads, work);
 
 #pragma omp parallel for schedule(static, 1) if (threads > 1)
   for (std::int64_t thread = 0; thread < threads; ++thread) {
     thread_local std::vector<CacheLine> buffer;
     buffer.resize(static_cast<std::size_t>(kernel.buffer / 16));
+    for (const Product& p : products) {
+      const std::int64_t begin = p.m * thread / threads, end = p.m * (thread + 1) / threads;
+      if (!p.by_rows || begin == end) continue;
+      const Product own = rows_of(p, begin, end);
+      for (std::int64_t panel = 0; panel * kernel.columns < p.n; ++panel) {
+        kernel.multiply_panel(own, panel, buffer[0].values);
+      }
+    }
     const auto t = static_cast<std::size_t>(thread);
     for (std::size_t i = shares.first[t]; i < shares.first[t + 1]; ++i) {
       const Task& task = shares.tasks[i];

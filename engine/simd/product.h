@@ -22,6 +22,8 @@ struct Product {
   const float* bias = nullptr;
   bool accumulate = false;
   bool relu = false;
+  /// Threads share c by its rows instead of its columns.
+  bool by_rows = false;
 };
 
 /// Makes the products, which must not overlap in c, on all threads. Each sum is made by one thread
