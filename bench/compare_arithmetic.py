@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains the same networks with direct float32 convolutions, with Winograd's, and with bf16 activations, and prints
+"""Trains the same networks in float32 and with bf16 activations, by direct and by Winograd's convolutions, and prints
 where they end: test accuracy and loss, the mean over some seeds and from the smallest to the largest.
 
 Usage: bench/compare_arithmetic.py [--seeds 3] DATA...      DATA: mnist, cifar10 below $COGRAD_DATA, or glyphs
@@ -16,7 +16,7 @@ import tempfile
 
 STUDY = pathlib.Path(__file__).resolve().parent.parent / "build/release/bin/label_noise"
 VARIANTS = {"float32, direct": ("f32", {"COGRAD_WINOGRAD": "OFF"}), "float32, Winograd": ("f32", {}),
-            "bf16 activations": ("bf16", {})}
+            "bf16 activations, direct": ("bf16", {"COGRAD_WINOGRAD": "OFF"}), "bf16 activations, Winograd": ("bf16", {})}
 
 
 def train(data, seed, precision, environment, folder):

@@ -1,4 +1,5 @@
-// Convolution by oneDNN: Winograd's algorithm or the direct one, in the layouts that it prefers.
+// Convolution by oneDNN, in the layouts that it prefers: Winograd's algorithm or the direct one. Or
+// by engine/simd's Winograd algorithm, where oneDNN has none.
 #include <cstdlib>
 #include <optional>
 #include <string_view>
@@ -153,13 +154,9 @@ bool from_environment(const char* name, bool otherwise) {
 /// Whether the processor multiplies bf16 faster than float32: in tiles (AMX), or with AMD's
 /// AVX-512; with Intel's it takes twice as long (docs/performance.md).
 bool has_fast_bf16() {
-  const auto has = [](dnnl::cpu_isa isa) {
-    const auto needed = static_cast<unsigned>(isa);  // sets of bits
-    return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & needed) == needed;
-  };
-  if (has(dnnl::cpu_isa::avx512_core_amx)) return true;
+  if (onednn::uses(dnnl::cpu_isa::avx512_core_amx)) return true;
 #if defined(__x86_64__)
-  if (has(dnnl::cpu_isa::avx512_core_bf16)) return __builtin_cpu_is("amd") != 0;
+  if (onednn::uses(dnnl::cpu_isa::avx512_core_bf16)) return __builtin_cpu_is("amd") != 0;
 #endif
   return false;
 }

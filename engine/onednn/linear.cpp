@@ -116,8 +116,12 @@ void OneDnnBackend::linear_weight_gradient(const Tensor& x, const Tensor& dy, co
 // One sweep over all products, so that the threads wait for each other once.
 Tensor OneDnnBackend::linear_gradients(const Tensor& x, const Tensor& dy, const Tensor& w,
                                        const Groups& groups, Tensor& dw, Write write) {
-  if (x.dtype() != Dtype::f32) {
+  if (x.dtype() == Dtype::f64) {
     return ReferenceBackend::linear_gradients(x, dy, w, groups, dw, write);
+  }
+  if (x.dtype() == Dtype::bf16) {
+    const Tensor x32 = cast(x, Dtype::f32), dy32 = cast(dy, Dtype::f32);
+    return cast(linear_gradients(x32, dy32, w, groups, dw, write), Dtype::bf16);
   }
   Tensor dx = Tensor::empty(x.shape(), x.dtype(), *this);
   std::vector<Product> products = weight_gradients(x, dy, groups, dw, write);

@@ -71,7 +71,8 @@ class OneDnnBackend final : public ReferenceBackend {
 /// How convolutions multiply. Not to be changed while another thread computes.
 struct ConvolutionArithmetic {
   /// Winograd's algorithm where it suits: faster than the direct one, its rounding errors larger.
-  /// On, unless the environment variable COGRAD_WINOGRAD is OFF.
+  /// oneDNN's F(4x4, 3x3) in f32, engine/simd's F(2x2, 3x3) in bf16 and on small maps. On, unless
+  /// the environment variable COGRAD_WINOGRAD is OFF.
   bool winograd;
   /// Products of bf16 activations in bf16; else they are converted, multiplied in f32 and rounded.
   /// On where the processor is fast at it, with tiles (AMX) or as AMD's: bf16 in Intel's AVX-512

@@ -36,6 +36,11 @@ dnnl::engine& cpu_engine() {
   return *engine;
 }
 
+bool uses(dnnl::cpu_isa isa) {
+  const auto needed = static_cast<unsigned>(isa);  // sets of bits
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & needed) == needed;
+}
+
 dnnl::memory::dims dims_of(const Shape& shape) { return {shape.begin(), shape.end()}; }
 
 dnnl::memory::data_type type_of(Dtype dtype) {

@@ -13,6 +13,8 @@
 namespace cograd::onednn {
 
 dnnl::engine& cpu_engine();
+/// Whether oneDNN uses this instruction set here.
+bool uses(dnnl::cpu_isa isa);
 
 dnnl::memory::dims dims_of(const Shape& shape);
 dnnl::memory::data_type type_of(Dtype dtype);

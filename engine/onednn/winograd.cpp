@@ -60,12 +60,12 @@ Tensor convolution(const Tensor& x, const simd::Filters& filters, const float* b
 bool suits_own_winograd(const Shape& x, const Shape& w, const ConvGeometry& geometry, Dtype dtype) {
   const std::int64_t height = x[2] + 2 * geometry.padding[0] - 2,
                      width = x[3] + 2 * geometry.padding[1] - 2;
-  const bool small = height < 8 || width < 8;
-  return convolution_arithmetic().winograd && w[2] == 3 && w[3] == 3 &&
-         geometry.stride == Pair{1, 1} && geometry.dilation == Pair{1, 1} &&
+  const bool fast =
+      dtype == Dtype::bf16 ? !uses(dnnl::cpu_isa::avx512_core_amx) : height < 8 || width < 8;
+  return fast && height >= 4 && width >= 4 && convolution_arithmetic().winograd && w[2] == 3 &&
+         w[3] == 3 && geometry.stride == Pair{1, 1} && geometry.dilation == Pair{1, 1} &&
          geometry.channel_groups == 1 && geometry.padding[0] <= 2 && geometry.padding[1] <= 2 &&
-         w[0] % simd::kChannelBlock == 0 && w[1] % simd::kChannelBlock == 0 &&
-         (dtype == Dtype::bf16 || small) && height >= 4 && width >= 4;
+         w[0] % simd::kChannelBlock == 0 && w[1] % simd::kChannelBlock == 0;
 }
 
 Tensor winograd(const Tensor& x, const Tensor& w, const Tensor& b, const ConvGeometry& geometry) {

@@ -6,9 +6,10 @@
 
 namespace cograd::onednn {
 
-/// Whether it is for such a convolution of activations of `dtype`: 3x3 with stride 1, in bf16, or
-/// on maps too small for oneDNN's F(4x4, 3x3). The number of images plays no part: a group's
-/// gradient is the same alone and within a batch.
+/// Whether it is for such a convolution of activations of `dtype`: 3x3 with stride 1, on maps too
+/// small for oneDNN's F(4x4, 3x3), or in bf16, unless the processor multiplies bf16 in tiles (AMX),
+/// which is faster still. The number of images plays no part: a group's gradient is the same alone
+/// and within a batch.
 bool suits_own_winograd(const Shape& x, const Shape& w, const ConvGeometry& geometry, Dtype dtype);
 
 /// As the operations of Backend, for convolutions that suit.
