@@ -16,7 +16,8 @@ import tempfile
 
 STUDY = pathlib.Path(__file__).resolve().parent.parent / "build/release/bin/label_noise"
 VARIANTS = {"float32, direct": ("f32", {"COGRAD_WINOGRAD": "OFF"}), "float32, Winograd": ("f32", {}),
-            "bf16 activations, direct": ("bf16", {"COGRAD_WINOGRAD": "OFF"}), "bf16 activations, Winograd": ("bf16", {})}
+            "bf16 activations, direct": ("bf16", {"COGRAD_WINOGRAD": "OFF"}),
+            "bf16 activations, Winograd": ("bf16", {})}
 
 
 def train(data, seed, precision, environment, folder):

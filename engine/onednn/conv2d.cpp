@@ -182,10 +182,10 @@ Tensor OneDnnBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
   if (through_f32(x.dtype())) {
     return onednn::in_f32(x, [&](const Tensor& same) { return conv2d(same, w, b, geometry); });
   }
-  if (onednn::suits_own_winograd(x.shape(), w.shape(), geometry, x.dtype())) {
-    return onednn::winograd(x, w, b, geometry);
-  }
   return onednn::translated("conv2d", x.shape(), [&] {
+    if (onednn::suits_own_winograd(x.shape(), w.shape(), geometry, x.dtype())) {
+      return onednn::winograd(x, w, b, geometry);
+    }
     static PrimitiveCache<Convolution> cache;
     const Description d(x.shape(), w.shape(), geometry, x.dtype());
     const auto key = d.key(PrimitiveKey::Pass::conv_forward).add(std::int64_t{b.defined()});
@@ -225,10 +225,10 @@ Tensor OneDnnBackend::conv2d_data_gradient(const Tensor& dy, const Tensor& w, co
     return onednn::in_f32(
         dy, [&](const Tensor& same) { return conv2d_data_gradient(same, w, x_shape, geometry); });
   }
-  if (onednn::suits_own_winograd(x_shape, w.shape(), geometry, dy.dtype())) {
-    return onednn::winograd_data_gradient(dy, w, x_shape, geometry);
-  }
   return onednn::translated("conv2d", x_shape, [&] {
+    if (onednn::suits_own_winograd(x_shape, w.shape(), geometry, dy.dtype())) {
+      return onednn::winograd_data_gradient(dy, w, x_shape, geometry);
+    }
     static PrimitiveCache<Convolution> cache;
     const Description d(x_shape, w.shape(), geometry, dy.dtype());
     using Backward = dnnl::convolution_backward_data;

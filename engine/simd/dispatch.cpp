@@ -1,8 +1,4 @@
 // Chooses the loops for the machine at run time, and spreads them over threads.
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -12,6 +8,7 @@
 #include "engine/error.h"
 #include "engine/simd/kernels.h"
 #include "engine/simd/simd.h"
+#include "engine/simd/threads.h"
 
 namespace cograd::simd {
 namespace {
@@ -69,14 +66,6 @@ std::atomic<const InstructionSet*>& chosen() {
   return set;
 }
 
-std::int64_t thread_count() {
-#ifdef _OPENMP
-  return omp_get_max_threads();
-#else
-  return 1;
-#endif
-}
-
 // Elements that a thread takes at a time; work that fits into one piece stays on the calling
 // thread, since waking the others would cost more.
 constexpr std::int64_t kBlock = 32768;
@@ -103,10 +92,9 @@ void for_each_block(std::span<const ParameterArrays> parameters, const Body& bod
 #pragma omp parallel for schedule(static, 1) if (threads > 1)
   for (std::int64_t thread = 0; thread < threads; ++thread) {
     for (const ParameterArrays& a : parameters) {
-      const std::int64_t blocks = (a.n + kPart - 1) / kPart;
-      const std::int64_t end = std::min(a.n, blocks * (thread + 1) / threads * kPart);
-      for (std::int64_t i = blocks * thread / threads * kPart; i < end; i += kPart) {
-        body(a, i, std::min(kPart, end - i));
+      const Part blocks((a.n + kPart - 1) / kPart, threads, thread);
+      for (std::int64_t b = blocks.begin; b < blocks.end; ++b) {
+        body(a, b * kPart, std::min(kPart, a.n - b * kPart));
       }
     }
   }

@@ -75,6 +75,15 @@ struct ProductKernel {
   void (*multiply_panel)(const Product& product, std::int64_t panel, float* buffer);
 };
 
+/// Neighbours in a sum that are multiplied at once: bf16 goes in pairs, side by side in memory.
+template <class T>
+inline constexpr int kPack = 4 / static_cast<int>(sizeof(T));
+
+/// Of a tile of Winograd's algorithm F(2x2, 3x3), and the outputs (two channel blocks) that are
+/// multiplied at a time.
+inline constexpr int kTilePoints = 16;
+inline constexpr std::int64_t kPanelColumns = 32;
+
 /// One image, or some of its channels, as Images in winograd.h.
 template <class T>
 struct ImageBlocks {

@@ -1,13 +1,10 @@
 #include "engine/simd/product.h"
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 #include <algorithm>
 #include <vector>
 
 #include "engine/simd/kernels.h"
+#include "engine/simd/threads.h"
 
 namespace cograd::simd {
 namespace {
@@ -27,13 +24,8 @@ Product rows_of(Product p, std::int64_t begin, std::int64_t end) {
 }
 
 std::int64_t threads_for(std::int64_t multiplications) {
-#ifdef _OPENMP
   constexpr std::int64_t kWorthThreads = 200'000;
-  if (multiplications > kWorthThreads) return omp_get_max_threads();
-#else
-  static_cast<void>(multiplications);
-#endif
-  return 1;
+  return multiplications > kWorthThreads ? thread_count() : 1;
 }
 
 /// The tasks of products that are not shared by rows, in order, and where each thread's begin. Work
@@ -85,9 +77,9 @@ void multiply(std::span<const Product> products) {
     thread_local std::vector<CacheLine> buffer;
     buffer.resize(static_cast<std::size_t>(kernel.buffer / 16));
     for (const Product& p : products) {
-      const std::int64_t begin = p.m * thread / threads, end = p.m * (thread + 1) / threads;
-      if (!p.by_rows || begin == end) continue;
-      const Product own = rows_of(p, begin, end);
+      const Part rows(p.m, threads, thread);
+      if (!p.by_rows || rows.size() == 0) continue;
+      const Product own = rows_of(p, rows.begin, rows.end);
       for (std::int64_t panel = 0; panel * kernel.columns < p.n; ++panel) {
         kernel.multiply_panel(own, panel, buffer[0].values);
       }

@@ -2,6 +2,7 @@
 // kernels that are compiled once per instruction set.
 #pragma once
 
+#include "engine/simd/kernels.h"
 #include "engine/simd/lanes.h"
 #ifdef __AVX512F__
 #include <immintrin.h>
@@ -16,10 +17,6 @@ inline constexpr int kLanes = 8, kRows = 6;
 #else
 inline constexpr int kLanes = 4, kRows = 6;
 #endif
-
-/// Neighbours in the sum that are multiplied at once: bf16 goes in pairs, side by side in memory.
-template <class T>
-inline constexpr int kPack = 4 / static_cast<int>(sizeof(T));
 
 /// Vectors of packs, and how they are multiplied.
 template <class T>

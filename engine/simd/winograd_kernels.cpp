@@ -6,9 +6,6 @@
 namespace cograd::simd::COGRAD_SIMD_NAMESPACE {
 namespace {
 
-constexpr int kPoints = 16;
-constexpr std::int64_t kColumns = 32;  // of sums
-
 using Vector = Floats<16>;  // of neighbouring channels
 
 /// The k-th number of T from each of a pack of vectors, side by side.
@@ -94,7 +91,7 @@ void input(const ImageBlocks<const T>& x, std::int64_t top, std::int64_t left, s
                    [&](std::int64_t t, const Vector(&points)[4][4]) {
                      T* to = out + (t * x.blocks + b) * 16;
 #pragma GCC unroll 16
-                     for (int i = 0; i < kPoints; ++i) {
+                     for (int i = 0; i < kTilePoints; ++i) {
                        store_rounded(to + i * point, points[i / 4][i % 4]);
                      }
                    });
@@ -109,7 +106,7 @@ class Packer {
 
   void add(std::int64_t t, const Vector (&points)[4][4]) {
     const auto member = static_cast<std::size_t>(t % kPack<T>);
-    for (int i = 0; i < kPoints; ++i) packs_[i][member] = points[i / 4][i % 4];
+    for (int i = 0; i < kTilePoints; ++i) packs_[i][member] = points[i / 4][i % 4];
     if (member == kPack<T> - 1) put(t / kPack<T>);
   }
   /// Fills up the last pack with zeros.
@@ -122,12 +119,12 @@ class Packer {
  private:
   void put(std::int64_t index) const {
     T* to = out_ + index * row_ * kPack<T>;
-    for (int i = 0; i < kPoints; ++i) store_packed(to + i * point_, packs_[i]);
+    for (int i = 0; i < kTilePoints; ++i) store_packed(to + i * point_, packs_[i]);
   }
 
   T* out_;
   std::int64_t row_, point_;
-  Vector packs_[kPoints][kPack<T>];
+  Vector packs_[kTilePoints][kPack<T>];
 };
 
 template <class T>
@@ -207,7 +204,7 @@ void filters(const float* w, std::int64_t output, std::int64_t input, bool turne
     for (int k = 0; k < kPack<T> && b < blocks; ++k) {
       filter_points(w + 16 * b * output + k * input, output, turned, points[k]);
     }
-    for (int i = 0; i < kPoints; ++i) {
+    for (int i = 0; i < kTilePoints; ++i) {
       Vector pack[kPack<T>];
       for (int k = 0; k < kPack<T>; ++k) pack[k] = points[k][i / 4][i % 4];
       store_packed(out + i * point + 16 * b * kPack<T>, pack);
@@ -223,18 +220,18 @@ void multiply_rows(const T* a, std::int64_t a_row, std::int64_t a_column, const 
   add_products(a, a_row, a_column, b, b_row, depth, sums);
 #pragma GCC unroll 16
   for (int i = 0; i < M; ++i) {
-    store<kLanes>(to + i * kColumns, sums[i][0]);
-    store<kLanes>(to + i * kColumns + kLanes, sums[i][1]);
+    store<kLanes>(to + i * kPanelColumns, sums[i][0]);
+    store<kLanes>(to + i * kPanelColumns + kLanes, sums[i][1]);
   }
 }
 
 template <class T>
 void multiply(const T* a, std::int64_t a_row, std::int64_t a_column, const T* b, std::int64_t b_row,
               std::int64_t depth, std::int64_t m, float* sums) {
-  for (std::int64_t column = 0; column < kColumns; column += 2 * kLanes) {
+  for (std::int64_t column = 0; column < kPanelColumns; column += 2 * kLanes) {
     for_row_blocks(m, [&](std::int64_t first, auto rows) {
       multiply_rows<rows()>(a + first * a_row, a_row, a_column, b + column * kPack<T>, b_row, depth,
-                            sums + first * kColumns + column);
+                            sums + first * kPanelColumns + column);
     });
   }
 }
@@ -251,7 +248,7 @@ void output(const float* sums, std::int64_t point, std::int64_t tiles, const flo
   for (std::int64_t b = 0; b < y.blocks; ++b) {
     const Vector add = bias == nullptr ? Vector{} : load<16>(bias + 16 * b);
     for (std::int64_t t = 0; t < tiles; ++t) {
-      const float* m = sums + t * kColumns + 16 * b;
+      const float* m = sums + t * kPanelColumns + 16 * b;
       Vector columns[4][2];
 #pragma GCC unroll 4
       for (int j = 0; j < 4; ++j) {
@@ -283,7 +280,7 @@ void filter_gradient(const float* sums, std::int64_t point, std::int64_t rows, s
     for (std::int64_t first = 0; first < rows; first += 16) {
       Vector taps[9][16];  // as 16 filters of 9 taps follow each other in dw
       for (int i = 0; i < 16; ++i) {
-        const float* s = sums + (first + i) * kColumns + 16 * b;
+        const float* s = sums + (first + i) * kPanelColumns + 16 * b;
         Vector columns[4][3];
         for (int j = 0; j < 4; ++j) {
           filter_gradient_transform(load<16>(s + j * point), load<16>(s + (4 + j) * point),
