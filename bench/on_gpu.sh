@@ -36,7 +36,7 @@ architecture=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -
 step configure cmake -S . -B build/gpu -G Ninja -DCMAKE_BUILD_TYPE=Release -DCOGRAD_WITH_CUDA=ON \
   -DCMAKE_CUDA_ARCHITECTURES="$architecture" || exit 1
 step build cmake --build build/gpu || exit 1
-step tests build/gpu/bin/cograd_tests '[cuda]'
+step tests build/gpu/bin/cograd_tests '[cuda],[cudnn]'
 if [ -z "${COGRAD_SKIP_SANITIZER:-}" ] && command -v compute-sanitizer >/dev/null; then
   # The long tests repeat the same kernels.
   for tool in memcheck racecheck; do

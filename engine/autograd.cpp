@@ -144,7 +144,7 @@ struct Backward::State {
 
   void run(const Variable& loss, Backward& pass);
   Tensor scratch_for(const Parameter& parameter);
-  void aggregate(Parameter& parameter, const ReduceGroups& reduce);
+  bool aggregate(Parameter& parameter, const ReduceGroups& reduce);
   void aggregate(Parameter& parameter, const Tensor& groups);
   static void own_gradient(Parameter& parameter);
 };
@@ -240,15 +240,17 @@ void Backward::State::own_gradient(Parameter& p) {
   if (!fits) p.gradient = Tensor::empty(p.value.shape(), p.value.dtype(), p.value.backend());
 }
 
-void Backward::State::aggregate(Parameter& p, const ReduceGroups& reduce) {
+bool Backward::State::aggregate(Parameter& p, const ReduceGroups& reduce) {
   own_gradient(p);
   p.norms = {};
-  reduce(aggregator.over_groups(), p.gradient, options.measure_coherence ? &p.norms : nullptr);
+  return reduce(aggregator.over_groups(), p.gradient,
+                options.measure_coherence ? &p.norms : nullptr);
 }
 
 void Backward::State::aggregate(Parameter& p, const Tensor& groups) {
   aggregate(p, [&](const Reduction& reduction, Tensor& gradient, GroupNorms* norms) {
     groups.backend().reduce(reduction, groups, gradient, norms);
+    return true;
   });
 }
 
@@ -294,10 +296,7 @@ void Backward::parameter_gradient(Parameter& p, const WriteGroupGradients& write
     }
     return;
   }
-  if (reduce_groups) {
-    s.aggregate(p, reduce_groups);
-    return;
-  }
+  if (reduce_groups && s.aggregate(p, reduce_groups)) return;
   // The common case: write into the scratch, reduce, and leave it to the next
   // parameter. An op may nest a second parameter inside, which then takes the
   // next piece.

@@ -124,8 +124,7 @@ class Backward {
   /// Aggregates what the micro-batches have left, into Parameter::gradient.
   void finish();
 
-  // --- for the backward closures of ops, about the node that is running
-  // --------------------------
+  // --- for the backward closures of ops, about the node that is running --------------------------
   /// Whether input `i` wants its gradient.
   bool needs_input(std::size_t i) const;
   /// Passes on the gradient of input `i`; gradients of several uses add up.
@@ -134,9 +133,9 @@ class Backward {
   /// gradients of `parameter`.
   ///
   /// An op may give a shortcut: `reduce_groups` writes the reduction of the groups' gradients,
-  /// [shape of parameter], without the [K, shape of parameter] in between.
+  /// [shape of parameter], without the [K, shape of parameter] in between, or returns false.
   using WriteGroupGradients = std::function<void(Tensor& dw, Write)>;
-  using ReduceGroups = std::function<void(const Reduction&, Tensor& dw, GroupNorms* norms)>;
+  using ReduceGroups = std::function<bool(const Reduction&, Tensor& dw, GroupNorms* norms)>;
   void parameter_gradient(Parameter& parameter, const WriteGroupGradients& write_group_gradients,
                           const ReduceGroups& reduce_groups = {});
 

@@ -153,8 +153,7 @@ class Backend {
   /// with the same number of threads), which may be slower. CPU backends always do.
   virtual void set_deterministic(bool /* on */) {}
 
-  // --- memory and order
-  // ---------------------------------------------------------------------
+  // --- memory and order --------------------------------------------------------------------------
   /// Memory that this backend's kernels work on.
   virtual Allocator& allocator() = 0;
   /// Host memory that copies to and from the device fastest (pinned on CUDA).
@@ -169,8 +168,7 @@ class Backend {
   /// Blocks the host until all streams are idle.
   virtual void synchronize() = 0;
 
-  // --- elements
-  // -----------------------------------------------------------------------------
+  // --- elements ----------------------------------------------------------------------------------
   /// x = value, or x += value, for a tensor of any dtype.
   virtual void fill(Tensor& x, double value, Write write = Write::overwrite) = 0;
   /// Converts the elements of a tensor of any dtype.
@@ -199,8 +197,8 @@ class Backend {
   /// The inverse of concat: pieces of `channels[i]` channels.
   virtual std::vector<Tensor> split(const Tensor& x, std::span<const std::int64_t> channels) = 0;
 
-  // --- linear: y = epilogue(z), z = x w^T + b, x [N, I], w [O, I], b [O]; dy below is the gradient
-  // of z --------------------------------------------
+  // --- linear: y = epilogue(z), z = x w^T + b, x [N, I], w [O, I], b [O] -------------------------
+  // dy below is the gradient of z.
   /// The epilogue is none or relu.
   virtual Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b /* may be undefined */,
                         Epilogue epilogue) = 0;
@@ -216,16 +214,17 @@ class Backend {
     return linear_data_gradient(dy, w);
   }
   /// dw [O, I] = reduction, coordinate by coordinate, of the groups' gradients, as reduce() would
-  /// make it of what linear_weight_gradient() writes; none of them need be stored.
-  virtual void linear_reduced_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
+  /// make it of what linear_weight_gradient() writes; none of them is stored. Returns false, having
+  /// done nothing, where the device does better to store them.
+  virtual bool linear_reduced_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
                                        const Reduction& reduction, Tensor& dw,
                                        GroupNorms* norms) = 0;
   /// db[g] (+)= sum of dy over the rows (and pixels) of group g; dy [N, C] or
   /// [N, C, H, W], db [K, C]
   virtual void bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) = 0;
 
-  // --- convolution (cross-correlation): x [N, I, H, W], w [O, I/cg, kh, kw], y
-  // [N, O, Ho, Wo] ----
+  // --- convolution (cross-correlation) -----------------------------------------------------------
+  // x [N, I, H, W], w [O, I/cg, kh, kw], y [N, O, Ho, Wo]
   virtual Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b /* may be undefined */,
                         const ConvGeometry& geometry) = 0;
   /// dx of shape `x_shape`
@@ -236,8 +235,9 @@ class Backend {
                                       const ConvGeometry& geometry, const Groups& groups,
                                       Tensor& dw, Write write) = 0;
 
-  // --- batch norm: z = gamma xhat + beta, xhat = (x - mean) / sqrt(variance + eps), per channel;
-  // y = epilogue(z). `residual` has the shape of x and is undefined but for add_relu --------------
+  // --- batch norm: y = epilogue(z), z = gamma xhat + beta ----------------------------------------
+  // xhat = (x - mean) / sqrt(variance + eps), per channel. `residual` has the shape of x and is
+  // undefined but for add_relu.
   /// Statistics over the rows and pixels of each group. Throws ValueError for a group of one value
   /// per channel.
   virtual BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
@@ -254,8 +254,7 @@ class Backend {
       const Tensor& beta, const BatchStatistics& statistics, Epilogue epilogue,
       const Groups& groups, Tensor& dgamma, Write gamma_write, Tensor& dbeta, Write beta_write) = 0;
 
-  // --- pooling: x [N, C, H, W]
-  // -------------------------------------------------------------------
+  // --- pooling: x [N, C, H, W] -------------------------------------------------------------------
   /// Padding acts as minus infinity; of equal maxima the first in row-major
   /// order wins.
   virtual MaxPoolResult max_pool(const Tensor& x, const PoolGeometry& geometry) = 0;
@@ -269,8 +268,7 @@ class Backend {
   virtual Tensor adaptive_avg_pool(const Tensor& x, Pair output) = 0;
   virtual Tensor adaptive_avg_pool_backward(const Tensor& dy, const Shape& x_shape) = 0;
 
-  // --- loss
-  // ------------------------------------------------------------------------------------
+  // --- loss --------------------------------------------------------------------------------------
   /// Softmax cross-entropy of logits [N, C] against labels i64 [N] with the
   /// target (1 - smoothing) one-hot + smoothing / C. loss[g] = sum over the
   /// rows of g / B_g.
@@ -281,8 +279,7 @@ class Backend {
                                         double smoothing, const Groups& groups,
                                         const Tensor& dloss) = 0;
 
-  // --- aggregation and update (row-major tensors)
-  // ----------------------------------------------
+  // --- aggregation and update (row-major tensors) ------------------------------------------------
   /// out [...] = reduction over the first axis of stack [K, ...], coordinate by
   /// coordinate. A NaN among the K values makes the result NaN. `norms`, if not
   /// null, receives the GroupNorms.

@@ -225,19 +225,16 @@ void CudaBackend::reduce(const Reduction& reduction, const Tensor& stack, Tensor
 }
 
 // Products of single rows need not be stored; those of groups are left to cuBLASLt.
-void CudaBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
+bool CudaBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
                                           const Reduction& reduction, Tensor& dw,
                                           GroupNorms* norms) {
-  if (!groups.single_rows()) {
-    Tensor gradients = Tensor::empty(dw.shape().prepended(groups.count()), dw.dtype(), *this);
-    linear_weight_gradient(x, dy, groups, gradients, Write::overwrite);
-    return reduce(reduction, gradients, dw, norms);
-  }
+  if (!groups.single_rows()) return false;
   const Tensor a = dy.to(Dtype::f32), b = x.to(Dtype::f32);
   const auto k = static_cast<int>(x.size(0));
   const Products products{elements<float>(a), elements<float>(b), a.size(1), b.size(1)};
   ranked(k, dw.numel(), products, ordered_sum(reduction, k), elements<float>(dw));
   if (norms != nullptr) *norms = norms_of(k, dw.numel(), products, *this);
+  return true;
 }
 
 }  // namespace cograd

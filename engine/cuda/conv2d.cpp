@@ -22,7 +22,7 @@ void run(const Convolution& c, const Tensor& x, const Tensor& w, const Tensor& y
   Backend& backend = x.backend();
   const cuda::ConvolutionPlan* plan = cuda::plan_for(c, x.raw(), w.raw(), y.raw(), backend);
   require<DeviceError>(plan != nullptr, "[conv2d] cuDNN has no {} convolution of {} with {}",
-                       name_of(c.in), c.x, c.w);
+                       name_of(c.dtype), c.x, c.w);
   execute(*plan, x.raw(), w.raw(), y.raw(), backend);
 }
 
@@ -33,7 +33,7 @@ Tensor CudaBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
   const Shape shape{x.size(0), w.size(0), output_extent(x.shape(), w.shape(), geometry, 0),
                     output_extent(x.shape(), w.shape(), geometry, 1)};
   Tensor y = cuda::empty_image(shape, x.dtype(), *this);
-  run({Convolution::Pass::forward, x.shape(), w.shape(), shape, geometry, x.dtype(), x.dtype()},
+  run({Convolution::Pass::forward, x.shape(), w.shape(), shape, geometry, x.dtype()},
       cuda::channels_last(x), cuda::filter_for_cudnn(w, x.dtype()), y);
   if (b.defined()) cuda::add_bias(y, b);
   return y;
@@ -42,47 +42,32 @@ Tensor CudaBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
 Tensor CudaBackend::conv2d_data_gradient(const Tensor& dy, const Tensor& w, const Shape& x_shape,
                                          const ConvGeometry& geometry) {
   Tensor dx = cuda::empty_image(x_shape, dy.dtype(), *this);
-  run({Convolution::Pass::data_gradient, x_shape, w.shape(), dy.shape(), geometry, dy.dtype(),
-       dy.dtype()},
-      dx, cuda::filter_for_cudnn(w, dy.dtype()), cuda::channels_last(dy));
+  run({Convolution::Pass::data_gradient, x_shape, w.shape(), dy.shape(), geometry, dy.dtype()}, dx,
+      cuda::filter_for_cudnn(w, dy.dtype()), cuda::channels_last(dy));
   return dx;
 }
 
-// From bf16 activations cuDNN may be able to write f32 gradients; if not, it rounds them to bf16.
+// From bf16 activations cuDNN has no kernel that writes f32: it sums in f32 and rounds each group's
+// gradient once.
 void CudaBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
                                          const ConvGeometry& geometry, const Groups& groups,
                                          Tensor& dw, Write write) {
   const Tensor in = cuda::channels_last(x), d = cuda::channels_last(dy);
   const Shape filter = dw.shape().inner();
-  const Shape stacked{groups.count(), filter[0], filter[2], filter[3], filter[1]};
-  const auto try_with = [&](Dtype out) {
-    Tensor gradients = Tensor::empty(stacked, out, *this);
-    for (std::int64_t g = 0; g < groups.count(); ++g) {
-      const RowRange rows = groups.range(g);
-      Tensor gradient = gradients[g];
-      if (rows.size() == 0) {
-        fill(gradient, 0.0, Write::overwrite);
-        continue;
-      }
-      const Tensor xg = in.rows(rows.begin, rows.end), dg = d.rows(rows.begin, rows.end);
-      const Convolution c{Convolution::Pass::filter_gradient,
-                          xg.shape(),
-                          filter,
-                          dg.shape(),
-                          geometry,
-                          x.dtype(),
-                          out};
-      const cuda::ConvolutionPlan* plan =
-          cuda::plan_for(c, xg.raw(), gradient.raw(), dg.raw(), *this);
-      if (plan == nullptr) return false;
-      execute(*plan, xg.raw(), gradient.raw(), dg.raw(), *this);
+  Tensor gradients =
+      Tensor::empty({groups.count(), filter[0], filter[2], filter[3], filter[1]}, x.dtype(), *this);
+  for (std::int64_t g = 0; g < groups.count(); ++g) {
+    const RowRange rows = groups.range(g);
+    Tensor gradient = gradients[g];
+    if (rows.size() == 0) {
+      fill(gradient, 0.0, Write::overwrite);
+      continue;
     }
-    cuda::filter_gradient_from_cudnn(gradients, dw, write);
-    return true;
-  };
-  require<DeviceError>(try_with(Dtype::f32) || (x.dtype() == Dtype::bf16 && try_with(Dtype::bf16)),
-                       "[conv2d] cuDNN has no {} filter gradient of {} with {}", name_of(x.dtype()),
-                       x.shape(), filter);
+    const Tensor xg = in.rows(rows.begin, rows.end), dg = d.rows(rows.begin, rows.end);
+    run({Convolution::Pass::filter_gradient, xg.shape(), filter, dg.shape(), geometry, x.dtype()},
+        xg, gradient, dg);
+  }
+  cuda::filter_gradient_from_cudnn(gradients, dw, write);
 }
 
 }  // namespace cograd

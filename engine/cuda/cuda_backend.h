@@ -50,7 +50,7 @@ class CudaBackend final : public Backend {
   Tensor linear_data_gradient(const Tensor& dy, const Tensor& w) override;
   void linear_weight_gradient(const Tensor& x, const Tensor& dy, const Groups& groups, Tensor& dw,
                               Write write) override;
-  void linear_reduced_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
+  bool linear_reduced_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
                                const Reduction& reduction, Tensor& dw, GroupNorms* norms) override;
   void bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) override;
 

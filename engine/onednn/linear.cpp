@@ -130,7 +130,7 @@ Tensor OneDnnBackend::linear_gradients(const Tensor& x, const Tensor& dy, const 
   return dx;
 }
 
-void OneDnnBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
+bool OneDnnBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
                                             const Reduction& reduction, Tensor& dw,
                                             GroupNorms* norms) {
   if (x.dtype() == Dtype::f64) {
@@ -143,6 +143,7 @@ void OneDnnBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy, c
   } else {
     simd::reduce_products(reduction, weight_gradients(x32, dy32, groups), dw.data<float>(), norms);
   }
+  return true;
 }
 
 void OneDnnBackend::bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) {

@@ -37,7 +37,7 @@ Variable linear(const Variable& x, Parameter& weight, Parameter* bias, Epilogue 
                         }
                       },
                       [&](const Reduction& reduction, Tensor& dw, GroupNorms* norms) {
-                        backend.linear_reduced_gradient(x, dz, groups, reduction, dw, norms);
+                        return backend.linear_reduced_gradient(x, dz, groups, reduction, dw, norms);
                       });
                   if (bias != nullptr) {
                     backward.parameter_gradient(*bias, [&](Tensor& db, Write write) {

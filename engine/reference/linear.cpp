@@ -52,7 +52,7 @@ void ReferenceBackend::linear_weight_gradient(const Tensor& x, const Tensor& dy,
   });
 }
 
-void ReferenceBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy,
+bool ReferenceBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy,
                                                const Groups& groups, const Reduction& reduction,
                                                Tensor& dw, GroupNorms* norms) {
   const std::int64_t in = x.size(1), out = dy.size(1);
@@ -76,6 +76,7 @@ void ReferenceBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy
       norms->mean_squared += of_output.mean_squared;
     }
   });
+  return true;
 }
 
 void ReferenceBackend::bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db,
