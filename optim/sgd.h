@@ -30,6 +30,8 @@ class Sgd {
 
   /// Updates every parameter that has a gradient.
   void step();
+  /// Counts a step that the device has done without step(), as part of a recording.
+  void count_replayed_step() { ++steps_; }
 
   double learning_rate() const { return options_.learning_rate; }
   void set_learning_rate(double rate) { options_.learning_rate = rate; }

@@ -76,8 +76,8 @@ inline void compare(
 using Arrangements = std::vector<std::function<Tensor(const Tensor&)>>;
 
 // On random inputs of odd sizes, forward and backward, in f32.
-void check_linear(Backend& fast);
-void check_convolution(Backend& fast);
+void check_linear(Backend& fast, double tolerance = kTolerance);
+void check_convolution(Backend& fast, double tolerance = kTolerance);
 void check_batch_norm(Backend& fast);
 void check_running_statistics(Backend& fast);
 void check_pooling(Backend& fast, const Arrangements& arrangements);

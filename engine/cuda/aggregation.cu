@@ -16,8 +16,7 @@ __global__ void median_kernel(std::int64_t n, const float* stack, float* out) {
   for (std::int64_t i = thread_index() * V; i < n; i += thread_count() * V) {
     Pack<float, V> rows[K], result;
 #pragma unroll
-    for (int k = 0; k < K; ++k)
-      rows[k] = *reinterpret_cast<const Pack<float, V>*>(stack + k * n + i);
+    for (int k = 0; k < K; ++k) rows[k] = load_pack<V>(stack + k * n + i);
 #pragma unroll
     for (int j = 0; j < V; ++j) {
       float x[K];
@@ -25,7 +24,7 @@ __global__ void median_kernel(std::int64_t n, const float* stack, float* out) {
       for (int k = 0; k < K; ++k) x[k] = rows[k].at[j];
       result.at[j] = median(x);
     }
-    *reinterpret_cast<Pack<float, V>*>(out + i) = result;
+    store_pack(out + i, result);
   }
 }
 

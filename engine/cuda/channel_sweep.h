@@ -58,7 +58,7 @@ struct Floats {
 
 template <int V, class T>
 __device__ inline Floats<V> load(const T* x) {
-  const auto pack = *reinterpret_cast<const Pack<T, V>*>(x);
+  const auto pack = load_pack<V>(x);
   Floats<V> values;
   for (int j = 0; j < V; ++j) values.at[j] = to_float(pack.at[j]);
   return values;
@@ -68,7 +68,7 @@ template <int V, class T>
 __device__ inline void store(T* x, const Floats<V>& values) {
   Pack<T, V> pack;
   for (int j = 0; j < V; ++j) pack.at[j] = from_float<T>(values.at[j]);
-  *reinterpret_cast<Pack<T, V>*>(x) = pack;
+  store_pack(x, pack);
 }
 
 /// Two sums per group and channel, of what terms(i, c, first, second) adds for the V channels from

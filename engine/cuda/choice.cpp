@@ -9,12 +9,16 @@
 #include <mutex>
 
 #include "engine/cuda/context.h"
+#include "engine/cuda/step_graph.h"
 #include "engine/error.h"
 
 namespace cograd::cuda {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr float kHopeless = 2.0f;  // times the best: not worth another look
+constexpr int kFormat = 2;         // of the keys, and of what the choices count
 
 /// Where choices for this device and these libraries are kept; empty when there is no place.
 fs::path cache_file() {
@@ -34,8 +38,8 @@ fs::path cache_file() {
   std::string device = Context::instance().properties.name;
   std::replace_if(
       device.begin(), device.end(), [](char c) { return c == ' ' || c == '/'; }, '-');
-  return folder / fmt::format("kernels-{}-cudnn{}-cublas{}.txt", device, cudnnGetVersion(),
-                              cublasLtGetVersion());
+  return folder / fmt::format("kernels{}-{}-cudnn{}-cublas{}.txt", kFormat, device,
+                              cudnnGetVersion(), cublasLtGetVersion());
 }
 
 /// Lines "choice key", read once. Later lines win, and what is no such line is passed over: the
@@ -99,33 +103,39 @@ class Timer {
 
 }  // namespace
 
-int remembered(const std::string& key, int count) {
-  if (arithmetic().deterministic) return -1;
-  const int choice = Memory::instance().find(key);
-  return choice < count ? choice : -1;
-}
-
 int fastest(const std::string& key, int count, const std::function<void(int)>& run) {
-  if (const int known = remembered(key, count); known >= 0) return known;
-  constexpr int kRuns = 3;
+  require<DeviceError>(!recording(),
+                       "[cuda] a recorded step must do nothing for the first time: {}", key);
+  const bool deterministic = arithmetic().deterministic;
+  // What the trials take goes back to everybody, not to the memory of one recorded step.
+  const PoolScope common(nullptr);
+  std::string why = "there is no way to";
+  const auto works = [&](int i) {
+    try {
+      run(i);
+      return true;
+    } catch (const DeviceError& error) {
+      why = error.what();
+      return false;
+    }
+  };
+  const int known = deterministic ? -1 : Memory::instance().find(key);
+  if (known >= 0 && known < count && works(known)) return known;
   Timer timer;
   int best = -1;
   float best_time = 0.0f;
-  std::string why = "there is no way to";
   for (int i = 0; i < count; ++i) {
-    try {
-      run(i);  // the first also loads the code
-      if (arithmetic().deterministic) return i;
-      float time = timer.milliseconds([&] { run(i); });
-      for (int n = 1; n < kRuns; ++n) {
-        time = std::min(time, timer.milliseconds([&] { run(i); }));
-      }
-      if (best < 0 || time < best_time) {
-        best = i;
-        best_time = time;
-      }
-    } catch (const DeviceError& error) {
-      why = error.what();
+    if (!works(i)) continue;  // it also loads the code
+    if (deterministic) return i;
+    constexpr int kRuns = 3;
+    float time = timer.milliseconds([&] { run(i); });
+    if (best >= 0 && time > kHopeless * best_time) continue;
+    time = timer.milliseconds([&] {
+      for (int n = 0; n < kRuns; ++n) run(i);
+    }) / kRuns;
+    if (best < 0 || time < best_time) {
+      best = i;
+      best_time = time;
     }
   }
   require<DeviceError>(best >= 0, "[cuda] cannot compute {}: {}", key, why);

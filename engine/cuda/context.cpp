@@ -1,5 +1,6 @@
 #include "engine/cuda/context.h"
 
+#include <array>
 #include <cstdlib>
 #include <string_view>
 
@@ -8,6 +9,9 @@
 namespace cograd::cuda {
 namespace {
 
+/// A process's number among those of its machine: as torchrun, Open MPI, MPICH and Slurm tell it.
+constexpr const char* kLocalRanks[] = {"LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK",
+                                       "MPI_LOCALRANKID", "SLURM_LOCALID"};
 constexpr int kOldestMajor = 8;  // compute capability 8.0, of which bf16 arithmetic is a part
 
 bool switched(const char* variable, std::string_view value) {
@@ -18,8 +22,21 @@ bool switched(const char* variable, std::string_view value) {
 Arithmetic chosen{!switched("COGRAD_TF32", "OFF"), switched("COGRAD_DETERMINISTIC", "ON")};
 
 int wanted_device() {
-  const char* rank = std::getenv("LOCAL_RANK");
-  return rank == nullptr ? 0 : std::atoi(rank);
+  for (const char* variable : kLocalRanks) {
+    if (const char* rank = std::getenv(variable)) return std::atoi(rank);
+  }
+  return 0;
+}
+
+/// The memory that a call of the runtime has given, or null if there is no more. Throws DeviceError
+/// when something else is wrong: after a kernel that failed, every call says so.
+void* given(cudaError_t status, void* memory) {
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // no memory is no lasting error
+    return nullptr;
+  }
+  check(status, "taking memory");
+  return memory;
 }
 
 std::string version(int number) { return fmt::format("{}.{}", number / 1000, number % 1000 / 10); }
@@ -36,8 +53,12 @@ void check(cublasStatus_t status, const char* what) {
 }
 
 void check(cudnnStatus_t status, const char* what) {
-  require<DeviceError>(status == CUDNN_STATUS_SUCCESS, "[cudnn] {}: {}", what,
-                       cudnnGetErrorString(status));
+  if (status == CUDNN_STATUS_SUCCESS) return;
+  std::array<char, 512> reason{};
+  cudnnGetLastErrorString(reason.data(), reason.size());
+  const std::string_view line(reason.data());
+  throw DeviceError(fmt::format("[cudnn] {}: {} ({})", what, cudnnGetErrorString(status),
+                                line.substr(0, line.find('\n'))));
 }
 
 Arithmetic arithmetic() { return chosen; }
@@ -45,18 +66,17 @@ void set_arithmetic(Arithmetic how) { chosen = how; }
 
 void* DeviceAllocator::system_allocate(std::size_t bytes) {
   void* memory = nullptr;
-  if (cudaMalloc(&memory, bytes) == cudaSuccess) return memory;
-  cudaGetLastError();  // no memory is no lasting error
-  return nullptr;
+  const cudaError_t status = cudaMalloc(&memory, bytes);
+  return given(status, memory);
 }
 
 void DeviceAllocator::system_free(void* memory) noexcept { cudaFree(memory); }
 
 void* PinnedAllocator::system_allocate(std::size_t bytes) {
+  Context::instance();  // a thread that only stages batches has chosen no device yet
   void* memory = nullptr;
-  if (cudaMallocHost(&memory, bytes) == cudaSuccess) return memory;
-  cudaGetLastError();
-  return nullptr;
+  const cudaError_t status = cudaMallocHost(&memory, bytes);
+  return given(status, memory);
 }
 
 void PinnedAllocator::system_free(void* memory) noexcept { cudaFreeHost(memory); }
@@ -78,7 +98,8 @@ std::string why_unavailable() {
   }
   const int device = wanted_device();
   if (device < 0 || device >= devices) {
-    return fmt::format("LOCAL_RANK asks for device {}, but there are {}", device, devices);
+    return fmt::format("this is process {} of its machine, which has {} devices: expected one each",
+                       device, devices);
   }
   int major = 0, minor = 0;
   cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device);

@@ -45,8 +45,9 @@ Arithmetic arithmetic();
 /// Not to be changed while another thread computes.
 void set_arithmetic(Arithmetic how);
 
-/// Made on first use, for the process's one device: number LOCAL_RANK where that environment
-/// variable is set (one process per device), else 0. Never destroyed.
+/// Made on first use, for the process's one device: the number that the process has on its machine
+/// (LOCAL_RANK, or as Open MPI, MPICH and Slurm call it), or 0 when it was started alone. Never
+/// destroyed.
 struct Context {
   int device = 0;
   cudaDeviceProp properties{};

@@ -17,13 +17,19 @@ std::int64_t output_extent(const Shape& x, const Shape& w, const ConvGeometry& g
   return (x[axis + 2] + 2 * g.padding[a] - span) / g.stride[a] + 1;
 }
 
-/// Queues the pass, or throws.
 void run(const Convolution& c, const Tensor& x, const Tensor& w, const Tensor& y) {
-  Backend& backend = x.backend();
-  const cuda::ConvolutionPlan* plan = cuda::plan_for(c, x.raw(), w.raw(), y.raw(), backend);
-  require<DeviceError>(plan != nullptr, "[conv2d] cuDNN has no {} convolution of {} with {}",
-                       name_of(c.dtype), c.x, c.w);
-  execute(*plan, x.raw(), w.raw(), y.raw(), backend);
+  cuda::convolve(c, x.raw(), w.raw(), y.raw(), x.backend());
+}
+
+/// Some rows of x, channels-last, at an address from which cuDNN can read 16 bytes at once: for
+/// others it has nothing but its slowest engines.
+Tensor whole_rows(const Tensor& x, RowRange range) {
+  const Tensor rows = x.rows(range.begin, range.end);
+  if (reinterpret_cast<std::uintptr_t>(rows.raw()) % 16 == 0) return rows;
+  Tensor copy = cuda::empty_image(rows.shape(), rows.dtype(), x.backend());
+  x.backend().copy_bytes(copy.raw(), rows.raw(), copy.bytes(), CopyDirection::on_device,
+                         Stream::compute);
+  return copy;
 }
 
 }  // namespace
@@ -63,7 +69,7 @@ void CudaBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
       fill(gradient, 0.0, Write::overwrite);
       continue;
     }
-    const Tensor xg = in.rows(rows.begin, rows.end), dg = d.rows(rows.begin, rows.end);
+    const Tensor xg = whole_rows(in, rows), dg = whole_rows(d, rows);
     run({Convolution::Pass::filter_gradient, xg.shape(), filter, dg.shape(), geometry, x.dtype()},
         xg, gradient, dg);
   }

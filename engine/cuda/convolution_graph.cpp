@@ -6,6 +6,7 @@ namespace cograd::cuda {
 namespace {
 
 constexpr std::size_t kCandidates = 12;  // of each kind of suggestions
+constexpr std::size_t kEnough = 3;       // to choose from
 
 cudnnDataType_t type_of(Dtype dtype) {
   return dtype == Dtype::bf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
@@ -171,13 +172,15 @@ std::vector<Descriptor> suggestions(const Convolution& convolution, const Alignm
   try {
     const Descriptor graph = graph_of(convolution, alignments, target);
     for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
-      add_suggestions(graph, mode, target, found);
+      // The engines to fall back on can do everything, slowly.
+      if (found.size() < kEnough) add_suggestions(graph, mode, target, found);
+      std::erase_if(found, [&](const Descriptor& config) {
+        return !allowed(config, convolution.dtype, how);
+      });
     }
   } catch (const DeviceError&) {
     return {};  // not a combination that cuDNN knows
   }
-  std::erase_if(found,
-                [&](const Descriptor& config) { return !allowed(config, convolution.dtype, how); });
   return found;
 }
 

@@ -10,12 +10,6 @@
 namespace cograd::cuda {
 namespace {
 
-/// The largest of 16, 8, 4 and 2 that divides the address: slices of batches begin anywhere.
-std::int64_t alignment_of(const void* p) {
-  const auto address = reinterpret_cast<std::uintptr_t>(p);
-  return address % 16 == 0 ? 16 : address % 8 == 0 ? 8 : address % 4 == 0 ? 4 : 2;
-}
-
 std::string key_of(const Convolution& c, const Alignments& alignments) {
   const Arithmetic how = arithmetic();
   const ConvGeometry& g = c.geometry;
@@ -27,16 +21,16 @@ std::string key_of(const Convolution& c, const Alignments& alignments) {
       alignments[2], int{how.tf32}, int{how.deterministic});
 }
 
-}  // namespace
-
-class ConvolutionPlan {
+/// Ready to run.
+class Plan {
  public:
   /// Throws DeviceError when the engine cannot do it, or needs too much memory.
-  explicit ConvolutionPlan(const Descriptor& config)
+  explicit Plan(const Descriptor& config)
       : plan_(make_plan(config, {.handle = Context::instance().dnn})),
         workspace_(workspace_of(plan_)) {
     require<DeviceError>(workspace_ <= kWorkspaceLimit,
-                         "[cudnn] a plan needs {} bytes of workspace", workspace_);
+                         "[cudnn] a plan needs {} bytes of workspace: expected up to {}",
+                         workspace_, kWorkspaceLimit);
   }
 
   void run(void* x, void* w, void* y, Backend& backend) const {
@@ -57,39 +51,40 @@ class ConvolutionPlan {
   std::int64_t workspace_ = 0;
 };
 
-const ConvolutionPlan* plan_for(const Convolution& c, void* x, void* w, void* y, Backend& backend) {
-  static std::mutex mutex;
-  static std::map<std::string, std::unique_ptr<ConvolutionPlan>> plans;
-  const Alignments alignments{alignment_of(x), alignment_of(w), alignment_of(y)};
-  const std::string key = key_of(c, alignments);
-  const std::lock_guard lock(mutex);
-  if (const auto known = plans.find(key); known != plans.end()) return known->second.get();
-
-  std::unique_ptr<ConvolutionPlan>& plan = plans[key];
+/// The fastest of what cuDNN suggests for these addresses, which it runs.
+std::unique_ptr<Plan> fastest_plan(const std::string& key, const Convolution& c,
+                                   const Alignments& alignments, void* x, void* w, void* y,
+                                   Backend& backend) {
   const std::vector<Descriptor> configs =
       suggestions(c, alignments, {.handle = Context::instance().dnn}, arithmetic());
-  if (configs.empty()) return nullptr;
-  std::vector<std::unique_ptr<ConvolutionPlan>> made(configs.size());
-  try {
-    const int choice = fastest(key, static_cast<int>(configs.size()), [&](int i) {
-      auto& candidate = made[static_cast<std::size_t>(i)];
-      if (candidate == nullptr) {
-        candidate = std::make_unique<ConvolutionPlan>(configs[static_cast<std::size_t>(i)]);
-      }
-      candidate->run(x, w, y, backend);
-    });
-    plan = std::move(made[static_cast<std::size_t>(choice)]);
-    if (plan == nullptr) {  // remembered from an earlier run
-      plan = std::make_unique<ConvolutionPlan>(configs[static_cast<std::size_t>(choice)]);
+  require<DeviceError>(!configs.empty(), "[conv2d] cuDNN has no {} convolution of {} with {}",
+                       name_of(c.dtype), c.x, c.w);
+  std::vector<std::unique_ptr<Plan>> made(configs.size());
+  const int choice = fastest(key, static_cast<int>(configs.size()), [&](int i) {
+    auto& candidate = made[static_cast<std::size_t>(i)];
+    if (candidate == nullptr) {
+      candidate = std::make_unique<Plan>(configs[static_cast<std::size_t>(i)]);
     }
-  } catch (const DeviceError&) {
-    return nullptr;
-  }
-  return plan.get();
+    candidate->run(x, w, y, backend);
+  });
+  return std::move(made[static_cast<std::size_t>(choice)]);
 }
 
-void execute(const ConvolutionPlan& plan, void* x, void* w, void* y, Backend& backend) {
-  plan.run(x, w, y, backend);
+}  // namespace
+
+void convolve(const Convolution& c, void* x, void* w, void* y, Backend& backend) {
+  static std::mutex mutex;
+  // Never destroyed: cuDNN's own statics may be gone before.
+  static auto& plans = *new std::map<std::string, std::unique_ptr<Plan>>;
+  constexpr std::int64_t most = 16;  // that cuDNN asks for
+  const Alignments alignments{alignment_of(x, most), alignment_of(w, most), alignment_of(y, most)};
+  const std::string key = key_of(c, alignments);
+  const std::lock_guard lock(mutex);
+  auto known = plans.find(key);
+  if (known == plans.end()) {
+    known = plans.emplace(key, fastest_plan(key, c, alignments, x, w, y, backend)).first;
+  }
+  known->second->run(x, w, y, backend);
 }
 
 }  // namespace cograd::cuda

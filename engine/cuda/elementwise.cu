@@ -66,7 +66,8 @@ struct ChannelScale {
 
 /// A thread takes a pixel: its channels lie a plane apart in x and side by side in y.
 __global__ void normalize_bytes_kernel(std::int64_t pixels, std::int64_t plane, int channels,
-                                       const std::uint8_t* x, ChannelScale scale, float* y) {
+                                       const std::uint8_t* x,
+                                       const __grid_constant__ ChannelScale scale, float* y) {
   for (std::int64_t i = thread_index(); i < pixels; i += thread_count()) {
     const std::uint8_t* from = x + i / plane * plane * channels + i % plane;
     for (int c = 0; c < channels; ++c) {
@@ -89,9 +90,6 @@ __global__ void dropout_kernel(std::int64_t n, const T* x, T* y, double rate, Ra
   }
 }
 
-struct Sum {
-  __device__ float operator()(float a, float b) const { return a + b; }
-};
 struct Relu {  // a NaN stays one
   __device__ float operator()(float x) const { return x < 0.0f ? 0.0f : x; }
 };

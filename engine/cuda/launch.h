@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "engine/cuda/context.h"
 #include "engine/error.h"
@@ -45,6 +46,43 @@ template <class T, int N>
 struct alignas(sizeof(T) * N) Pack {
   T at[N];
 };
+
+/// The integer as wide as a pack: the compiler takes a structure apart, into an access for each of
+/// its values, and an integer not.
+template <int Bytes>
+struct WordOf;
+template <>
+struct WordOf<2> {
+  using Type = unsigned short;
+};
+template <>
+struct WordOf<4> {
+  using Type = unsigned int;
+};
+template <>
+struct WordOf<8> {
+  using Type = uint2;
+};
+template <>
+struct WordOf<16> {
+  using Type = uint4;
+};
+
+/// Reads and writes global memory, aligned to the pack.
+template <int N, class T>
+__device__ inline Pack<T, N> load_pack(const T* from) {
+  const auto word = *reinterpret_cast<const typename WordOf<sizeof(T) * N>::Type*>(from);
+  Pack<T, N> pack;
+  memcpy(&pack, &word, sizeof pack);
+  return pack;
+}
+
+template <int N, class T>
+__device__ inline void store_pack(T* to, const Pack<T, N>& pack) {
+  typename WordOf<sizeof(T) * N>::Type word;
+  memcpy(&word, &pack, sizeof pack);
+  __stwb(reinterpret_cast<decltype(word)*>(to), word);  // an assignment may be taken apart again
+}
 
 /// Values in a 16-byte access.
 template <class T>

@@ -1,6 +1,7 @@
 #include "engine/cuda/cuda_backend.h"
 #include "engine/cuda/launch.h"
 #include "engine/cuda/layout.h"
+#include "engine/cuda/map.h"
 
 namespace cograd {
 namespace cuda {
@@ -67,6 +68,7 @@ Tensor in_layout(const Tensor& x, Layout layout) {
 }
 
 Tensor filter_for_cudnn(const Tensor& w, Dtype dtype) {
+  if (w.size(2) * w.size(3) == 1) return w.to(dtype);  // nothing to move
   Tensor filter = Tensor::empty({w.size(0), w.size(2), w.size(3), w.size(1)}, dtype, w.backend());
   dispatch("conv2d", dtype, [&](auto zero) {
     using T = decltype(zero);
@@ -77,10 +79,14 @@ Tensor filter_for_cudnn(const Tensor& w, Dtype dtype) {
 
 void filter_gradient_from_cudnn(const Tensor& gradients, Tensor& dw, Write write) {
   const Shape& shape = dw.shape();
+  const bool moves = shape[3] * shape[4] > 1, adds = write == Write::accumulate;
   dispatch("conv2d", gradients.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    transpose(shape[0] * shape[1], shape[3] * shape[4], shape[2], elements<T>(gradients),
-              elements<float>(dw), write == Write::accumulate);
+    const T* from = elements<const T>(gradients);
+    float* to = elements<float>(dw);
+    if (!moves && !adds) return map(dw.numel(), to, Same{}, from);
+    if (!moves) return map(dw.numel(), to, Sum{}, static_cast<const float*>(to), from);
+    transpose(shape[0] * shape[1], shape[3] * shape[4], shape[2], from, to, adds);
   });
 }
 

@@ -18,10 +18,10 @@ Tensor CudaBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b, Ep
           .transpose_b = true,
           .in = x.dtype(),
           .out = x.dtype(),
-          .bias = b.defined(),
-          .relu = epilogue == Epilogue::relu},
+          .bias = b.defined()},
          x.raw(), weight.raw(), b.defined() ? bias.raw() : nullptr, y.raw(), *this);
-  return y;
+  // Not by cuBLASLt, which promises max(y, 0) and not that a NaN stays one.
+  return epilogue == Epilogue::relu ? relu(y, true) : y;
 }
 
 Tensor CudaBackend::linear_data_gradient(const Tensor& dy, const Tensor& w) {

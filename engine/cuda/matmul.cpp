@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <numeric>
 #include <vector>
 
 #include "engine/cuda/choice.h"
@@ -18,11 +19,32 @@ constexpr int kCandidates = 8;
 
 cudaDataType_t type_of(Dtype dtype) { return dtype == Dtype::bf16 ? CUDA_R_16BF : CUDA_R_32F; }
 
+/// Of the addresses of all matrices of a batch, in bytes: slices of batches begin anywhere.
+struct Alignments {
+  std::uint32_t a, b, c;
+
+  Alignments(const Matmul& p, const void* first_a, const void* first_b, const void* first_c)
+      : a(of(first_a, p.batch, p.stride_a, p.in)),
+        b(of(first_b, p.batch, p.stride_b, p.in)),
+        c(of(first_c, p.batch, p.stride_c, p.out)) {}
+
+ private:
+  static std::uint32_t of(const void* first, std::int64_t batch, std::int64_t stride, Dtype dtype) {
+    constexpr std::int64_t most = 256;  // that cuBLASLt asks for
+    std::int64_t alignment = alignment_of(first, most);
+    if (batch > 1) {
+      const std::int64_t bytes = stride * static_cast<std::int64_t>(size_of(dtype));
+      alignment = std::gcd(alignment, bytes);
+    }
+    return static_cast<std::uint32_t>(alignment);
+  }
+};
+
 /// cuBLASLt's descriptors of one problem and the algorithm for it. A row-major matrix is the
 /// transpose of a column-major one, so what is computed is C^T = op(B)^T op(A)^T, B coming first.
 class Plan {
  public:
-  explicit Plan(const Matmul& p) {
+  Plan(const Matmul& p, const Alignments& alignments) : alignments_(alignments) {
     const bool tf32 = p.in == Dtype::f32 && arithmetic().tf32;
     check(cublasLtMatmulDescCreate(
               &operation_, tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F),
@@ -31,11 +53,7 @@ class Plan {
     const cublasOperation_t second = p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
     set(CUBLASLT_MATMUL_DESC_TRANSA, first);
     set(CUBLASLT_MATMUL_DESC_TRANSB, second);
-    if (p.bias || p.relu) {
-      set(CUBLASLT_MATMUL_DESC_EPILOGUE, !p.relu  ? CUBLASLT_EPILOGUE_BIAS
-                                         : p.bias ? CUBLASLT_EPILOGUE_RELU_BIAS
-                                                  : CUBLASLT_EPILOGUE_RELU);
-    }
+    if (p.bias) set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
     // Rows and columns as column-major sees them.
     layout(b_, p.in, p.transpose_b ? p.k : p.n, p.transpose_b ? p.n : p.k, p.batch, p.stride_b);
     layout(a_, p.in, p.transpose_a ? p.m : p.k, p.transpose_a ? p.k : p.m, p.batch, p.stride_a);
@@ -55,17 +73,18 @@ class Plan {
   std::vector<cublasLtMatmulAlgo_t> candidates() const {
     cublasLtMatmulPreference_t preference = nullptr;
     check(cublasLtMatmulPreferenceCreate(&preference), "asking for algorithms");
-    cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
-                                         &kWorkspace, sizeof kWorkspace);
-    // Slices of batches begin at any element.
-    const std::uint32_t alignment = 2;
-    for (const auto attribute :
-         {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES,
-          CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES}) {
-      if (!aligned_) {
-        cublasLtMatmulPreferenceSetAttribute(preference, attribute, &alignment, sizeof alignment);
-      }
-    }
+    const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
+      check(cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value),
+            "asking for algorithms");
+    };
+    prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspace);
+    // Parts of a split sum are added in f32, not in C's type.
+    prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+           std::uint32_t{CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE});
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignments_.b);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignments_.a);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignments_.c);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignments_.c);
     std::vector<cublasLtMatmulHeuristicResult_t> found(kCandidates);
     int count = 0;
     const cublasStatus_t status =
@@ -91,7 +110,6 @@ class Plan {
           "multiplying matrices");
   }
   float beta() const { return beta_; }
-  void assume_alignment(bool whole) { aligned_ = whole; }
 
   cublasLtMatmulAlgo_t algorithm{};  ///< the fastest
 
@@ -115,17 +133,16 @@ class Plan {
   cublasLtMatmulDesc_t operation_ = nullptr;
   cublasLtMatrixLayout_t a_ = nullptr, b_ = nullptr, c_ = nullptr;
   float beta_ = 0.0f;
-  bool aligned_ = true;
+  Alignments alignments_;
 };
 
-std::string key_of(const Matmul& p, bool whole) {
+std::string key_of(const Matmul& p, const Alignments& alignments) {
   const Arithmetic how = arithmetic();
   return fmt::format(
-      "matmul {}{} {}x{}x{} {}->{} add{} bias{} relu{} batch{} {}/{}/{} aligned{} tf32-{} "
-      "fixed{}",
+      "matmul {}{} {}x{}x{} {}->{} add{} bias{} batch{} {}/{}/{} aligned{}/{}/{} tf32-{} fixed{}",
       p.transpose_a ? 't' : 'n', p.transpose_b ? 't' : 'n', p.m, p.n, p.k, name_of(p.in),
-      name_of(p.out), int{p.accumulate}, int{p.bias}, int{p.relu}, p.batch, p.stride_a, p.stride_b,
-      p.stride_c, int{whole}, int{how.tf32}, int{how.deterministic});
+      name_of(p.out), int{p.accumulate}, int{p.bias}, p.batch, p.stride_a, p.stride_b, p.stride_c,
+      alignments.a, alignments.b, alignments.c, int{how.tf32}, int{how.deterministic});
 }
 
 }  // namespace
@@ -133,17 +150,16 @@ std::string key_of(const Matmul& p, bool whole) {
 void matmul(const Matmul& problem, const void* a, const void* b, const void* bias, void* c,
             Backend& backend) {
   static std::mutex mutex;
-  static std::map<std::string, std::unique_ptr<Plan>> plans;
-  const auto whole_at = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; };
-  const bool whole = whole_at(a) && whole_at(b) && whole_at(c);
-  const std::string key = key_of(problem, whole);
+  // Never destroyed: cuBLASLt's own statics may be gone before.
+  static auto& plans = *new std::map<std::string, std::unique_ptr<Plan>>;
+  const Alignments alignments(problem, a, b, c);
+  const std::string key = key_of(problem, alignments);
   const Tensor workspace =
       Tensor::empty({static_cast<std::int64_t>(kWorkspace)}, Dtype::u8, backend);
   const std::lock_guard lock(mutex);
   std::unique_ptr<Plan>& plan = plans[key];
   if (plan == nullptr) {
-    auto made = std::make_unique<Plan>(problem);
-    made->assume_alignment(whole);
+    auto made = std::make_unique<Plan>(problem, alignments);
     const auto algorithms = made->candidates();
     // What is to be added to C must be added once only: then the trials write elsewhere.
     Tensor elsewhere;

@@ -5,15 +5,14 @@
 
 namespace cograd::cuda {
 
-/// C_i (+)= op(A_i) op(B_i) (+ bias), through a ReLU if asked to, row-major, for i < batch: op(A) is
-/// [m, k], op(B) [k, n], C [m, n]. A and B of one type, C of that or f32.
+/// C_i (+)= op(A_i) op(B_i) (+ bias), row-major, for i < batch: op(A) is [m, k], op(B) [k, n], C
+/// [m, n]. A and B of one type, C of that or f32; sums are made in f32.
 struct Matmul {
   std::int64_t m, n, k;
   bool transpose_a = false, transpose_b = false;  ///< A is [k, m], B is [n, k]
   Dtype in = Dtype::f32, out = Dtype::f32;
   bool accumulate = false;
   bool bias = false;  ///< [n], of C's type, added to every row
-  bool relu = false;
   std::int64_t batch = 1;
   std::int64_t stride_a = 0, stride_b = 0, stride_c = 0;  ///< elements from one matrix to the next
 };

@@ -1,24 +1,9 @@
 #include "engine/cuda/step_graph.h"
 
-#include <utility>
-
 namespace cograd::cuda {
 namespace {
 
 bool recording_now = false;
-
-/// The device's memory comes from the pool while one lives.
-class PoolScope {
- public:
-  explicit PoolScope(std::shared_ptr<CachingAllocator::Pool> pool)
-      : before_(Context::instance().device_memory.use_pool(std::move(pool))) {}
-  ~PoolScope() { Context::instance().device_memory.use_pool(std::move(before_)); }
-  PoolScope(const PoolScope&) = delete;
-  PoolScope& operator=(const PoolScope&) = delete;
-
- private:
-  std::shared_ptr<CachingAllocator::Pool> before_;
-};
 
 }  // namespace
 
@@ -34,16 +19,18 @@ StepGraph::~StepGraph() {
   Context::instance().device_memory.give_up(pool_);
 }
 
-void StepGraph::run(const std::string& variant, const std::function<void()>& step) {
+bool StepGraph::run(const std::string& variant, const std::function<void()>& step) {
   Recorded& recorded = variants_[variant];
   if (!recorded.warm) {  // measures plans, fills caches, takes the memory
     const PoolScope scope(pool_);
     step();
     recorded.warm = true;
-    return;
+    return false;
   }
-  if (recorded.graph == nullptr) record(recorded, step);
+  const bool replayed = recorded.graph != nullptr;
+  if (!replayed) record(recorded, step);
   check(cudaGraphLaunch(recorded.graph, Context::instance().compute), "replaying a step");
+  return replayed;
 }
 
 void StepGraph::record(Recorded& to, const std::function<void()>& step) {

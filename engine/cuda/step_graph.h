@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "engine/cuda/context.h"
 
@@ -19,8 +20,10 @@ namespace cograd::cuda {
 /// batch from tensors that stay (write them with Tensor::copy_from before run()), leaves what is
 /// wanted of it in others, and whatever changes from step to step other than memory on the device,
 /// the learning rate and a window's slot for example, belongs into `variant`, of which there should
-/// be few. A step that waits for the device (item(), to_vector(), coherence norms) or draws random
-/// numbers (dropout) cannot be recorded: DeviceError or ValueError.
+/// be few. What outlives the steps, momentum for example, has to be taken by the first of them:
+/// memory that a later variant keeps may be memory that a graph writes to. A step that waits for
+/// the device (item(), to_vector(), coherence norms) or draws random numbers (dropout) cannot be
+/// recorded: DeviceError or ValueError.
 class StepGraph {
  public:
   StepGraph();
@@ -29,8 +32,9 @@ class StepGraph {
   StepGraph& operator=(const StepGraph&) = delete;
 
   /// Does one step. The first of a variant runs as it is, the second is recorded, all further ones
-  /// are replayed.
-  void run(const std::string& variant, const std::function<void()>& step);
+  /// are replayed. Returns whether it was replayed: what `step` does on the host, such as counting
+  /// (Sgd::count_replayed_step()), is then left to the caller.
+  bool run(const std::string& variant, const std::function<void()>& step);
 
  private:
   struct Recorded {
@@ -46,5 +50,18 @@ class StepGraph {
 
 /// Whether a step is being recorded.
 bool recording();
+
+/// The device's memory comes from `pool` (null: the common one) while one lives.
+class PoolScope {
+ public:
+  explicit PoolScope(std::shared_ptr<CachingAllocator::Pool> pool)
+      : before_(Context::instance().device_memory.use_pool(std::move(pool))) {}
+  ~PoolScope() { Context::instance().device_memory.use_pool(std::move(before_)); }
+  PoolScope(const PoolScope&) = delete;
+  PoolScope& operator=(const PoolScope&) = delete;
+
+ private:
+  std::shared_ptr<CachingAllocator::Pool> before_;
+};
 
 }  // namespace cograd::cuda

@@ -69,18 +69,17 @@ __device__ float over_window(float (&d)[W]) {
 template <Rule R, int W, int V>
 __device__ void update_pack(const UpdateList& list, int which, std::int64_t i, const Step& step) {
   using Values = Pack<float, V>;
-  const auto at = [i](auto* base) {
-    return reinterpret_cast<Values*>(const_cast<float*>(base) + i);
-  };
-  Values p = *at(list.p[which]), d = *at(list.g[which]);
+  Values p = load_pack<V>(list.p[which] + i), d = load_pack<V>(list.g[which] + i);
   for (int j = 0; j < V; ++j) d.at[j] += step.decay * p.at[j];
   if constexpr (R != Rule::none) {
     float* window = list.window[which];
-    *at(window + step.slot * list.n[which]) = d;
+    store_pack(window + step.slot * list.n[which] + i, d);
     if (!step.full) return;
     Values slots[W];
 #pragma unroll
-    for (int w = 0; w < W; ++w) slots[w] = w == step.slot ? d : *at(window + w * list.n[which]);
+    for (int w = 0; w < W; ++w) {
+      slots[w] = w == step.slot ? d : load_pack<V>(window + w * list.n[which] + i);
+    }
     for (int j = 0; j < V; ++j) {
       float values[W];
 #pragma unroll
@@ -89,15 +88,15 @@ __device__ void update_pack(const UpdateList& list, int which, std::int64_t i, c
     }
   }
   if (list.v[which] != nullptr) {
-    Values v = *at(list.v[which]);
+    Values v = load_pack<V>(list.v[which] + i);
     for (int j = 0; j < V; ++j) {
       v.at[j] = step.momentum * v.at[j] + d.at[j];
       d.at[j] = step.nesterov ? d.at[j] + step.momentum * v.at[j] : v.at[j];
     }
-    *at(list.v[which]) = v;
+    store_pack(list.v[which] + i, v);
   }
   for (int j = 0; j < V; ++j) p.at[j] -= step.rate * d.at[j];
-  *at(list.p[which]) = p;
+  store_pack(list.p[which] + i, p);
 }
 
 template <Rule R, int W>

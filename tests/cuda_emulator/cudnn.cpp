@@ -144,6 +144,9 @@ cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) {
 }
 cudnnStatus_t cudnnSetStream(cudnnHandle_t, cudaStream_t) { return CUDNN_STATUS_SUCCESS; }
 const char* cudnnGetErrorString(cudnnStatus_t) { return "an error of the emulator"; }
+void cudnnGetLastErrorString(char* message, std::size_t size) {
+  if (size > 0) message[0] = '\0';
+}
 std::size_t cudnnGetVersion() { return 0; }
 
 cudnnStatus_t cudnnBackendCreateDescriptor(cudnnBackendDescriptorType_t type,

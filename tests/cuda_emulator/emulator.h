@@ -63,4 +63,10 @@ T __shfl_xor_sync(unsigned, T value, int mask) {
   return value;
 }
 
+/// Stores as wide as the value.
+template <class T>
+void __stwb(T* to, T value) {
+  *to = value;
+}
+
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
