@@ -12,17 +12,6 @@
 namespace cograd {
 namespace {
 
-std::optional<int> number_in(const char* variable) {
-  const char* text = std::getenv(variable);
-  if (text == nullptr) return std::nullopt;
-  int value = -1;
-  const char* end = text + std::strlen(text);
-  const auto [rest, error] = std::from_chars(text, end, value);
-  require<ValueError>(error == std::errc() && rest == end && value >= 0,
-                      "[parallel] {} is '{}': expected a number", variable, text);
-  return value;
-}
-
 /// A job of one.
 class Alone final : public Communicator {
  public:
@@ -48,31 +37,52 @@ class Alone final : public Communicator {
 
 }  // namespace
 
+std::optional<int> number_in(const char* variable) {
+  const char* text = std::getenv(variable);
+  if (text == nullptr) return std::nullopt;
+  int value = -1;
+  const char* end = text + std::strlen(text);
+  const auto [rest, error] = std::from_chars(text, end, value);
+  require<ValueError>(error == std::errc() && rest == end && value >= 0,
+                      "[parallel] {} is '{}': expected a number", variable, text);
+  return value;
+}
+
 JobPlace job_place() {
-  JobPlace place;
-  // Open MPI's own names, then those of MPICH and its kin.
-  for (const auto& [rank, size] : {std::pair{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"},
-                                   std::pair{"PMI_RANK", "PMI_SIZE"}}) {
-    const auto ranks = number_in(size);
-    if (!ranks) continue;
-    return {number_in(rank).value_or(0), *ranks, true};
+  struct Names {
+    const char *rank, *size;
+    bool of_mpi;
+  };
+  // Open MPI's own, then those of MPICH and its kin. Where Slurm or mpirun started torchrun, they
+  // count the machines.
+  constexpr Names kOpenMpi{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", true};
+  constexpr Names kMpich{"PMI_RANK", "PMI_SIZE", true};
+  Names names{"RANK", "WORLD_SIZE", false};
+  if (std::getenv("TORCHELASTIC_RUN_ID") == nullptr) {
+    if (std::getenv(kMpich.size) != nullptr) names = kMpich;
+    if (std::getenv(kOpenMpi.size) != nullptr) names = kOpenMpi;
   }
-  place.rank = number_in("RANK").value_or(0);
-  place.size = number_in("WORLD_SIZE").value_or(1);
-  require<ValueError>(place.size >= 1 && place.rank < place.size,
-                      "[parallel] RANK is {} and WORLD_SIZE {}: expected a rank below the size",
-                      place.rank, place.size);
+  const auto rank = number_in(names.rank), size = number_in(names.size);
+  const JobPlace place{rank.value_or(0), size.value_or(1), names.of_mpi};
+  require<ValueError>(rank || place.size <= 1, "[parallel] {} is {}, but {} is not set", names.size,
+                      place.size, names.rank);
+  require<ValueError>(place.rank < place.size,
+                      "[parallel] {} is {} and {} {}: expected a rank below the size", names.rank,
+                      place.rank, names.size, place.size);
   return place;
 }
 
 #ifndef COGRAD_HAS_MPI
-std::unique_ptr<Communicator> make_mpi_communicator() {
+std::unique_ptr<Communicator> make_mpi_communicator(const JobPlace&) {
   throw DeviceError("[parallel] mpirun started this process, but MPI was not compiled in");
 }
-void mpi_broadcast_bytes(void*, std::size_t) { make_mpi_communicator(); }
+void mpi_broadcast_bytes(void*, std::size_t) { make_mpi_communicator({}); }
 #endif
 
-#ifndef COGRAD_HAS_NCCL
+#ifdef COGRAD_HAS_NCCL
+bool has_nccl() { return true; }
+#else
+bool has_nccl() { return false; }
 std::unique_ptr<Communicator> make_nccl_communicator(const JobPlace&) {
   throw DeviceError("[parallel] several devices need NCCL, which was not compiled in");
 }
@@ -85,7 +95,7 @@ std::unique_ptr<Communicator> make_communicator(Backend& backend) {
   require<ValueError>(
       place.by_mpi, "[parallel] WORLD_SIZE is {}: ranks that compute on CPUs are started by mpirun",
       place.size);
-  return make_mpi_communicator();
+  return make_mpi_communicator(place);
 }
 
 }  // namespace cograd

@@ -11,6 +11,9 @@ namespace cograd {
 /// The ranks of one job, numbered 0 .. size() - 1. All of them make the same calls in the same
 /// order. Values are f32 in the memory of the backend that the communicator was made for; on a
 /// device the exchange is queued on the compute stream. Throws IoError when the exchange fails.
+///
+/// A rank that ends early leaves the others waiting for it, until whatever started the job ends
+/// them; mpirun and torchrun do so when a rank fails.
 class Communicator {
  public:
   virtual ~Communicator() = default;
@@ -28,10 +31,12 @@ class Communicator {
 };
 
 /// The communicator for `backend` of the job that this process belongs to: on a device NCCL, on a
-/// CPU MPI. A job is started by mpirun, or, for NCCL, by whatever sets RANK, WORLD_SIZE,
-/// LOCAL_RANK, MASTER_ADDR and MASTER_PORT as torchrun does. A process on its own is a job of one
-/// rank. Throws ValueError for variables that make no sense, DeviceError for what was not compiled
-/// in.
+/// CPU MPI. A job is started by mpirun, or, for NCCL, by torchrun or whatever else sets RANK,
+/// WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT. There rank 0 listens at MASTER_PORT, or,
+/// where torchrun does so itself, at MASTER_PORT + 2; COGRAD_PORT, the same for all ranks, names
+/// another port. A process on its own is a job of one rank. Throws ValueError for variables that
+/// make no sense, DeviceError for what was not compiled in and for ranks that share a device,
+/// IoError when the ranks do not find one another.
 std::unique_ptr<Communicator> make_communicator(Backend& backend);
 
 }  // namespace cograd

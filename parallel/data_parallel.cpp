@@ -59,7 +59,7 @@ void DataParallel::aggregate(std::span<Parameter* const> parameters) {
     total += p->value.numel();
   }
   const std::int64_t ranks = communicator_->size();
-  if (ranks == 1) return;
+  if (ranks == 1 || total == 0) return;
   const std::int64_t shard = (total + ranks - 1) / ranks;
   Tensor all = packed(parameters, shard * ranks);
   Backend& backend = all.backend();

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <exception>
 
 #include "engine/error.h"
 #include "parallel/communicators.h"
@@ -25,6 +26,9 @@ int counted(std::int64_t n) {
   return static_cast<int>(n);
 }
 
+/// Whether an error took a communicator along: the other ranks may be waiting for this one.
+bool failed = false;
+
 /// MPI is started by the first communicator of the process and ended with the process.
 void start() {
   int started = 0;
@@ -36,17 +40,29 @@ void start() {
   std::atexit([] {
     int ended = 0;
     MPI_Finalized(&ended);
-    if (ended == 0) MPI_Finalize();
+    if (ended != 0) return;
+    if (failed) MPI_Abort(MPI_COMM_WORLD, EXIT_FAILURE);  // MPI_Finalize() would wait for them
+    MPI_Finalize();
   });
 }
 
 class MpiCommunicator final : public Communicator {
  public:
-  MpiCommunicator() {
+  explicit MpiCommunicator(const JobPlace& place) {
     start();
     check(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "asking for the rank");
     check(MPI_Comm_size(MPI_COMM_WORLD, &size_), "asking for the number of ranks");
+    require<IoError>(rank_ == place.rank && size_ == place.size,
+                     "[mpi] rank {} of {} by MPI, {} of {} by the environment: expected mpirun to "
+                     "be of the MPI that this was built with",
+                     rank_, size_, place.rank, place.size);
   }
+  ~MpiCommunicator() override {
+    if (std::uncaught_exceptions() > errors_before_) failed = true;
+  }
+  MpiCommunicator(const MpiCommunicator&) = delete;
+  MpiCommunicator& operator=(const MpiCommunicator&) = delete;
+
   int rank() const override { return rank_; }
   int size() const override { return size_; }
   void average(float* values, std::int64_t n) override {
@@ -70,12 +86,13 @@ class MpiCommunicator final : public Communicator {
 
  private:
   int rank_ = 0, size_ = 1;
+  int errors_before_ = std::uncaught_exceptions();
 };
 
 }  // namespace
 
-std::unique_ptr<Communicator> make_mpi_communicator() {
-  return std::make_unique<MpiCommunicator>();
+std::unique_ptr<Communicator> make_mpi_communicator(const JobPlace& place) {
+  return std::make_unique<MpiCommunicator>(place);
 }
 
 void mpi_broadcast_bytes(void* bytes, std::size_t count) {

@@ -21,7 +21,9 @@ bool switched(const char* variable, std::string_view value) {
 
 Arithmetic chosen{!switched("COGRAD_TF32", "OFF"), switched("COGRAD_DETERMINISTIC", "ON")};
 
-int wanted_device() {
+/// Of `devices`; a launcher may show each process just its own.
+int wanted_device(int devices) {
+  if (devices == 1) return 0;
   for (const char* variable : kLocalRanks) {
     if (const char* rank = std::getenv(variable)) return std::atoi(rank);
   }
@@ -96,7 +98,7 @@ std::string why_unavailable() {
   if (status != cudaSuccess || devices == 0) {
     return "no NVIDIA device was found: use --device cpu";
   }
-  const int device = wanted_device();
+  const int device = wanted_device(devices);
   if (device < 0 || device >= devices) {
     return fmt::format("this is process {} of its machine, which has {} devices: expected one each",
                        device, devices);
@@ -112,9 +114,12 @@ std::string why_unavailable() {
   return {};
 }
 
-Context::Context() : device(wanted_device()) {
+Context::Context() {
   const std::string why = why_unavailable();
   require<DeviceError>(why.empty(), "[cuda] {}", why);
+  int devices = 0;
+  check(cudaGetDeviceCount(&devices), "counting devices");
+  device = wanted_device(devices);
   check(cudaSetDevice(device), "choosing the device");
   check(cudaGetDeviceProperties(&properties, device), "asking for the device's properties");
   check(cudaStreamCreateWithFlags(&compute, cudaStreamNonBlocking), "making a stream");

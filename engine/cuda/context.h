@@ -46,8 +46,8 @@ Arithmetic arithmetic();
 void set_arithmetic(Arithmetic how);
 
 /// Made on first use, for the process's one device: the number that the process has on its machine
-/// (LOCAL_RANK, or as Open MPI, MPICH and Slurm call it), or 0 when it was started alone. Never
-/// destroyed.
+/// (LOCAL_RANK, or as Open MPI, MPICH and Slurm call it), or 0 when it was started alone or sees
+/// one device only. Never destroyed.
 struct Context {
   int device = 0;
   cudaDeviceProp properties{};
