@@ -4,6 +4,15 @@
 
 namespace cograd {
 
+Shape ConvGeometry::output(const Shape& x, const Shape& w) const {
+  const auto extent = [&](int axis) {
+    const auto a = static_cast<std::size_t>(axis);
+    const std::int64_t span = dilation[a] * (w[2 + axis] - 1) + 1;
+    return (x[2 + axis] + 2 * padding[a] - span) / stride[a] + 1;
+  };
+  return {x[0], w[0], extent(0), extent(1)};
+}
+
 #ifndef COGRAD_HAS_ONEDNN
 Backend& onednn_backend() {
   throw DeviceError("[backend] onednn was not compiled in: build with COGRAD_WITH_ONEDNN=ON");

@@ -55,6 +55,9 @@ struct ConvGeometry {
   Pair padding{0, 0};
   Pair dilation{1, 1};
   std::int64_t channel_groups = 1;
+
+  /// The shape of y [N, O, Ho, Wo] for x [N, I, H, W] and w, which must fit into the padded image.
+  Shape output(const Shape& x, const Shape& w) const;
 };
 
 struct PoolGeometry {

@@ -58,14 +58,7 @@ class Recorder final : public ReferenceBackend {
  public:
   Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor&,
                 const ConvGeometry& geometry) override {
-    const auto extent = [&](int axis) {
-      const auto a = static_cast<std::size_t>(axis);
-      return (x.size(axis + 2) + 2 * geometry.padding[a] -
-              geometry.dilation[a] * (w.size(axis + 2) - 1) - 1) /
-                 geometry.stride[a] +
-             1;
-    };
-    Tensor y = Tensor::zeros({x.size(0), w.size(0), extent(0), extent(1)}, x.dtype(), *this);
+    Tensor y = Tensor::zeros(geometry.output(x.shape(), w.shape()), x.dtype(), *this);
     found.push_back({Pass::forward, x.shape(), w.shape(), y.shape(), geometry, Dtype::f32});
     return y;
   }

@@ -1,5 +1,6 @@
 // y = x * w + b (cross-correlation); the gradients of the filter group by group, into one stack.
 #include "engine/cuda/bias.h"
+#include "engine/cuda/choice.h"
 #include "engine/cuda/convolution_plan.h"
 #include "engine/cuda/cuda_backend.h"
 #include "engine/cuda/layout.h"
@@ -11,12 +12,6 @@ using cuda::Convolution;
 
 namespace {
 
-std::int64_t output_extent(const Shape& x, const Shape& w, const ConvGeometry& g, int axis) {
-  const auto a = static_cast<std::size_t>(axis);
-  const std::int64_t span = g.dilation[a] * (w[axis + 2] - 1) + 1;
-  return (x[axis + 2] + 2 * g.padding[a] - span) / g.stride[a] + 1;
-}
-
 void run(const Convolution& c, const Tensor& x, const Tensor& w, const Tensor& y) {
   cuda::convolve(c, x.raw(), w.raw(), y.raw(), x.backend());
 }
@@ -25,7 +20,7 @@ void run(const Convolution& c, const Tensor& x, const Tensor& w, const Tensor& y
 /// others it has nothing but its slowest engines.
 Tensor whole_rows(const Tensor& x, RowRange range) {
   const Tensor rows = x.rows(range.begin, range.end);
-  if (reinterpret_cast<std::uintptr_t>(rows.raw()) % 16 == 0) return rows;
+  if (cuda::alignment_of(rows.raw(), 16) == 16) return rows;
   Tensor copy = cuda::empty_image(rows.shape(), rows.dtype(), x.backend());
   x.backend().copy_bytes(copy.raw(), rows.raw(), copy.bytes(), CopyDirection::on_device,
                          Stream::compute);
@@ -36,8 +31,7 @@ Tensor whole_rows(const Tensor& x, RowRange range) {
 
 Tensor CudaBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
                            const ConvGeometry& geometry) {
-  const Shape shape{x.size(0), w.size(0), output_extent(x.shape(), w.shape(), geometry, 0),
-                    output_extent(x.shape(), w.shape(), geometry, 1)};
+  const Shape shape = geometry.output(x.shape(), w.shape());
   Tensor y = cuda::empty_image(shape, x.dtype(), *this);
   run({Convolution::Pass::forward, x.shape(), w.shape(), shape, geometry, x.dtype()},
       cuda::channels_last(x), cuda::filter_for_cudnn(w, x.dtype()), y);

@@ -44,7 +44,7 @@ struct Alignments {
 /// transpose of a column-major one, so what is computed is C^T = op(B)^T op(A)^T, B coming first.
 class Plan {
  public:
-  Plan(const Matmul& p, const Alignments& alignments) : alignments_(alignments) {
+  explicit Plan(const Matmul& p) {
     const bool tf32 = p.in == Dtype::f32 && arithmetic().tf32;
     check(cublasLtMatmulDescCreate(
               &operation_, tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F),
@@ -69,8 +69,8 @@ class Plan {
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
-  /// The library's suggestions for this problem, best guess first.
-  std::vector<cublasLtMatmulAlgo_t> candidates() const {
+  /// The library's suggestions for this problem at such addresses, best guess first.
+  std::vector<cublasLtMatmulAlgo_t> candidates(const Alignments& alignments) const {
     cublasLtMatmulPreference_t preference = nullptr;
     check(cublasLtMatmulPreferenceCreate(&preference), "asking for algorithms");
     const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
@@ -81,10 +81,10 @@ class Plan {
     // Parts of a split sum are added in f32, not in C's type.
     prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
            std::uint32_t{CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE});
-    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignments_.b);
-    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignments_.a);
-    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignments_.c);
-    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignments_.c);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignments.b);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignments.a);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignments.c);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignments.c);
     std::vector<cublasLtMatmulHeuristicResult_t> found(kCandidates);
     int count = 0;
     const cublasStatus_t status =
@@ -133,7 +133,6 @@ class Plan {
   cublasLtMatmulDesc_t operation_ = nullptr;
   cublasLtMatrixLayout_t a_ = nullptr, b_ = nullptr, c_ = nullptr;
   float beta_ = 0.0f;
-  Alignments alignments_;
 };
 
 std::string key_of(const Matmul& p, const Alignments& alignments) {
@@ -159,8 +158,8 @@ void matmul(const Matmul& problem, const void* a, const void* b, const void* bia
   const std::lock_guard lock(mutex);
   std::unique_ptr<Plan>& plan = plans[key];
   if (plan == nullptr) {
-    auto made = std::make_unique<Plan>(problem, alignments);
-    const auto algorithms = made->candidates();
+    auto made = std::make_unique<Plan>(problem);
+    const auto algorithms = made->candidates(alignments);
     // What is to be added to C must be added once only: then the trials write elsewhere.
     Tensor elsewhere;
     void* target = c;

@@ -31,15 +31,7 @@ struct Description {
   Dtype dtype;  // of x and y
 
   Description(const Shape& x_shape, const Shape& w_shape, const ConvGeometry& g, Dtype t)
-      : x(x_shape), w(w_shape), geometry(g), dtype(t) {
-    const auto extent = [&](int axis) {
-      const auto a = static_cast<std::size_t>(axis);
-      return (x[2 + axis] + 2 * g.padding[a] - g.dilation[a] * (w[2 + axis] - 1) - 1) /
-                 g.stride[a] +
-             1;
-    };
-    y = {x[0], w[0], extent(0), extent(1)};
-  }
+      : x(x_shape), w(w_shape), y(g.output(x, w)), geometry(g), dtype(t) {}
 
   memory::dims strides() const { return {geometry.stride[0], geometry.stride[1]}; }
   memory::dims dilation() const { return {geometry.dilation[0] - 1, geometry.dilation[1] - 1}; }

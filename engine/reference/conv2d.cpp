@@ -27,21 +27,14 @@ struct Sizes {
         kernel_height(w[2]),
         kernel_width(w[3]),
         outputs(w[0] / g.channel_groups),
-        out_height(extent(0, x, w, g)),
-        out_width(extent(1, x, w, g)),
+        out_height(g.output(x, w)[2]),
+        out_width(g.output(x, w)[3]),
         geometry(g) {}
 
   std::int64_t patch() const { return channels * kernel_height * kernel_width; }
   std::int64_t pixels() const { return out_height * out_width; }
   std::int64_t group_input() const { return channels * height * width; }
   std::int64_t group_output() const { return outputs * pixels(); }
-
- private:
-  static std::int64_t extent(int axis, const Shape& x, const Shape& w, const ConvGeometry& g) {
-    const auto a = static_cast<std::size_t>(axis);
-    return (x[2 + axis] + 2 * g.padding[a] - g.dilation[a] * (w[2 + axis] - 1) - 1) / g.stride[a] +
-           1;
-  }
 };
 
 /// Calls visit(row of the patch matrix, output pixel, input element) for every tap of the kernel
