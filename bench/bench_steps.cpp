@@ -21,9 +21,6 @@
 #include "layers/mixed_precision.h"
 #include "models/registry.h"
 #include "optim/sgd.h"
-#ifdef COGRAD_HAS_CUDA
-#include "engine/cuda/step_graph.h"
-#endif
 
 namespace {
 
@@ -56,14 +53,13 @@ const std::vector<Step> kGpuSteps{
     {"resnet50_224", "resnet50", {3, 224, 224}, 256},
 };
 
-/// Does a step, as it is or in a better way.
-using Runner = std::function<void(const std::function<void()>& step)>;
-
 /// A model with its batch and its optimizer, warmed up.
 class Training {
  public:
-  Training(const Step& step, Dtype precision, const std::string& rule, Runner runner)
-      : run_step_(std::move(runner)),
+  /// `recorder` may be null.
+  Training(const Step& step, Dtype precision, const std::string& rule,
+           std::unique_ptr<StepRecorder> recorder)
+      : recorder_(std::move(recorder)),
         before_(chosen_backend().allocator().stats().in_use),
         precision_(precision),
         model_(make_model(step.model, {.image = step.image, .classes = 10, .seed = 1})),
@@ -80,7 +76,7 @@ class Training {
     model_->to(backend);
     sgd_.emplace(model_->parameters(), *aggregator_, SgdOptions{.learning_rate = 1e-3});
 
-    run();
+    run_step();
     backend.allocator().reset_peak();          // of the first step, which tries algorithms out
     for (int i = 0; i < 8; ++i) run();         // fills caches, and the window of the rolling rules
     peak_ = backend.allocator().stats().peak;  // now: a replayed step takes no memory any more
@@ -88,17 +84,20 @@ class Training {
   }
 
   void run() {
-    run_step_([this] {
-      const Variable loss =
-          cross_entropy(forward_in(precision_, *model_, Variable(images_, groups_)), labels_);
-      backward(loss, *aggregator_);
-      sgd_->step();
-    });
+    if (recorder_ == nullptr) return run_step();
+    if (recorder_->run(sgd_->variant(), [this] { run_step(); })) sgd_->count_replayed_step();
   }
   double peak_bytes() const { return static_cast<double>(peak_ - before_); }
 
  private:
-  Runner run_step_;  // goes last: the others may lie in its memory
+  void run_step() {
+    const Variable loss =
+        cross_entropy(forward_in(precision_, *model_, Variable(images_, groups_)), labels_);
+    backward(loss, *aggregator_);
+    sgd_->step();
+  }
+
+  std::unique_ptr<StepRecorder> recorder_;  // goes last: the others may lie in its memory
   std::size_t before_, peak_ = 0;
   Dtype precision_;
   std::unique_ptr<Module> model_;
@@ -147,11 +146,12 @@ int main(int argc, char** argv) try {
     for (const Dtype precision : {Dtype::f32, Dtype::bf16}) {
       if (!chosen_backend().computes_in(precision)) continue;
       for (const std::string& rule : rules) {
-        const auto add = [&](const char* kind, const std::function<Runner()>& make_runner) {
+        const auto add = [&](const char* kind, bool recorded) {
           const std::string name =
               fmt::format("{}/{}/b{}/{}/{}", kind, step.name, step.batch, name_of(precision), rule);
           const auto make = [=, &step] {
-            return std::make_unique<Training>(step, precision, rule, make_runner());
+            return std::make_unique<Training>(
+                step, precision, rule, recorded ? chosen_backend().step_recorder() : nullptr);
           };
           benchmark::RegisterBenchmark(
               name.c_str(),
@@ -159,18 +159,9 @@ int main(int argc, char** argv) try {
               ->UseRealTime()
               ->Unit(benchmark::kMillisecond);
         };
-        add("step", [] { return [](const auto& one) { one(); }; });
-#ifdef COGRAD_HAS_CUDA
-        if (on_cpu || step.model.starts_with("vgg")) continue;  // dropout cannot be replayed
-        add("step_graph", [rule] {
-          return [=, graph = std::make_shared<cuda::StepGraph>(),
-                  done = std::int64_t{0}](const auto& one) mutable {
-            // The host's numbers that change: the slot of a window, and whether it is full.
-            graph->run(rule == "rm3" ? std::to_string(done < 2 ? done - 2 : done % 3) : "", one);
-            ++done;
-          };
-        });
-#endif
+        add("step", false);
+        // Dropout, as in VGG, cannot be replayed.
+        if (!on_cpu && !step.model.starts_with("vgg")) add("step_graph", true);
       }
     }
   }

@@ -27,6 +27,7 @@
 #include "engine/allocator.h"
 #include "engine/device.h"
 #include "engine/groups.h"
+#include "engine/step_recorder.h"
 #include "engine/tensor.h"
 
 namespace cograd {
@@ -170,6 +171,8 @@ class Backend {
   virtual void wait(Stream stream, Event& event) = 0;
   /// Blocks the host until all streams are idle.
   virtual void synchronize() = 0;
+  /// Records steps and replays them; null on a device that would gain nothing by it.
+  virtual std::unique_ptr<StepRecorder> step_recorder() { return nullptr; }
 
   // --- elements ----------------------------------------------------------------------------------
   /// x = value, or x += value, for a tensor of any dtype.

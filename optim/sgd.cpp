@@ -24,8 +24,14 @@ Sgd::Sgd(std::vector<Parameter*> parameters, const Aggregator& aggregator, SgdOp
       options.momentum, aggregator.name());
 }
 
+std::string Sgd::variant() const {
+  return fmt::format("rate {}, slot {}{}", options_.learning_rate, slot(),
+                     fills_window() ? "" : ", not full");
+}
+
 void Sgd::step() {
-  const std::int64_t window = aggregator_->window();
+  const std::int64_t window = aggregator_->window(), slot = this->slot();
+  const bool full = fills_window();
   ++steps_;
   std::vector<ParameterUpdate> updates;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
@@ -53,8 +59,7 @@ void Sgd::step() {
   } else {
     // Decay enters before the window: each slot is the gradient that its own step would have
     // followed.
-    backend.rolling_update(updates, (steps_ - 1) % window, steps_ >= window,
-                           aggregator_->over_steps(), coefficients);
+    backend.rolling_update(updates, slot, full, aggregator_->over_steps(), coefficients);
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "engine/aggregation/aggregator.h"
@@ -32,6 +33,9 @@ class Sgd {
   void step();
   /// Counts a step that the device has done without step(), as part of a recording.
   void count_replayed_step() { ++steps_; }
+  /// Names the numbers of the host that the next step() goes by, for StepRecorder::run(): learning
+  /// rate, the slot of a rolling window and whether it will be full.
+  std::string variant() const;
 
   double learning_rate() const { return options_.learning_rate; }
   void set_learning_rate(double rate) { options_.learning_rate = rate; }
@@ -49,6 +53,10 @@ class Sgd {
   void restore(std::vector<State> state, std::int64_t steps);
 
  private:
+  /// Where step number steps() + 1 puts its gradient, and whether there is one in every slot then.
+  std::int64_t slot() const { return steps_ % aggregator_->window(); }
+  bool fills_window() const { return steps_ + 1 >= aggregator_->window(); }
+
   std::vector<Parameter*> parameters_;
   const Aggregator* aggregator_;
   SgdOptions options_;

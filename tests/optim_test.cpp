@@ -1,4 +1,6 @@
 // SGD and the schedules: what golden trajectories do not reach.
+#include <set>
+
 #include "optim/schedule.h"
 #include "optim/sgd.h"
 #include "tests/catch.h"
@@ -83,6 +85,35 @@ TEST_CASE("the state of SGD restores to the same trajectory", "[optim]") {
   feed(second, gradients[4]);
   feed(second, gradients[5]);
   CHECK(p.value.item() == unbroken.back());
+}
+
+TEST_CASE("SGD names what a step is like", "[optim]") {
+  Parameter p;
+  p.value = Tensor::full({1}, 1.0, Dtype::f64, reference_backend());
+  p.gradient = Tensor::full({1}, 1.0, Dtype::f64, reference_backend());
+  const auto variants = [&](const Aggregator& rule, int steps) {
+    Sgd sgd({&p}, rule, {.learning_rate = 0.1});
+    std::vector<std::string> all;
+    for (int i = 0; i < steps; ++i) {
+      all.push_back(sgd.variant());
+      if (i == 4) {  // on the device, say
+        sgd.count_replayed_step();
+      } else {
+        sgd.step();
+      }
+    }
+    sgd.set_learning_rate(0.01);
+    all.push_back(sgd.variant());
+    return all;
+  };
+  const auto plain = variants(Mean(), 6);
+  CHECK(std::set(plain.begin(), plain.end()).size() == 2);
+  CHECK(plain[0] == plain[5]);
+  CHECK(plain[5] != plain[6]);
+  // Two before the window is full, one for each slot, and one of the other rate.
+  const auto rolling = variants(RollingMedian(3), 8);
+  CHECK(std::set(rolling.begin(), rolling.end()).size() == 6);
+  for (const std::size_t i : {2, 3, 4}) CHECK(rolling[i] == rolling[i + 3]);
 }
 
 TEST_CASE("schedules by name, warm-up and refusals", "[optim]") {

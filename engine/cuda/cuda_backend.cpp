@@ -59,4 +59,8 @@ void CudaBackend::synchronize() {
   cuda::check(cudaStreamSynchronize(context.transfer), "copying");
 }
 
+std::unique_ptr<StepRecorder> CudaBackend::step_recorder() {
+  return std::make_unique<cuda::StepGraph>();
+}
+
 }  // namespace cograd

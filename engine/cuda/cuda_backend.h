@@ -31,6 +31,7 @@ class CudaBackend final : public Backend {
   std::unique_ptr<Event> record(Stream stream) override;
   void wait(Stream stream, Event& event) override;
   void synchronize() override;
+  std::unique_ptr<StepRecorder> step_recorder() override;
 
   void fill(Tensor& x, double value, Write write) override;
   Tensor cast(const Tensor& x, Dtype dtype) override;

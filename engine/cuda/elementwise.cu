@@ -202,7 +202,7 @@ Tensor CudaBackend::dropout(const Tensor& x, double rate, std::uint64_t seed,
                             std::uint64_t stream) {
   require<ValueError>(!recording(),
                       "[dropout] a recorded step would draw the same mask again and again: run it "
-                      "without StepGraph");
+                      "without recording");
   const Tensor in = x.row_major();
   Tensor y = empty_like(in);
   dispatch("dropout", x.dtype(), [&](auto zero) {

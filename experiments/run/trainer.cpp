@@ -11,14 +11,13 @@
 #include "data/loader.h"
 #include "data/subset.h"
 #include "engine/aggregation/aggregator.h"
-#include "engine/ops/ops.h"
 #include "engine/random.h"
 #include "experiments/run/checkpoint.h"
 #include "experiments/run/evaluator.h"
 #include "experiments/run/example_coherence.h"
 #include "experiments/run/learning_order.h"
 #include "experiments/run/model_card.h"
-#include "layers/mixed_precision.h"
+#include "experiments/run/training_steps.h"
 #include "models/registry.h"
 #include "models/state_dict.h"
 #include "optim/schedule.h"
@@ -31,14 +30,7 @@ namespace {
 constexpr std::size_t kSampleSize = 50000;
 /// Rows of train.csv and measurements of coherence per epoch.
 constexpr std::int64_t kReportsPerEpoch = 10;
-/// Gradients are searched for infinities and NaNs at every so many steps, the loss at each.
-constexpr std::int64_t kGradientCheckEvery = 16;
 constexpr std::uint64_t kSampleStream = 0x5a3b;
-
-bool finite(const Tensor& tensor) {
-  const std::vector<float> values = tensor.to_vector<float>();
-  return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
-}
 
 /// Which training examples are evaluated: positions in `evaluated` for each kind.
 struct Samples {
@@ -112,6 +104,8 @@ class Run {
                                          .momentum = settings.momentum,
                                          .weight_decay = settings.weight_decay,
                                          .force_momentum_with_rolling = settings.force_momentum});
+    steps_ = std::make_unique<TrainingSteps>(*model_, *aggregator_, *sgd_, settings.precision,
+                                             settings.batch_size, backend, label_of(settings));
   }
 
   RunRecord operator()() {
@@ -158,6 +152,7 @@ class Run {
   }
 
   void checkpoint() {
+    read_losses();
     state_.file_lengths = directory_.lengths();
     save_checkpoint(directory_.checkpoint(), *model_, *sgd_, order_, state_);
     directory_.note_time(time());
@@ -198,11 +193,15 @@ class Run {
     while (const std::optional<Batch> batch = loader_.next()) {
       ++state_.step;
       const bool report = state_.step % report_every == 0 || state_.step == steps_per_epoch_;
-      state_.loss_sum += train_step(*batch, report);
+      (*steps_)(*batch, {state_.epoch, state_.step}, report);
       state_.examples += batch->images.size(0);
       ++state_.batches;
+      if (report) read_losses();
       training_seconds_ += seconds_since(begin);
-      if (report) report_loss();
+      if (report) {
+        report_loss();
+        report_coherence();
+      }
       if (state_.epoch == 1 && state_.step < steps_per_epoch_ &&
           LearningOrder::wants(state_.step)) {
         order_.observe(state_.step, evaluate_train_(*model_, settings_.precision));
@@ -213,7 +212,13 @@ class Run {
       if (checkpoint_due()) checkpoint();
       begin = Clock::now();
     }
-    report_coherence();
+    for (const auto& [parameter, values] : state_.coherence) {
+      directory_.events().histogram("coherence/" + parameter, global_step(), values);
+    }
+  }
+
+  void read_losses() {
+    for (const double loss : steps_->losses()) state_.loss_sum += loss;
   }
 
   void report_loss() {
@@ -225,59 +230,14 @@ class Run {
     state_.examples = state_.batches = 0;
   }
 
-  /// For each parameter the distribution of its coherence over the epoch.
+  /// Of the groups of the last step, if there were several.
   void report_coherence() {
-    for (const auto& [parameter, values] : state_.coherence) {
-      directory_.events().histogram("coherence/" + parameter, global_step(), values);
-    }
-  }
-
-  /// Returns the mean loss of the batch.
-  double train_step(const Batch& batch, bool report) {
-    const std::int64_t rows = batch.images.size(0);
-    const Groups groups(rows, aggregator_->groups(rows));
-    const Variable loss = cross_entropy(
-        forward_in(settings_.precision, *model_, Variable(batch.images, groups)), batch.labels);
-    double mean_loss = 0.0;  // of the group losses: the groups are of one size
-    for (const float value : loss.value().to_vector<float>()) mean_loss += value;
-    mean_loss /= static_cast<double>(groups.count());
-    if (!std::isfinite(mean_loss)) explain_non_finite("the loss");
-
-    const bool measure = report && groups.count() > 1;
-    backward(loss, *aggregator_, {.measure_coherence = measure});
-    if (report || state_.step % kGradientCheckEvery == 0) check_gradients();
-    if (measure) {
-      for (const Parameter* parameter : parameters_) {
-        const double coherence = parameter->coherence();
-        directory_.coherence(state_.epoch, state_.step, parameter->name, coherence);
-        if (std::isfinite(coherence)) state_.coherence[parameter->name].push_back(coherence);
-      }
-    }
-    sgd_->step();
-    return mean_loss;
-  }
-
-  void check_gradients() const {
+    if (aggregator_->groups(settings_.batch_size) == 1) return;
     for (const Parameter* parameter : parameters_) {
-      if (parameter->gradient.defined() && !finite(parameter->gradient)) {
-        throw NonFiniteError(fmt::format(
-            "[trainer] the gradient of {} is not finite at epoch {}, step {} ({}): try a smaller "
-            "--lr",
-            parameter->name, state_.epoch, state_.step, label_of(settings_)));
-      }
+      const double coherence = parameter->coherence();
+      directory_.coherence(state_.epoch, state_.step, parameter->name, coherence);
+      if (std::isfinite(coherence)) state_.coherence[parameter->name].push_back(coherence);
     }
-  }
-
-  [[noreturn]] void explain_non_finite(const std::string& what) const {
-    std::string where = "all parameters are finite";
-    for (const Parameter* parameter : parameters_) {
-      if (finite(parameter->value)) continue;
-      where = "the first parameter that is not is " + parameter->name;
-      break;
-    }
-    throw NonFiniteError(
-        fmt::format("[trainer] {} is not finite at epoch {}, step {} ({}; {}): try a smaller --lr",
-                    what, state_.epoch, state_.step, label_of(settings_), where));
   }
 
   /// Epoch 0 is before the first one.
@@ -371,6 +331,7 @@ class Run {
   std::int64_t steps_per_epoch_;
   std::vector<Parameter*> parameters_;
   std::unique_ptr<Sgd> sgd_;
+  std::unique_ptr<TrainingSteps> steps_;
 
   TrainingState state_;
   std::vector<Judgement> judgements_;  // of samples_.evaluated, as last evaluated
