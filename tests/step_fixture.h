@@ -14,10 +14,13 @@
 
 namespace cograd::testing {
 
+/// Whose steps are replayed wherever they can be, however fast the device is, if no other share of
+/// queueing is named.
 struct StepFixture {
   static constexpr std::int64_t kRows = 9;
 
-  StepFixture(const std::string& name, const std::string& rule_name, Backend& on)
+  StepFixture(const std::string& name, const std::string& rule_name, Backend& on,
+              double replay_from = 0.0)
       : backend(on),
         model(make_model(name, {.image = {3, 8, 8}, .classes = 4, .width = 4, .seed = 5})),
         rule(parse_aggregator(rule_name)) {
@@ -25,8 +28,8 @@ struct StepFixture {
     sgd = std::make_unique<Sgd>(
         model->parameters(), *rule,
         SgdOptions{.learning_rate = 0.05, .momentum = rule->window() > 1 ? 0.0 : 0.9});
-    steps =
-        std::make_unique<TrainingSteps>(*model, *rule, *sgd, Dtype::f32, kRows, backend, "a run");
+    steps = std::make_unique<TrainingSteps>(*model, *rule, *sgd, Dtype::f32, kRows, backend,
+                                            "a run", replay_from);
   }
 
   /// The batch of step number `step`; all the same for everyone.

@@ -15,10 +15,8 @@ namespace {
 constexpr std::int64_t kGradientCheckEvery = 16;
 /// Steps that a device may be behind the host.
 constexpr std::size_t kMostUnread = 16;
-/// Steps that are timed to see whether replaying would help, and the share of their time from which
-/// on it does.
+/// Steps that are timed to see whether to replay them would help.
 constexpr int kTimedSteps = 4;
-constexpr double kBoundByQueueing = 0.7;
 
 bool finite(const Tensor& tensor) {
   const std::vector<float> values = tensor.to_vector<float>();
@@ -28,7 +26,8 @@ bool finite(const Tensor& tensor) {
 }  // namespace
 
 TrainingSteps::TrainingSteps(Module& model, Aggregator& aggregator, Sgd& sgd, Dtype precision,
-                             std::int64_t batch_size, Backend& backend, std::string run)
+                             std::int64_t batch_size, Backend& backend, std::string run,
+                             double replay_from)
     : model_(model),
       aggregator_(aggregator),
       sgd_(sgd),
@@ -37,6 +36,7 @@ TrainingSteps::TrainingSteps(Module& model, Aggregator& aggregator, Sgd& sgd, Dt
       batch_size_(batch_size),
       backend_(backend),
       run_(std::move(run)),
+      replay_from_(replay_from),
       recorder_(model.counters().empty() ? backend.step_recorder() : nullptr),
       recorded_rate_(sgd.learning_rate()) {}
 
@@ -91,7 +91,7 @@ void TrainingSteps::unwatched_step(const Batch& batch, Position position) {
 }
 
 bool TrainingSteps::replays(const Batch& batch) const {
-  return timed_steps_ == kTimedSteps && queueing_ > kBoundByQueueing &&
+  return timed_steps_ == kTimedSteps && queueing_ >= replay_from_ &&
          batch.images.size(0) == batch_size_;
 }
 

@@ -18,8 +18,8 @@ namespace cograd {
 ///
 /// On a CPU the loss of every step is checked before its backward pass. A device is behind the
 /// host, which would hold it up by looking and reads losses every few steps. There steps are also
-/// recorded and replayed (StepRecorder) when to queue one takes as long as to run it, and the model
-/// allows it, that is, draws no random numbers. All of this computes the same.
+/// recorded and replayed (StepRecorder) when they are bound by being queued and the model allows
+/// it, that is, draws no random numbers. All of this computes the same.
 class TrainingSteps {
  public:
   struct Position {
@@ -27,8 +27,11 @@ class TrainingSteps {
   };
 
   /// Batches of `batch_size`, on `backend`, where the model is; `run` is how errors call this run.
+  /// Steps are replayed if queueing takes at least this share of their time: it costs the memory of
+  /// a step once more.
   TrainingSteps(Module& model, Aggregator& aggregator, Sgd& sgd, Dtype precision,
-                std::int64_t batch_size, Backend& backend, std::string run);
+                std::int64_t batch_size, Backend& backend, std::string run,
+                double replay_from = 0.7);
 
   /// Does the step at `position`. With `report` gradients are checked and the coherence of the
   /// groups is measured (Parameter::norms). Throws NonFiniteError when the loss or a gradient is
@@ -71,6 +74,7 @@ class TrainingSteps {
   std::vector<Unread> unread_;
 
   int timed_steps_ = 0;
+  double replay_from_;
   double queueing_ = 1.0;  // share of a step's time that the host queues, the least of those timed
   std::unique_ptr<StepRecorder> recorder_;  // null: steps cannot be replayed
   double recorded_rate_;
