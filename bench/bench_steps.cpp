@@ -59,12 +59,12 @@ class Training {
   /// `recorder` may be null.
   Training(const Step& step, Dtype precision, const std::string& rule,
            std::unique_ptr<StepRecorder> recorder)
-      : recorder_(std::move(recorder)),
-        before_(chosen_backend().allocator().stats().in_use),
+      : before_(chosen_backend().allocator().stats().in_use),
         precision_(precision),
         model_(make_model(step.model, {.image = step.image, .classes = 10, .seed = 1})),
         aggregator_(parse_aggregator(rule)),
-        groups_(step.batch, aggregator_->groups(step.batch)) {
+        groups_(step.batch, aggregator_->groups(step.batch)),
+        recorder_(std::move(recorder)) {
     Backend& backend = chosen_backend();
     Random random(1);
     std::vector<float> pixels(static_cast<std::size_t>(step.image.prepended(step.batch).numel()));
@@ -97,7 +97,6 @@ class Training {
     sgd_->step();
   }
 
-  std::unique_ptr<StepRecorder> recorder_;  // goes last: the others may lie in its memory
   std::size_t before_, peak_ = 0;
   Dtype precision_;
   std::unique_ptr<Module> model_;
@@ -105,6 +104,7 @@ class Training {
   Groups groups_;
   Tensor images_, labels_;
   std::optional<Sgd> sgd_;
+  std::unique_ptr<StepRecorder> recorder_;
 };
 
 /// The training that was asked for last: Google Benchmark calls a benchmark several times over.

@@ -64,6 +64,13 @@ Variable TrainingSteps::loss_of(const Tensor& images, const Tensor& labels) cons
   return cross_entropy(forward_in(precision_, model_, Variable(images, groups)), labels);
 }
 
+Tensor TrainingSteps::queue_step(const Tensor& images, const Tensor& labels) {
+  const Variable loss = loss_of(images, labels);
+  backward(loss, aggregator_);
+  sgd_.step();
+  return loss.value();
+}
+
 void TrainingSteps::watched_step(const Batch& batch, Position position, bool report) {
   read_losses();  // what went wrong before this step comes first
   const Variable loss = loss_of(batch.images, batch.labels);
@@ -78,10 +85,7 @@ void TrainingSteps::unwatched_step(const Batch& batch, Position position) {
   const bool timed = recorder_ != nullptr && timed_steps_ < kTimedSteps;
   if (timed) backend_.synchronize();
   const Clock::time_point begin = Clock::now();
-  const Variable loss = loss_of(batch.images, batch.labels);
-  backward(loss, aggregator_);
-  sgd_.step();
-  unread_.push_back({position, loss.value()});
+  unread_.push_back({position, queue_step(batch.images, batch.labels)});
   if (!timed) return;
   const Clock::time_point queued = Clock::now();
   backend_.synchronize();
@@ -107,12 +111,8 @@ void TrainingSteps::replayed_step(const Batch& batch, Position position) {
   }
   images_.copy_from(batch.images);
   labels_.copy_from(batch.labels);
-  const bool replayed = recorder_->run(sgd_.variant(), [this] {
-    const Variable loss = loss_of(images_, labels_);
-    group_losses_.copy_from(loss.value());
-    backward(loss, aggregator_);
-    sgd_.step();
-  });
+  const bool replayed = recorder_->run(
+      sgd_.variant(), [this] { group_losses_.copy_from(queue_step(images_, labels_)); });
   if (replayed) sgd_.count_replayed_step();
   unread_.push_back({position, group_losses_.clone()});
 }

@@ -50,6 +50,7 @@ class TrainingSteps {
   };
 
   Variable loss_of(const Tensor& images, const Tensor& labels) const;
+  Tensor queue_step(const Tensor& images, const Tensor& labels);
   void watched_step(const Batch& batch, Position position, bool report);
   void unwatched_step(const Batch& batch, Position position);
   bool replays(const Batch& batch) const;
