@@ -41,6 +41,19 @@ struct StepFixture {
     return {images.to(backend), Tensor::from(labels, {rows}, backend), {}};
   }
 
+  /// Step number `step` as its formula has it, without `steps`. Returns the mean of its groups'
+  /// losses.
+  double plain_step(std::int64_t step, std::int64_t rows = kRows) {
+    const Batch examples = batch(step, rows);
+    const Variable loss = cross_entropy(
+        (*model)(Variable(examples.images, Groups(rows, rule->groups(rows)))), examples.labels);
+    double sum = 0.0;
+    for (const float group : loss.value().to_vector<float>()) sum += group;
+    backward(loss, *rule);
+    sgd->step();
+    return sum / static_cast<double>(loss.value().numel());
+  }
+
   Backend& backend;
   std::unique_ptr<Module> model;
   std::unique_ptr<Aggregator> rule;

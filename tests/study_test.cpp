@@ -17,10 +17,12 @@
 #include "models/registry.h"
 #include "models/state_dict.h"
 #include "tests/catch.h"
+#include "tests/csv.h"
 #include "tests/temporary_folder.h"
 
 using namespace cograd;
 using cograd::testing::contains;
+using cograd::testing::rows_of;
 using cograd::testing::TemporaryFolder;
 namespace fs = std::filesystem;
 
@@ -60,20 +62,6 @@ std::string read(const fs::path& path) {
   std::stringstream text;
   text << in.rdbuf();
   return text.str();
-}
-
-/// Rows below the header.
-std::vector<std::vector<std::string>> rows_of(const fs::path& path) {
-  std::ifstream in(path);
-  std::string line;
-  std::getline(in, line);
-  std::vector<std::vector<std::string>> rows;
-  while (std::getline(in, line)) {
-    std::istringstream cells(line);
-    rows.emplace_back();
-    for (std::string cell; std::getline(cells, cell, ',');) rows.back().push_back(cell);
-  }
-  return rows;
 }
 
 }  // namespace
