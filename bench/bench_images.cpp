@@ -10,6 +10,7 @@
 
 #include "data/image_index.h"
 #include "data/transform.h"
+#include "engine/file.h"
 
 namespace {
 

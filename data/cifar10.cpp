@@ -4,6 +4,7 @@
 
 #include "data/image_file.h"
 #include "engine/error.h"
+#include "engine/file.h"
 
 namespace cograd {
 namespace {

@@ -1,18 +1,13 @@
 #include "data/image_file.h"
 
-#include <fcntl.h>
 #include <fmt/ranges.h>
 #include <png.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cmath>
 #include <csetjmp>
 #include <cstdio>
-#include <cstring>
 #include <tuple>
 #include <utility>
 // jpeglib.h needs size_t and FILE.
@@ -232,29 +227,6 @@ std::vector<std::uint8_t> encode_png(const ImageSize& size, std::span<const std:
   require<ImageError>(ok != 0, "[image] cannot be written as PNG: {}", png.message);
   file.resize(bytes);
   return file;
-}
-
-void read_file(const std::filesystem::path& path, std::vector<std::uint8_t>& bytes) {
-  const auto fail = [&] {
-    throw IoError(fmt::format("[file] {} cannot be read: {}", path.string(), std::strerror(errno)));
-  };
-  struct Descriptor {
-    int number;
-    ~Descriptor() {
-      if (number >= 0) close(number);
-    }
-  } const file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  struct stat status {};
-  if (file.number < 0 || fstat(file.number, &status) != 0) fail();
-  require<IoError>(S_ISREG(status.st_mode), "[file] {} is not a file", path.string());
-  bytes.resize(static_cast<std::size_t>(status.st_size));
-  for (std::size_t have = 0; have < bytes.size();) {
-    const ssize_t got = read(file.number, bytes.data() + have, bytes.size() - have);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail();
-    require<IoError>(got > 0, "[file] {} became shorter while it was read", path.string());
-    have += static_cast<std::size_t>(got);
-  }
 }
 
 }  // namespace cograd

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <span>
 #include <string>
@@ -45,8 +44,5 @@ Image decode_image(std::span<const std::uint8_t> file, const std::string& name);
 
 /// A PNG of RGB pixels, row-major [height, width, 3]. Throws ImageError.
 std::vector<std::uint8_t> encode_png(const ImageSize& size, std::span<const std::uint8_t> pixels);
-
-/// Replaces `bytes` by the content of a file. Throws IoError when it cannot be read.
-void read_file(const std::filesystem::path& path, std::vector<std::uint8_t>& bytes);
 
 }  // namespace cograd

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "engine/error.h"
+#include "engine/file.h"
 #include "engine/random.h"
 
 namespace cograd {

@@ -8,6 +8,7 @@
 
 #include "data/transform.h"
 #include "engine/autograd.h"
+#include "engine/file.h"
 #include "experiments/run/model_card.h"
 #include "experiments/study/command_line.h"
 #include "models/state_dict.h"

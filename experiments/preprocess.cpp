@@ -3,6 +3,7 @@
 
 #include "data/transform.h"
 #include "engine/backend.h"
+#include "engine/file.h"
 #include "experiments/study/command_line.h"
 #include "models/safetensors.h"
 

@@ -1,13 +1,8 @@
 #include "models/safetensors.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -203,54 +198,8 @@ Safetensors read_safetensors(const std::filesystem::path& path) {
   return content;
 }
 
-namespace {
-
-/// A file that is renamed to its final path by commit(), and removed without one.
-class AtomicFile {
- public:
-  explicit AtomicFile(std::filesystem::path path)
-      : path_(std::move(path)), temporary_(path_.string() + ".partial") {
-    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    check(descriptor_ >= 0, "create");
-  }
-  ~AtomicFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-    if (!committed_) ::unlink(temporary_.c_str());
-  }
-  AtomicFile(const AtomicFile&) = delete;
-  AtomicFile& operator=(const AtomicFile&) = delete;
-
-  void write(const void* data, std::size_t bytes) {
-    const char* from = static_cast<const char*>(data);
-    while (bytes > 0) {
-      const ssize_t written = ::write(descriptor_, from, bytes);
-      if (written < 0 && errno == EINTR) continue;
-      check(written >= 0, "write");
-      from += written;
-      bytes -= static_cast<std::size_t>(written);
-    }
-  }
-
-  void commit() {
-    check(::fsync(descriptor_) == 0, "sync");
-    check(::rename(temporary_.c_str(), path_.c_str()) == 0, "rename");
-    committed_ = true;
-  }
-
- private:
-  void check(bool ok, const char* action) const {
-    require<IoError>(ok, "[safetensors] cannot {} {}: {}", action, temporary_.string(),
-                     std::strerror(errno));
-  }
-
-  std::filesystem::path path_, temporary_;
-  int descriptor_ = -1;
-  bool committed_ = false;
-};
-
-}  // namespace
-
-void write_safetensors(const std::filesystem::path& path, const Safetensors& content) {
+void write_safetensors(const std::filesystem::path& path, const Safetensors& content,
+                       Existing existing) {
   auto header = nlohmann::ordered_json::object();  // in the order of the data
   if (!content.metadata.empty()) header["__metadata__"] = content.metadata;
   std::uint64_t offset = 0;
@@ -270,7 +219,7 @@ void write_safetensors(const std::filesystem::path& path, const Safetensors& con
   std::string text = header.dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // the data starts aligned
 
-  AtomicFile file(path);
+  OutputFile file(path, existing);
   const std::uint64_t length = text.size();
   file.write(&length, sizeof(length));
   file.write(text.data(), text.size());

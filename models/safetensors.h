@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/file.h"
 #include "engine/tensor.h"
 
 namespace cograd {
@@ -27,8 +28,9 @@ struct Safetensors {
 /// the file cannot be read, FormatError naming the path and the fault when it is malformed.
 Safetensors read_safetensors(const std::filesystem::path& path);
 
-/// Writes to a file beside `path`, syncs it, and renames it to `path`: there is the old file or the
-/// new one at every moment. Tensors may be on any backend. Throws IoError.
-void write_safetensors(const std::filesystem::path& path, const Safetensors& content);
+/// As an OutputFile: there is the old file or the new one at every moment. Tensors may be on any
+/// backend. Throws IoError.
+void write_safetensors(const std::filesystem::path& path, const Safetensors& content,
+                       Existing existing = Existing::replace);
 
 }  // namespace cograd

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "engine/error.h"
+#include "engine/file.h"
 #include "engine/random.h"
 #include "tests/catch.h"
 #include "tests/image_samples.h"

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "experiments/run/run_directory.h"
+#include "engine/file.h"
 
 namespace cograd {
 namespace {
@@ -60,7 +60,7 @@ void write_claims(const std::vector<Claim>& claims, const std::string& path) {
   for (const Claim& claim : claims) {
     json.push_back({{"claim", claim.text}, {"measured", claim.measured}, {"holds", claim.holds}});
   }
-  write_text_file(path, json.dump(2) + "\n");
+  write_file(path, json.dump(2) + "\n");
 }
 
 }  // namespace cograd

@@ -7,8 +7,8 @@
 #include <string_view>
 
 #include "engine/error.h"
+#include "engine/file.h"
 #include "experiments/report/html.h"
-#include "experiments/run/run_directory.h"
 
 namespace cograd {
 namespace {
@@ -176,12 +176,12 @@ std::string write_report(const Report& report, const std::filesystem::path& fold
     for (const Figure& figure : group.figures) {
       if (drawing == drawings.end()) break;
       const std::string title = figure.title.substr(0, figure.title.find(": "));
-      write_text_file(folder / (file_name(group.heading + " " + title) + ".svg"),
+      write_file(folder / (file_name(group.heading + " " + title) + ".svg"),
                       standalone(*drawing++));
     }
   }
   write_claims(report.claims, folder / "claims.json");
-  write_text_file(folder / "report.html", report_html(report, drawings, missing));
+  write_file(folder / "report.html", report_html(report, drawings, missing));
   return missing;
 }
 

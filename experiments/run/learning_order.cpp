@@ -10,7 +10,7 @@
 #include <sstream>
 
 #include "engine/error.h"
-#include "experiments/run/run_directory.h"
+#include "engine/file.h"
 
 namespace cograd {
 namespace {
@@ -137,7 +137,7 @@ void write_difficulty(const std::filesystem::path& path,
                         text_of(e.first_learned), text_of(e.learned_since),
                         text_of(e.last_forgotten), e.forgetting_events, e.el2n, e.gradient_norm);
   }
-  write_text_file(path, text);
+  write_file(path, text);
 }
 
 std::vector<ExampleDifficulty> read_difficulty(const std::filesystem::path& path) {

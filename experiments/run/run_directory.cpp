@@ -14,6 +14,7 @@
 
 #include "data/index_file.h"
 #include "engine/error.h"
+#include "engine/file.h"
 
 namespace cograd {
 namespace {
@@ -128,20 +129,6 @@ fs::path event_file_in(const fs::path& folder) {
 
 }  // namespace
 
-void write_text_file(const fs::path& path, const std::string& text) {
-  const fs::path temporary = path.string() + ".tmp";
-  {
-    std::ofstream out(temporary, std::ios::binary);
-    out << text;
-    out.flush();
-    require<IoError>(out.good(), "[output] cannot write {}", temporary.string());
-  }
-  std::error_code error;
-  fs::rename(temporary, path, error);
-  require<IoError>(!error, "[output] cannot rename {} to {}: {}", temporary.string(), path.string(),
-                   error.message());
-}
-
 void check_output_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
@@ -238,7 +225,7 @@ RunDirectory::RunDirectory(const fs::path& parent, const std::string& name, cons
   fs::remove_all(partial_, error);
   if (!error) fs::create_directories(partial_, error);
   require<IoError>(!error, "[output] cannot make {}: {}", partial_.string(), error.message());
-  write_text_file(partial_ / "config.json", config.dump(2) + "\n");
+  write_file(partial_ / "config.json", config.dump(2) + "\n");
   csv("train.csv", kTrainHeader);
   for (const char* file : {"pristine.csv", "corrupt.csv", "train_sample.csv", "test.csv"}) {
     csv(file, kEvaluationHeader);
@@ -277,7 +264,7 @@ RunTime RunDirectory::time_before() const {
 }
 
 void RunDirectory::note_time(const RunTime& time) const {
-  write_text_file(path(kSecondsFile), fmt::format("{:.3f} {:.3f}\n", time.all, time.training));
+  write_file(path(kSecondsFile), fmt::format("{:.3f} {:.3f}\n", time.all, time.training));
 }
 
 CsvFile& RunDirectory::csv(const std::string& file, const std::string& header) {
@@ -341,7 +328,7 @@ void RunDirectory::finish(const RunRecord& record) {
                         {"pristine_acc1", last.pristine.acc1},
                         {"corrupt_acc1", last.corrupt.acc1},
                         {"test_acc1", last.test.acc1}};
-  write_text_file(path("summary.json"), summary.dump(2) + "\n");
+  write_file(path("summary.json"), summary.dump(2) + "\n");
   for (auto& [file, csv] : csv_) csv.flush();
   csv_.clear();
   events_->flush();

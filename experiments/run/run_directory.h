@@ -16,9 +16,6 @@
 
 namespace cograd {
 
-/// Replaces the file by `text` in one step (temporary file, rename). Throws IoError.
-void write_text_file(const std::filesystem::path& path, const std::string& text);
-
 /// Throws IoError unless run directories can be made in `folder`, which is made if it is not there.
 void check_output_folder(const std::filesystem::path& folder);
 
