@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(
   build-essential cmake ninja-build ccache
   libdnnl-dev libeigen3-dev libfmt-dev
-  libopencv-core-dev libopencv-imgproc-dev libjpeg-dev libpng-dev zlib1g-dev
+  libopencv-core-dev libopencv-imgproc-dev libjpeg-dev libpng-dev zlib1g-dev libxxhash-dev
   libopenmpi-dev openmpi-bin  # training on several ranks
   libcli11-dev nlohmann-json3-dev catch2 libbenchmark-dev
   clang libclang-rt-dev  # for tests/fuzz

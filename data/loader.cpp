@@ -25,7 +25,7 @@ struct Epoch {
   std::vector<std::int64_t> order;
 };
 
-/// A decoded batch, or what went wrong.
+/// A decoded batch, or what went wrong; neither if no image of it can be read.
 struct Decoded {
   std::optional<HostBatch> batch;
   std::exception_ptr error;
@@ -105,6 +105,7 @@ class Loader::Workers {
     lock.unlock();
     changed_.notify_all();
     if (decoded.error) std::rethrow_exception(decoded.error);
+    if (!decoded.batch) return Batch{};
 
     Batch batch = decoded.batch->receive();
     last_.emplace(std::move(*decoded.batch));
@@ -159,8 +160,7 @@ class Loader::Workers {
         batch.labels()[row] = dataset_->label(index);
         read.push_back(index);
       }
-      require<ImageError>(!read.empty(), "[loader] none of the {} images of a batch can be read",
-                          rows);
+      if (read.empty()) return {std::nullopt, nullptr};
       if (std::ssize(read) < rows) batch.keep(std::move(read));
       return {std::move(batch), nullptr};
     } catch (...) {

@@ -37,8 +37,9 @@ class Loader {
 
   /// Begins `epoch` at batch `first_batch`, dropping what is left of the one before.
   void start_epoch(std::int64_t epoch, std::int64_t first_batch = 0);
-  /// The next batch, or nothing at the end of the epoch. Rethrows what a worker met in decoding it;
-  /// the batches after it still come.
+  /// The next batch, or nothing at the end of the epoch. One of whose images none can be read has
+  /// no indices and no tensors. Rethrows what a worker met in decoding it; the batches after it
+  /// still come.
   std::optional<Batch> next();
   /// Batches of one epoch.
   std::int64_t batches() const;

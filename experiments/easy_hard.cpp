@@ -12,6 +12,7 @@
 #include "experiments/report/generalization.h"
 #include "experiments/report/learning_figures.h"
 #include "experiments/report/report_page.h"
+#include "experiments/run/terminal.h"
 #include "experiments/study/needs.h"
 #include "experiments/study/presets.h"
 #include "experiments/study/splits.h"
@@ -94,26 +95,27 @@ void run(int argc, char** argv) {
   const auto start = std::chrono::steady_clock::now();
   const EasyHardOptions options = parse_easy_hard_options(argc, argv, kDescription);
   if (!options.study.help.empty()) {
-    fmt::print("{}", options.study.help);
+    show(stdout, options.study.help);
     return;
   }
   check(options.study);
   const Study scouts = scouts_of(options);
-  fmt::print(
-      "easy_hard on {}: {} training examples, {} ({} parameters): {} scouts of {} epochs, then "
-      "{} epochs on either side\n",
-      options.study.dataset, scouts.data.train->size(), options.study.run.model, scouts.parameters,
-      scouts.runs.size(), options.scout_epochs, options.study.run.epochs);
-  std::fflush(stdout);
-  if (options.study.preset == "paper") fmt::print("{}", needs_text(needs_of(scouts)));
+  show(
+      stdout,
+      fmt::format(
+          "easy_hard on {}: {} training examples, {} ({} parameters): {} scouts of {} epochs, then "
+          "{} epochs on either side\n",
+          options.study.dataset, scouts.data.train->size(), options.study.run.model,
+          scouts.parameters, scouts.runs.size(), options.scout_epochs, options.study.run.epochs));
+  if (options.study.preset == "paper") show(stdout, needs_text(needs_of(scouts)));
   const std::vector<RunRecord> scouted = run_study(scouts);
 
   const fs::path folder = options.study.output_dir;
   const auto [train, test] = sizes_for(options, scouted[0].folder);
   const Splits splits = split_run(scouted[0].folder, train, test, options.study.run.seed);
   write_splits(splits, folder / "splits");
-  fmt::print("{} easy and as many hard examples for training, {} each for testing\n", train, test);
-  std::fflush(stdout);
+  show(stdout, fmt::format("{} easy and as many hard examples for training, {} each for testing\n",
+                           train, test));
   std::vector<SideRuns> sides;
   for (const char* name : {"easy", "hard"}) {
     sides.push_back(train_side(name, options, scouts.data, splits));

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "data/image_folder.h"
+#include "experiments/run/terminal.h"
 #include "experiments/study/command_line.h"
 #include "experiments/study/splits.h"
 
@@ -37,7 +38,7 @@ void run(int argc, char** argv) {
                  "Image folder that the run was trained on, all classes: its files are linked as\n"
                  "easy/train/CLASS, easy/val/CLASS, hard/train/CLASS and hard/val/CLASS");
   if (const std::string help = parse_command_line(app, argc, argv); !help.empty()) {
-    fmt::print("{}", help);
+    show(stdout, help);
     return;
   }
   const Splits splits = split_run(run_directory, train, test, seed);
@@ -49,8 +50,9 @@ void run(int argc, char** argv) {
       hard_link_images(folder, side->test, output / name / "val");
     }
   }
-  fmt::print("{}: {} easy and as many hard examples for training, {} each for testing\n",
-             output.string(), train, test);
+  show(stdout,
+       fmt::format("{}: {} easy and as many hard examples for training, {} each for testing\n",
+                   output.string(), train, test));
 }
 
 }  // namespace

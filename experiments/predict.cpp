@@ -10,6 +10,7 @@
 #include "engine/autograd.h"
 #include "engine/file.h"
 #include "experiments/run/model_card.h"
+#include "experiments/run/terminal.h"
 #include "experiments/study/command_line.h"
 #include "models/state_dict.h"
 
@@ -136,7 +137,7 @@ void run(int argc, char** argv) {
   app.add_option("--device", options.device, "Where to compute")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
   if (const std::string help = parse_command_line(app, argc, argv); !help.empty()) {
-    fmt::print("{}", help);
+    show(stdout, help);
     return;
   }
   Safetensors weights = read_safetensors(options.weights);

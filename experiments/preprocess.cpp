@@ -4,6 +4,7 @@
 #include "data/transform.h"
 #include "engine/backend.h"
 #include "engine/file.h"
+#include "experiments/run/terminal.h"
 #include "experiments/study/command_line.h"
 #include "models/safetensors.h"
 
@@ -29,7 +30,7 @@ void run(int argc, char** argv) {
   app.add_flag("--augment", augment, "RandomResizedCrop and random flips");
   app.add_option("--seed", seed, "Seed of the augmentation");
   if (const std::string help = parse_command_line(app, argc, argv); !help.empty()) {
-    fmt::print("{}", help);
+    show(stdout, help);
     return;
   }
 
@@ -46,7 +47,7 @@ void run(int argc, char** argv) {
   Safetensors content;
   content.tensors.emplace_back("images", std::move(images));
   write_safetensors(output, content);
-  fmt::print("{}: {} images of {} x {}\n", output, count, size, size);
+  show(stdout, fmt::format("{}: {} images of {} x {}\n", output, count, size, size));
 }
 
 }  // namespace

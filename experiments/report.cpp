@@ -12,6 +12,8 @@
 #include "experiments/report/memorization_report.h"
 #include "experiments/report/report_page.h"
 #include "experiments/run/run_directory.h"
+#include "experiments/run/run_results.h"
+#include "experiments/run/terminal.h"
 #include "experiments/study/command_line.h"
 
 namespace {
@@ -84,7 +86,7 @@ void run(int argc, char** argv) {
   app.add_option("RUN_DIR", folders, "Run directories, or folders that hold some")->required();
   app.add_option("--output-dir", output, "Folder for report.html");
   if (const std::string help = parse_command_line(app, argc, argv); !help.empty()) {
-    fmt::print("{}", help);
+    show(stdout, help);
     return;
   }
   std::vector<RunRecord> records;

@@ -45,7 +45,7 @@ void Sgd::step() {
       state.velocity = Tensor::zeros(shape, p.value.dtype(), backend);
     }
     if (window > 1 && !state.window.defined()) {
-      state.window = Tensor::empty(shape.prepended(window), p.value.dtype(), backend);
+      state.window = Tensor::zeros(shape.prepended(window), p.value.dtype(), backend);
     }
     updates.push_back({p.value, p.gradient, state.velocity, state.window});
   }
@@ -73,6 +73,10 @@ void Sgd::restore(std::vector<State> state, std::int64_t steps) {
       require<ShapeError>(!tensor.defined() || tensor.shape() == expected,
                           "[sgd] state of {} is {}: expected {}", parameters_[i]->name,
                           tensor.shape(), expected);
+      const Dtype dtype = parameters_[i]->value.dtype();
+      require<DtypeError>(!tensor.defined() || tensor.dtype() == dtype,
+                          "[sgd] state of {} is {}: expected {}", parameters_[i]->name,
+                          name_of(tensor.defined() ? tensor.dtype() : dtype), name_of(dtype));
     };
     check(state[i].velocity, shape);
     check(state[i].window, shape.prepended(aggregator_->window()));

@@ -46,7 +46,7 @@ TEST_CASE("the learning order follows examples through a run", "[difficulty]") {
   order.observe(5, {learned(true), learned(true), learned(false), learned(false)});
   order.observe(9, {learned(true), learned(false), learned(false), {.rank = -1}});
   order.observe(12, {learned(true), learned(true), learned(false), learned(false)});
-  order.score({{.error_norm = 0.5f, .last_layer_gradient = 2.0f}, {}, {}, {}});
+  order.score({{.rank = 0, .error_norm = 0.5f, .last_layer_gradient = 2.0f}, {}, {}, {}});
 
   const DatasetPtr base = draw_glyphs({.size = 40});
   const CorruptedLabels data(base, 1.0, 3);
@@ -75,7 +75,8 @@ TEST_CASE("the learning order follows examples through a run", "[difficulty]") {
   Safetensors content;
   order.save(content);
   LearningOrder again(4);
-  again.load(content);
+  again.load(content, 12);
+  CHECK_THROWS_WITH(LearningOrder(4).load(content, 11), contains("holds 12: expected -1 to 11"));
   CHECK(again.of(1, 10, data).last_forgotten == 9);
   CHECK(again.of(0, 0, data).gradient_norm == 2.0);
 
@@ -88,6 +89,7 @@ TEST_CASE("the learning order follows examples through a run", "[difficulty]") {
   CHECK_FALSE(read[3].first_learned);
   CHECK(read[0].el2n == 0.5);
   CHECK(read[3].corrupt() == e[3].corrupt());
+  CHECK(std::isnan(read[1].el2n));  // not to be read when scores were taken
   std::ofstream(folder.path / "d.csv", std::ios::app) << "5,1,x,,,,0,0,0\n";
   CHECK_THROWS_WITH(read_difficulty(folder.path / "d.csv"), contains("line 6"));
   std::ofstream(folder.path / "d.csv") << "nothing\n";

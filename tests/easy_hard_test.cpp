@@ -103,8 +103,8 @@ TEST_CASE("further tests have their file and are read back", "[easy_hard]") {
   }
   options.resume = true;
   const Study again = prepare_study(options, data);
-  REQUIRE(again.finished[0].has_value());
-  CHECK(again.finished[0]->last().further.at("odd_test").count == 40);
+  REQUIRE(again.over[0].has_value());
+  CHECK(again.over[0]->last().further.at("odd_test").count == 40);
 }
 
 TEST_CASE("a study's needs come from measured steps", "[experiments]") {

@@ -8,6 +8,7 @@
 
 #include "experiments/run/progress.h"
 #include "experiments/run/run_directory.h"
+#include "experiments/run/run_results.h"
 #include "experiments/study/options.h"
 #include "experiments/study/presets.h"
 #include "tests/catch.h"
@@ -162,7 +163,6 @@ TEST_CASE("a run directory has the schema and gets its name at the end", "[exper
     directory.train(2, 33, 990, 1.5);
     directory.coherence(2, 33, "fc1.weight", 0.375);
     directory.evaluation(record);
-    directory.learned_examples({0, 2}, {1});
     CHECK_FALSE(fs::exists(folder.path / "m3_b30_noise50"));
     // Rows are on the disk after each evaluation, not only at the end.
     CHECK(read(directory.path("train.csv")) == "epoch,step,count,loss\n2,33,990,1.5\n");
@@ -178,8 +178,6 @@ TEST_CASE("a run directory has the schema and gets its name at the end", "[exper
   CHECK(read(path / "corrupt.csv") == "epoch,count,loss,acc1,acc5\n");  // nothing was corrupt
   CHECK(read(path / "test.csv") == "epoch,count,loss,acc1,acc5\n2,20,0.25,12.5,50\n");
   CHECK(read(path / "coherence.csv") == "epoch,step,parameter,coherence\n2,33,fc1.weight,0.375\n");
-  CHECK(read(path / "learned_examples.csv") == "index\n0\n2\n");
-  CHECK(read(path / "not_learned_examples.csv") == "index\n1\n");
 }
 
 TEST_CASE("finished runs are read back, others refused, broken-off ones replaced",
@@ -192,16 +190,16 @@ TEST_CASE("finished runs are read back, others refused, broken-off ones replaced
   run.settings.epochs = 1;
   const std::string name = directory_name_of(run.settings);
 
-  CHECK_FALSE(finished_run(folder.path, run.settings, config));
+  CHECK_FALSE(run_in(folder.path, run.settings, config));
   { RunDirectory broken(folder.path, name, {{"learning_rate", 0.7}}); }
-  CHECK_FALSE(finished_run(folder.path, run.settings, config));
+  CHECK_FALSE(run_in(folder.path, run.settings, config));
   {
     RunDirectory directory(folder.path, name, config);
     for (const EpochRecord& record : run.epochs) directory.evaluation(record);
     directory.finish(run);
   }
   const auto read_back =
-      finished_run(folder.path, run.settings, {{"learning_rate", 0.1}, {"workers", 4}});
+      run_in(folder.path, run.settings, {{"learning_rate", 0.1}, {"workers", 4}});
   REQUIRE(read_back);
   CHECK(read_back->groups == 3);
   CHECK(read_back->seconds == 12.5);
@@ -211,12 +209,13 @@ TEST_CASE("finished runs are read back, others refused, broken-off ones replaced
   CHECK(read_back->last().corrupt.acc1 == 30.0);
   CHECK(read_back->last().test.loss == 1.0);
 
-  CHECK_THROWS_WITH(finished_run(folder.path, run.settings, {{"learning_rate", 0.2}}),
+  CHECK_THROWS_WITH(run_in(folder.path, run.settings, {{"learning_rate", 0.2}}),
                     contains("learning_rate 0.1 instead of 0.2"));
   std::ofstream(folder.path / name / "test.csv") << "epoch,count,loss,acc1,acc5\n0,1,2,3\n";
-  CHECK_THROWS_WITH(finished_run(folder.path, run.settings, config), contains("test.csv"));
+  CHECK_THROWS_WITH(run_in(folder.path, run.settings, config),
+                    contains("test.csv is damaged or was changed"));
   fs::remove(folder.path / name / "config.json");
-  CHECK_THROWS_WITH(finished_run(folder.path, run.settings, config), contains("config.json"));
+  CHECK_THROWS_WITH(run_in(folder.path, run.settings, config), contains("config.json"));
 }
 
 TEST_CASE("an output folder must be writable", "[experiments]") {
@@ -229,7 +228,8 @@ TEST_CASE("an output folder must be writable", "[experiments]") {
 
 TEST_CASE("progress text fits its width", "[experiments]") {
   ProgressState state{.label = "m3 b30, 50 % noise", .done = 400000, .total = 1000000};
-  state.seconds = 30.0;
+  state.rate = 13333.3;
+  state.left = 45.0;
   CHECK(progress_line(state) == " 40 % m3 b30, 50 % noise  13.3k examples/s  45 s left");
   for (const int width : {0, 5, 30, 50, 80, 120}) {
     CAPTURE(width);
@@ -237,21 +237,37 @@ TEST_CASE("progress text fits its width", "[experiments]") {
   }
   CHECK_THAT(progress_bar(state, 120), contains("[################------------------------]"));
   CHECK_THAT(progress_bar(state, 80), contains("45 s left"));
-  state.stalled = 4.6;
-  state.skipped = 100000;  // by an earlier run: not this one's speed
+  state.waiting = 0.154;
   CHECK(progress_line(state) ==
-        " 40 % m3 b30, 50 % noise  10.0k examples/s  15 % waiting for data  1:00 left");
+        " 40 % m3 b30, 50 % noise  13.3k examples/s  15 % waiting for data  45 s left");
   CHECK(duration_text(59.4) == "59 s");
   CHECK(duration_text(3725) == "1:02:05");
   CHECK(count_text(123.4) == "123");
+}
+
+TEST_CASE("the time left goes by the speed of each rule", "[experiments]") {
+  TimeLeft time({{"mean", 1000, 0.001}, {"slow", 100, 0.013}, {"mean", 1000, 0.001}});
+  CHECK(time.seconds() == Approx(1.0 + 1.3 + 1.0));  // as expected
+  time.spent(0, 500, 1.0);                           // twice as slow: the others will be, too
+  CHECK(time.rate(0) == Approx(500.0));
+  CHECK(time.rate(2) == Approx(500.0));  // of one kind
+  CHECK(time.rate(1) == 0.0);
+  CHECK(time.seconds() == Approx(1.0 + 2.6 + 2.0));
+  time.dropped(0, 500);  // taken up from a checkpoint
+  time.spent(1, 50, 5.0);
+  CHECK(time.seconds() == Approx(5.0 + 2.0));
+  TimeLeft unknown({{"a", 100}, {"b", 300}});
+  CHECK(unknown.seconds() == 0.0);
+  unknown.spent(0, 50, 2.0);
+  CHECK(unknown.seconds() == Approx(2.0 + 12.0));
 }
 
 TEST_CASE("progress into a file is plain lines, one for each tenth", "[experiments]") {
   std::FILE* file = std::tmpfile();
   REQUIRE(file != nullptr);
   {
-    Progress progress(1000, file);
-    progress.label("work");
+    Progress progress({{"work", 1000}}, file);
+    progress.begin(0, "work");
     for (int i = 0; i < 1000; ++i) progress.advance(1);
   }
   std::string text(static_cast<std::size_t>(std::ftell(file)), '\0');

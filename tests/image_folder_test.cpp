@@ -363,7 +363,7 @@ TEST_CASE("broken images are left out of their batches, or end the epoch", "[ima
     Loader only(std::make_shared<Subset>(set, std::vector<std::int64_t>{3, 4}), options,
                 reference_backend());
     only.start_epoch(0);
-    CHECK_THROWS_WITH(only.next(), contains("none of the 2 images"));
+    CHECK(only.next()->indices.empty());
   }
 }
 

@@ -15,7 +15,7 @@
 #include "experiments/report/point.h"
 #include "experiments/report/report_page.h"
 #include "experiments/report/tables.h"
-#include "experiments/run/run_directory.h"
+#include "experiments/run/run_results.h"
 #include "experiments/study/presets.h"
 #include "experiments/study/study.h"
 #include "tests/catch.h"

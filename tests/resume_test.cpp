@@ -9,6 +9,7 @@
 
 #include "engine/random.h"
 #include "experiments/run/checkpoint.h"
+#include "experiments/run/run_results.h"
 #include "experiments/study/datasets.h"
 #include "experiments/study/presets.h"
 #include "experiments/study/study.h"
@@ -55,7 +56,8 @@ std::map<std::string, std::string> files_of(const fs::path& folder) {
   std::map<std::string, std::string> files;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename();
-    if (name == "summary.json" || name.starts_with("events.out")) continue;
+    if (name == "summary.json" || name == "checksums.txt") continue;  // of them
+    if (name.starts_with("events.out")) continue;
     files[name] = content_of(entry.path());
   }
   return files;
@@ -129,12 +131,12 @@ TEST_CASE("a finished run is taken for no run of other settings", "[resume]") {
   run_study(study);
   const RunSettings& run = study.runs[0];
   const auto config = config_of(study, run);
-  CHECK(finished_run(scratch.path, run, config).has_value());
+  CHECK(run_in(scratch.path, run, config).has_value());
   auto more = config, fewer = config;
   more["dropout"] = 0.0;
-  CHECK_THROWS_WITH(finished_run(scratch.path, run, more), contains("dropout unset instead of 0"));
+  CHECK_THROWS_WITH(run_in(scratch.path, run, more), contains("dropout unset instead of 0"));
   fewer.erase("schedule");
-  CHECK_THROWS_WITH(finished_run(scratch.path, run, fewer),
+  CHECK_THROWS_WITH(run_in(scratch.path, run, fewer),
                     contains("schedule \"constant\" instead of unset"));
 }
 
@@ -147,6 +149,7 @@ TEST_CASE("without --resume what is left of a run is replaced", "[resume]") {
   const fs::path partial = scratch.path / (directory_name_of(study.runs[0]) + ".partial");
   REQUIRE(fs::exists(partial / "checkpoint.safetensors"));
 
+  study.lock.reset();
   options.run.weight_decay = 0.05;  // another run: its checkpoint is not taken for this one's
   CHECK_THROWS_WITH(run_study(prepare_study(options)), contains("weight_decay"));
   options.resume = false;
@@ -159,25 +162,27 @@ TEST_CASE("checkpoints of another model or none are refused", "[resume]") {
   RollingMedian rule(3);
   Sgd sgd(model->parameters(), rule, {});
   LearningOrder order(5);
+  const RunLength length{.epochs = 3, .steps_per_epoch = 8};
   order.observe(4, std::vector<Judgement>(5, {.rank = 0}));
   save_checkpoint(scratch.path / "c", *model, sgd, order, {.epoch = 3, .step = 7, .loss_sum = 0.1});
-  const TrainingState state = load_checkpoint(scratch.path / "c", *model, sgd, order);
+  const TrainingState state = load_checkpoint(scratch.path / "c", *model, sgd, order, length);
   CHECK(state.epoch == 3);
   CHECK(state.step == 7);
   CHECK(state.loss_sum == 0.1);
   LearningOrder of_four(4);
-  CHECK_THROWS_WITH(load_checkpoint(scratch.path / "c", *model, sgd, of_four),
+  CHECK_THROWS_WITH(load_checkpoint(scratch.path / "c", *model, sgd, of_four, length),
                     contains("5 examples: expected 4"));
 
   const auto other = make_model("mlp", {.width = 9});
   Sgd other_sgd(other->parameters(), rule, {});
-  CHECK_THROWS_AS(load_checkpoint(scratch.path / "c", *other, other_sgd, order), ShapeError);
-  CHECK_THROWS_AS(load_checkpoint(scratch.path / "none", *model, sgd, order), IoError);
+  CHECK_THROWS_AS(load_checkpoint(scratch.path / "c", *other, other_sgd, order, length),
+                  ShapeError);
+  CHECK_THROWS_AS(load_checkpoint(scratch.path / "none", *model, sgd, order, length), IoError);
   write_safetensors(scratch.path / "weights", {});
-  CHECK_THROWS_WITH(load_checkpoint(scratch.path / "weights", *model, sgd, order),
+  CHECK_THROWS_WITH(load_checkpoint(scratch.path / "weights", *model, sgd, order, length),
                     contains("no training state"));
   fs::resize_file(scratch.path / "c", fs::file_size(scratch.path / "c") - 1);
-  CHECK_THROWS_AS(load_checkpoint(scratch.path / "c", *model, sgd, order), FormatError);
+  CHECK_THROWS_AS(load_checkpoint(scratch.path / "c", *model, sgd, order, length), FormatError);
 }
 
 }  // namespace cograd::testing

@@ -12,6 +12,7 @@
 #include "data/subset.h"
 #include "engine/autograd.h"
 #include "experiments/run/evaluator.h"
+#include "experiments/run/run_results.h"
 #include "experiments/study/datasets.h"
 #include "experiments/study/presets.h"
 #include "models/registry.h"
@@ -92,7 +93,7 @@ TEST_CASE("evaluation ranks the label and averages the loss", "[experiments]") {
 
 TEST_CASE("a run leaves curves, weights and the list of what it learned", "[experiments]") {
   const TemporaryFolder folder;
-  const Study study = prepare_study(tiny_study(folder.path));
+  Study study = prepare_study(tiny_study(folder.path));
   const std::vector<RunRecord> records = run_study(study);
   REQUIRE(records.size() == 1);
   const RunRecord& record = records[0];
@@ -161,6 +162,7 @@ TEST_CASE("a run leaves curves, weights and the list of what it learned", "[expe
   // The name is taken now; --resume takes the run as it is.
   CHECK_THROWS_WITH(prepare_study(study.options), contains("m3_b24_noise50"));
   StudyOptions resumed = study.options;
+  study.lock.reset();
   resumed.resume = true;
   resumed.aggregators = "m3@24,mean@24";
   const std::string weights = read(path / "weights.safetensors");
@@ -189,13 +191,36 @@ TEST_CASE("a study repeats itself to the bit", "[experiments][determinism]") {
   CHECK(curves[0] == curves[1]);
 }
 
-TEST_CASE("an exploding run says where and leaves nothing that looks finished", "[experiments]") {
+TEST_CASE("a run that diverges is a row of the study, and the others are made", "[experiments]") {
   const TemporaryFolder folder;
   StudyOptions options = tiny_study(folder.path);
-  options.learning_rates = "1e30";
-  CHECK_THROWS_WITH(run_study(prepare_study(options)),
-                    contains("epoch 1, step 2") && contains("m3 b24"));
-  CHECK_FALSE(fs::exists(folder.path / "runs" / "m3_b24_noise50"));
+  options.learning_rates = "0.1,1e30,0.03";
+  const auto check = [&](const std::vector<RunRecord>& records) {
+    REQUIRE(records.size() == 3);
+    CHECK(records[0].finished());
+    CHECK(records[2].finished());
+    CHECK(records[2].epochs.size() == 3);
+    CHECK(records[1].failure == "diverged at epoch 1, step 2");
+    CHECK(records[1].epochs.size() == 1);
+    CHECK_THROWS_WITH(check_all_finished(records),
+                      contains("1 of 3 runs failed") &&
+                          contains("m3_b24_noise50_lr1e+30.failed: diverged at epoch 1, step 2"));
+  };
+  check(run_study(prepare_study(options)));
+  const fs::path failed = folder.path / "runs" / "m3_b24_noise50_lr1e+30.failed";
+  CHECK(fs::exists(failed));
+  CHECK_FALSE(fs::exists(failed.parent_path() / "m3_b24_noise50_lr1e+30"));
+  CHECK(read_run(failed).failure == "diverged at epoch 1, step 2");
+
+  // It is not tried again unless asked.
+  CHECK_THROWS_WITH(prepare_study(options), contains("holds a finished run: give --resume"));
+  const auto written = fs::last_write_time(failed / "summary.json");
+  options.resume = true;
+  check(run_study(prepare_study(options)));
+  CHECK(fs::last_write_time(failed / "summary.json") == written);
+  options.retry_failed = true;
+  check(run_study(prepare_study(options)));
+  CHECK(fs::last_write_time(failed / "summary.json") > written);
 }
 
 TEST_CASE("a study that cannot run is refused before anything is written", "[experiments]") {

@@ -122,10 +122,10 @@ TEST_CASE("event files: a version, then events", "[tensorboard]") {
   EventWriter writer(folder.path / "new" / "run", ticking(1.6e9));
   writer.scalar("loss/train", 300, 0.1);
   writer.scalar("empty", -1, std::numeric_limits<double>::quiet_NaN());
-  writer.flush();
+  const FileState state = writer.sync();
   CHECK(writer.path().parent_path() == folder.path / "new" / "run");
   CHECK_THAT(writer.path().filename().string(), contains("events.out.tfevents.1600000000."));
-  CHECK(writer.length() == fs::file_size(writer.path()));
+  CHECK(state.length == fs::file_size(writer.path()));
 
   const auto events = records(writer.path());
   REQUIRE(events.size() == 3);
@@ -147,7 +147,7 @@ TEST_CASE("event files: histograms", "[tensorboard]") {
   EventWriter writer(folder.path, ticking(0));
   const auto written = [&](const std::vector<double>& values) {
     writer.histogram("coherence", 7, values);
-    writer.flush();
+    writer.sync();
     auto event = fields(records(writer.path()).back());
     CHECK(load<std::int64_t>(event[2]) == 7);
     auto value = fields(fields(event[5])[1]);
@@ -181,41 +181,41 @@ TEST_CASE("event files: histograms", "[tensorboard]") {
   CHECK(counts[15] == 1);
   CHECK(counts.back() == 1);
 
-  const std::uint64_t length = writer.length();
+  const FileState before = writer.sync();
   CHECK_THROWS_AS(writer.histogram("t", 0, {}), ValueError);
   CHECK_THROWS_WITH(writer.histogram("t", 4, std::vector{1.0, std::nan("")}),
                     contains("'t' at step 4"));
-  CHECK(writer.length() == length);
+  CHECK(writer.sync() == before);
 }
 
 TEST_CASE("event files: a resumed run leaves every event once", "[tensorboard]") {
   const TemporaryFolder folder;
   fs::path path;
-  std::uint64_t checkpoint = 0;
+  FileState begun, checkpoint;
   {
     EventWriter writer(folder.path, ticking(10));
+    begun = writer.sync();
     writer.scalar("a", 1, 1);
-    writer.flush();
     path = writer.path();
-    checkpoint = writer.length();
+    checkpoint = writer.sync();
     writer.scalar("a", 2, 2);
     writer.scalar("a", 3, 3);
   }
   fs::resize_file(path, fs::file_size(path) - 5);  // killed while it wrote
   {
     EventWriter writer = EventWriter::resume(path, checkpoint, ticking(20));
-    CHECK(writer.length() == checkpoint);
-    CHECK(fs::file_size(path) == checkpoint);
+    CHECK(writer.sync() == checkpoint);
+    CHECK(fs::file_size(path) == checkpoint.length);
     writer.scalar("a", 2, 2.5);
     EventWriter moved = std::move(writer);
     moved.scalar("a", 3, 3.5);
-    moved.flush();
-    CHECK(moved.length() == fs::file_size(path));
+    const FileState end = moved.sync();
+    CHECK(end.length == fs::file_size(path));
   }
   CHECK(scalars(path) == std::vector<std::string>{"a 1 1", "a 2 2.5", "a 3 3.5"});
 
   {
-    EventWriter writer = EventWriter::resume(path, 0, ticking(30));  // killed before a checkpoint
+    EventWriter writer = EventWriter::resume(path, begun, ticking(30));
     writer.scalar("a", 1, 9);
   }
   CHECK(fields(records(path).front())[3] == "brain.Event:2");
@@ -227,9 +227,9 @@ TEST_CASE("event files that cannot be written", "[tensorboard]") {
   const auto file = folder.path / "file";
   std::ofstream(file) << "abc";
   CHECK_THROWS_AS(EventWriter(file), IoError);
-  CHECK_THROWS_WITH(EventWriter::resume(folder.path / "absent", 0), contains("absent"));
-  CHECK_THROWS_AS(EventWriter::resume(folder.path, 0), IoError);
-  CHECK_THROWS_WITH(EventWriter::resume(file, 4), contains("at byte 4") && contains("3 bytes"));
+  CHECK_THROWS_WITH(EventWriter::resume(folder.path / "absent", {}), contains("absent"));
+  CHECK_THROWS_AS(EventWriter::resume(folder.path, {}), IoError);
+  CHECK_THROWS_WITH(EventWriter::resume(file, {4, ""}), contains("shorter than at the checkpoint"));
   CHECK(fs::file_size(file) == 3);
 
   const auto noon = [] { return 43200.0; };

@@ -177,7 +177,7 @@ std::string write_report(const Report& report, const std::filesystem::path& fold
       if (drawing == drawings.end()) break;
       const std::string title = figure.title.substr(0, figure.title.find(": "));
       write_file(folder / (file_name(group.heading + " " + title) + ".svg"),
-                      standalone(*drawing++));
+                 standalone(*drawing++));
     }
   }
   write_claims(report.claims, folder / "claims.json");

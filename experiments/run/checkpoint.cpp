@@ -1,8 +1,13 @@
 #include "experiments/run/checkpoint.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "engine/text.h"
+#include "experiments/run/checksum.h"
 #include "models/safetensors.h"
 #include "models/state_dict.h"
 
@@ -12,6 +17,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kStateKey = "training_state";
+constexpr const char* kChecksumKey = "checksum";
 
 /// The tensors named PREFIX.NAME, as NAME.
 Safetensors below(const Safetensors& content, std::string_view prefix) {
@@ -22,61 +28,144 @@ Safetensors below(const Safetensors& content, std::string_view prefix) {
   return part;
 }
 
+/// Over the state and all tensors, which are the host's.
+std::string checksum_over(const std::string& state, const Safetensors& content) {
+  Checksum checksum;
+  checksum.add(state);
+  for (const auto& [name, tensor] : content.tensors) {
+    checksum.add(fmt::format("\n{} {} {}\n", name, name_of(tensor.dtype()), tensor.shape().str()));
+    checksum.add({reinterpret_cast<const char*>(tensor.raw()), tensor.bytes()});
+  }
+  return checksum.text();
+}
+
+/// Reads the JSON of the state. A file may hold anything: all values are checked.
+class StateReader {
+ public:
+  StateReader(const std::string& text, std::string name)
+      : json_(Json::parse(text, nullptr, /*allow_exceptions=*/false)), name_(std::move(name)) {
+    check(json_.is_object(), "the training state");
+  }
+
+  std::int64_t integer(const Json& in, const std::string& key, std::int64_t low,
+                       std::int64_t high) const {
+    const Json& value = at(in, key);
+    const bool fits = value.is_number_integer() &&
+                      (!value.is_number_unsigned() ||
+                       value.get<std::uint64_t>() <= std::numeric_limits<std::int64_t>::max());
+    const std::int64_t number = fits ? value.get<std::int64_t>() : 0;
+    check(fits && number >= low && number <= high, key);
+    return number;
+  }
+  double number(const Json& value, const std::string& key) const {
+    check(value.is_number() && std::isfinite(value.get<double>()), key);
+    return value.get<double>();
+  }
+  const Json& object(const std::string& key) const {
+    const Json& value = at(json_, key);
+    check(value.is_object(), key);
+    return value;
+  }
+  const Json& at(const Json& in, const std::string& key) const {
+    const auto found = in.find(key);
+    check(found != in.end(), key);
+    return *found;
+  }
+  const Json& root() const { return json_; }
+  void check(bool ok, const std::string& what) const {
+    require<FormatError>(ok, "[checkpoint] {} is damaged: {} is missing or out of range", name_,
+                         printable(what));
+  }
+
+ private:
+  Json json_;
+  std::string name_;
+};
+
+TrainingState read_state(const StateReader& reader, const RunLength& length,
+                         const std::vector<Parameter*>& parameters) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 62;
+  const Json& root = reader.root();
+  TrainingState state;
+  state.epoch = reader.integer(root, "epoch", 1, length.epochs + 1);
+  state.step =
+      reader.integer(root, "step", 0, state.epoch <= length.epochs ? length.steps_per_epoch : 0);
+  state.loss_sum = reader.number(reader.at(root, "loss_sum"), "loss_sum");
+  state.examples = reader.integer(root, "examples", 0, kMost);
+  state.batches = reader.integer(root, "batches", 0, length.steps_per_epoch);
+  for (const auto& [name, values] : reader.object("coherence").items()) {
+    const bool known = std::any_of(parameters.begin(), parameters.end(),
+                                   [&](const Parameter* p) { return p->name == name; });
+    reader.check(known && values.is_array(), "coherence");
+    for (const Json& value : values) {
+      state.coherence[name].push_back(reader.number(value, "coherence"));
+    }
+  }
+  for (const auto& [name, file] : reader.object("files").items()) {
+    reader.check(file.is_object(), "files");
+    const Json& checksum = reader.at(file, "checksum");
+    reader.check(checksum.is_string(), "checksum");
+    state.files[name] = {static_cast<std::uint64_t>(reader.integer(file, "length", 0, kMost)),
+                         checksum.get<std::string>()};
+  }
+  return state;
+}
+
 }  // namespace
 
 void save_checkpoint(const std::filesystem::path& path, Module& model, const Sgd& optimizer,
                      const LearningOrder& order, const TrainingState& state) {
   Safetensors content;
-  for (const NamedTensor& entry : model.state()) {
-    content.tensors.emplace_back("model." + entry.name, *entry.tensor);
-  }
+  const auto add = [&](const std::string& name, const Tensor& tensor) {
+    content.tensors.emplace_back(name, tensor.row_major().to(reference_backend()));
+  };
+  for (const NamedTensor& entry : model.state()) add("model." + entry.name, *entry.tensor);
   const std::vector<Parameter*> parameters = model.parameters();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Sgd::State& s = optimizer.state()[i];
     const std::string& name = parameters[i]->name;
-    if (s.velocity.defined()) content.tensors.emplace_back("velocity." + name, s.velocity);
-    if (s.window.defined()) content.tensors.emplace_back("window." + name, s.window);
+    if (s.velocity.defined()) add("velocity." + name, s.velocity);
+    if (s.window.defined()) add("window." + name, s.window);
   }
   order.save(content);
-  Json counters = Json::object();
+  Json counters = Json::object(), files = Json::object();
   for (const NamedCounter& counter : model.counters()) counters[counter.name] = *counter.value;
+  for (const auto& [name, file] : state.files) {
+    files[name] = {{"length", file.length}, {"checksum", file.checksum}};
+  }
   const Json json = {{"epoch", state.epoch},
                      {"step", state.step},
                      {"loss_sum", state.loss_sum},
                      {"examples", state.examples},
                      {"batches", state.batches},
                      {"coherence", state.coherence},
-                     {"file_lengths", state.file_lengths},
+                     {"files", files},
                      {"optimizer_steps", optimizer.steps()},
                      {"counters", counters}};
   content.metadata[kStateKey] = json.dump();
+  content.metadata[kChecksumKey] = checksum_over(content.metadata[kStateKey], content);
   write_safetensors(path, content);
 }
 
 TrainingState load_checkpoint(const std::filesystem::path& path, Module& model, Sgd& optimizer,
-                              LearningOrder& order) {
-  const Safetensors content = read_safetensors(path);
-  const auto text = content.metadata.find(kStateKey);
-  require<FormatError>(text != content.metadata.end(), "[checkpoint] {} holds no training state",
-                       path.string());
-  TrainingState state;
-  std::int64_t steps = 0;
-  try {
-    const Json json = Json::parse(text->second);
-    state.epoch = json.at("epoch");
-    state.step = json.at("step");
-    state.loss_sum = json.at("loss_sum");
-    state.examples = json.at("examples");
-    state.batches = json.at("batches");
-    json.at("coherence").get_to(state.coherence);
-    json.at("file_lengths").get_to(state.file_lengths);
-    steps = json.at("optimizer_steps");
-    for (const NamedCounter& counter : model.counters()) {
-      *counter.value = json.at("counters").at(counter.name);
-    }
-  } catch (const nlohmann::json::exception& error) {
-    throw FormatError(fmt::format("[checkpoint] {} is damaged: {}", path.string(), error.what()));
+                              LearningOrder& order, const RunLength& length) {
+  const std::string file = printable(path.native());
+  Safetensors content = read_safetensors(path);
+  require<FormatError>(
+      content.metadata.count(kStateKey) == 1 && content.metadata.count(kChecksumKey) == 1,
+      "[checkpoint] {} holds no training state", file);
+  const std::string& text = content.metadata[kStateKey];
+  require<FormatError>(content.metadata[kChecksumKey] == checksum_over(text, content),
+                       "[checkpoint] {} is damaged: its checksum is another", file);
+  const StateReader reader(text, file);
+  const TrainingState state = read_state(reader, length, model.parameters());
+  constexpr std::int64_t kMostPasses = std::int64_t{1} << 62;
+  for (const NamedCounter& counter : model.counters()) {
+    *counter.value = static_cast<std::decay_t<decltype(*counter.value)>>(
+        reader.integer(reader.object("counters"), counter.name, 0, kMostPasses));
   }
+  const std::int64_t last_step = length.epochs * length.steps_per_epoch;
+  const std::int64_t steps = reader.integer(reader.root(), "optimizer_steps", 0, last_step);
   load_state(model, below(content, "model."));
 
   const Safetensors velocity = below(content, "velocity."), window = below(content, "window.");
@@ -88,7 +177,7 @@ TrainingState load_checkpoint(const std::filesystem::path& path, Module& model, 
     tensors.push_back({on_device(velocity), on_device(window)});
   }
   optimizer.restore(std::move(tensors), steps);
-  order.load(content);
+  order.load(content, last_step);
   return state;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "experiments/run/append_file.h"
 #include "experiments/run/learning_order.h"
 #include "layers/module.h"
 #include "optim/sgd.h"
@@ -25,20 +26,25 @@ struct TrainingState {
   std::int64_t batches = 0;
   /// Of this epoch so far, by parameter.
   std::map<std::string, std::vector<double>> coherence{};
-  std::map<std::string, std::uint64_t> file_lengths{};  ///< RunDirectory::lengths()
+  std::map<std::string, FileState> files{};  ///< RunDirectory::sync()
+};
+
+/// How long a run is: a checkpoint lies within.
+struct RunLength {
+  std::int64_t epochs = 0, steps_per_epoch = 0;
 };
 
 /// A safetensors file: the model's state under "model.NAME", the optimizer's momentum buffers and
 /// rolling windows under "velocity.NAME" and "window.NAME", the learning order, and as metadata the
-/// rest. Written to a
-/// temporary file, synced, renamed: there is the old checkpoint or the new one at every moment.
+/// rest and a checksum over everything. There is the old checkpoint or the new one at every moment.
 /// Throws IoError.
 void save_checkpoint(const std::filesystem::path& path, Module& model, const Sgd& optimizer,
                      const LearningOrder& order, const TrainingState& state);
 
 /// Restores model, optimizer and learning order. Throws IoError or FormatError for a file that is
-/// none, ValueError, ShapeError or DtypeError for one of another model or optimizer.
+/// none or damaged, or has numbers that no run of this length has; ValueError, ShapeError or
+/// DtypeError for one of another model or optimizer.
 TrainingState load_checkpoint(const std::filesystem::path& path, Module& model, Sgd& optimizer,
-                              LearningOrder& order);
+                              LearningOrder& order, const RunLength& length);
 
 }  // namespace cograd

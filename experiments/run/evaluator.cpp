@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "engine/autograd.h"
+#include "experiments/run/interruption.h"
 #include "layers/linear.h"
 #include "layers/mixed_precision.h"
 
@@ -118,12 +119,19 @@ void Evaluator::for_each_batch(const Use& use) {
                    .skip_broken = skip_broken_},
                   *backend_);
     loader.start_epoch(0);
+    std::vector<Batch> batches;  // kept when they are complete: an interruption ends this
     while (std::optional<Batch> batch = loader.next()) {
+      check_interruption();
+      if (batch->indices.empty()) continue;
       use(*batch);
-      if (keep_) kept_.push_back(std::move(*batch));
+      if (keep_) batches.push_back(std::move(*batch));
     }
+    kept_ = std::move(batches);
   } else {
-    for (const Batch& batch : kept_) use(batch);
+    for (const Batch& batch : kept_) {
+      check_interruption();
+      use(batch);
+    }
   }
 }
 
@@ -131,6 +139,11 @@ std::vector<Judgement> Evaluator::operator()(Module& model, Dtype precision) {
   const NoGradient guard;
   const bool training = model.training();
   model.eval();
+  struct Restore {  // also when an interruption ends this
+    Module& model;
+    bool training;
+    ~Restore() { model.train(training); }
+  } const restore{model, training};
   const Features features(model);
   std::vector<Judgement> judgements(static_cast<std::size_t>(data_->size()));
   for_each_batch([&](const Batch& batch) {
@@ -145,7 +158,6 @@ std::vector<Judgement> Evaluator::operator()(Module& model, Dtype precision) {
           judgement.error_norm * static_cast<float>(std::sqrt(features.squared_norm(i) + 1.0));
     }
   });
-  model.train(training);
   return judgements;
 }
 

@@ -41,7 +41,7 @@ ExampleCoherence::ExampleCoherence(DatasetPtr data, std::vector<std::int64_t> ex
                 backend);
   loader.start_epoch(0);
   while (std::optional<Batch> batch = loader.next()) {
-    if (batch->images.size(0) >= kGroups) batches_.push_back(std::move(*batch));
+    if (std::ssize(batch->indices) >= kGroups) batches_.push_back(std::move(*batch));
   }
 }
 

@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <limits>
 #include <numeric>
-#include <sstream>
 
 #include "engine/error.h"
 #include "engine/file.h"
+#include "experiments/run/csv.h"
 
 namespace cograd {
 namespace {
@@ -26,6 +25,10 @@ std::optional<std::int64_t> step_or_never(std::int64_t step) {
 
 std::string text_of(const std::optional<std::int64_t>& step) {
   return step ? std::to_string(*step) : std::string();
+}
+
+std::string score_text(double score) {
+  return std::isnan(score) ? std::string() : fmt::format("{:.6g}", score);
 }
 
 /// Ranks from 0; of equal values each gets the mean of their ranks.
@@ -46,12 +49,13 @@ std::vector<double> ranks_of(const std::vector<double>& values) {
 }  // namespace
 
 LearningOrder::LearningOrder(std::size_t examples)
-    : first_learned_(examples, kNever),
+    : judged_(examples, 0),
+      first_learned_(examples, kNever),
       learned_since_(examples, kNever),
       last_forgotten_(examples, kNever),
       forgetting_events_(examples, 0),
-      el2n_(examples, 0.0f),
-      gradient_norm_(examples, 0.0f) {}
+      el2n_(examples, std::numeric_limits<float>::quiet_NaN()),
+      gradient_norm_(examples, std::numeric_limits<float>::quiet_NaN()) {}
 
 bool LearningOrder::wants(std::int64_t step) {
   while (step > 0 && step % 10 == 0) step /= 10;
@@ -68,6 +72,7 @@ void LearningOrder::observe(std::int64_t step, const std::vector<Judgement>& jud
                       judgements.size(), first_learned_.size());
   for (std::size_t i = 0; i < judgements.size(); ++i) {
     if (judgements[i].rank < 0) continue;
+    judged_[i] = 1;
     const bool was_learned = learned_since_[i] != kNever;
     const bool learned = judgements[i].rank == 0;
     if (learned && first_learned_[i] == kNever) first_learned_[i] = step;
@@ -82,6 +87,7 @@ void LearningOrder::observe(std::int64_t step, const std::vector<Judgement>& jud
 
 void LearningOrder::score(const std::vector<Judgement>& judgements) {
   for (std::size_t i = 0; i < judgements.size(); ++i) {
+    if (judgements[i].rank < 0) continue;
     el2n_[i] = judgements[i].error_norm;
     gradient_norm_[i] = judgements[i].last_layer_gradient;
   }
@@ -102,6 +108,7 @@ ExampleDifficulty LearningOrder::of(std::size_t i, std::int64_t index,
 
 template <class Self, class Visit>
 void LearningOrder::visit(Self& self, const Visit& visit) {
+  visit("learning_order.judged", self.judged_);
   visit("learning_order.first_learned", self.first_learned_);
   visit("learning_order.learned_since", self.learned_since_);
   visit("learning_order.last_forgotten", self.last_forgotten_);
@@ -118,13 +125,19 @@ void LearningOrder::save(Safetensors& content) const {
   });
 }
 
-void LearningOrder::load(const Safetensors& content) {
+void LearningOrder::load(const Safetensors& content, std::int64_t last_step) {
   visit(*this, [&](const char* name, auto& values) {
     using T = typename std::decay_t<decltype(values)>::value_type;
     std::vector<T> read = content.at(name).to_vector<T>();
     require<ShapeError>(read.size() == values.size(),
                         "[learning order] {} is of {} examples: expected {}", name, read.size(),
                         values.size());
+    for (const T value : read) {
+      const bool score = std::is_floating_point_v<T>;
+      require<FormatError>(score || (value >= kNever && value <= static_cast<T>(last_step)),
+                           "[learning order] {} holds {}: expected {} to {}", name, value, kNever,
+                           last_step);
+    }
     values = std::move(read);
   });
 }
@@ -133,45 +146,25 @@ void write_difficulty(const std::filesystem::path& path,
                       const std::vector<ExampleDifficulty>& examples) {
   std::string text = std::string(kHeader) + "\n";
   for (const ExampleDifficulty& e : examples) {
-    text += fmt::format("{},{},{},{},{},{},{},{:.6g},{:.6g}\n", e.index, e.label, e.true_label,
-                        text_of(e.first_learned), text_of(e.learned_since),
-                        text_of(e.last_forgotten), e.forgetting_events, e.el2n, e.gradient_norm);
+    text +=
+        fmt::format("{},{},{},{},{},{},{},{},{}\n", e.index, e.label, e.true_label,
+                    text_of(e.first_learned), text_of(e.learned_since), text_of(e.last_forgotten),
+                    e.forgetting_events, score_text(e.el2n), score_text(e.gradient_norm));
   }
   write_file(path, text);
 }
 
 std::vector<ExampleDifficulty> read_difficulty(const std::filesystem::path& path) {
-  std::ifstream in(path);
-  require<IoError>(in.is_open(), "[difficulty] cannot read {}", path.string());
-  std::string line;
-  std::getline(in, line);
-  require<FormatError>(line == kHeader, "[difficulty] {} begins with '{}': expected '{}'",
-                       path.string(), line.substr(0, 40), kHeader);
   std::vector<ExampleDifficulty> examples;
-  while (std::getline(in, line)) {
-    std::vector<std::string> cells;
-    std::stringstream row(line);
-    for (std::string cell; std::getline(row, cell, ',');) cells.push_back(std::move(cell));
-    ExampleDifficulty e;
-    try {
-      const auto step = [&](std::size_t i) {
-        return cells.at(i).empty() ? std::nullopt
-                                   : std::optional(std::int64_t{std::stoll(cells[i])});
-      };
-      e = {std::stoll(cells.at(0)),
-           std::stoll(cells.at(1)),
-           std::stoll(cells.at(2)),
-           step(3),
-           step(4),
-           step(5),
-           std::stoll(cells.at(6)),
-           std::stod(cells.at(7)),
-           std::stod(cells.at(8))};
-    } catch (const std::exception&) {  // of stoll, stod and at
-      throw FormatError(fmt::format("[difficulty] {}: line {} is damaged: '{}'", path.string(),
-                                    examples.size() + 2, line.substr(0, 60)));
-    }
-    examples.push_back(e);
+  for (CsvRows rows(path, kHeader); rows.next();) {
+    const auto step = [&](std::size_t column) {
+      return rows.empty(column) ? std::nullopt : std::optional(rows.integer(column));
+    };
+    const auto score = [&](std::size_t column) {
+      return rows.empty(column) ? std::numeric_limits<double>::quiet_NaN() : rows.number(column);
+    };
+    examples.push_back({rows.integer(0), rows.integer(1), rows.integer(2), step(3), step(4),
+                        step(5), rows.integer(6), score(7), score(8)});
   }
   return examples;
 }
@@ -179,8 +172,14 @@ std::vector<ExampleDifficulty> read_difficulty(const std::filesystem::path& path
 double rank_correlation(const std::vector<double>& a, const std::vector<double>& b) {
   require<ShapeError>(a.size() == b.size(), "[rank correlation] {} values against {}", a.size(),
                       b.size());
-  const std::vector<double> x = ranks_of(a), y = ranks_of(b);
-  const double mean = 0.5 * (static_cast<double>(a.size()) - 1.0);
+  std::vector<double> with_a, with_b;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (std::isnan(a[i]) || std::isnan(b[i])) continue;
+    with_a.push_back(a[i]);
+    with_b.push_back(b[i]);
+  }
+  const std::vector<double> x = ranks_of(with_a), y = ranks_of(with_b);
+  const double mean = 0.5 * (static_cast<double>(x.size()) - 1.0);
   double xy = 0.0, xx = 0.0, yy = 0.0;
   for (std::size_t i = 0; i < x.size(); ++i) {
     xy += (x[i] - mean) * (y[i] - mean);

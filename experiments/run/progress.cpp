@@ -2,11 +2,14 @@
 #include "experiments/run/progress.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+
+#include "engine/text.h"
+#include "experiments/run/terminal.h"
 
 namespace cograd {
 namespace {
@@ -16,18 +19,12 @@ constexpr auto kLineEvery = std::chrono::seconds(30);
 constexpr int kWidestBar = 40;
 constexpr int kNarrowestBar = 8;
 
-int terminal_width(std::FILE* out) {
-  winsize size{};
-  return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
-
 std::string rate_and_time(const ProgressState& state) {
-  if (state.done <= 0 || state.rate() <= 0.0) return "";
-  const double left = static_cast<double>(state.total - state.done) / state.rate();
-  const double waiting = std::floor(100.0 * state.stalled / state.seconds);
-  return fmt::format("  {} examples/s{}  {} left", count_text(state.rate()),
+  if (state.rate <= 0.0) return "";
+  const double waiting = std::floor(100.0 * state.waiting);
+  return fmt::format("  {} examples/s{}  {} left", count_text(state.rate),
                      waiting >= 1.0 ? fmt::format("  {:.0f} % waiting for data", waiting) : "",
-                     duration_text(left));
+                     duration_text(state.left));
 }
 
 std::string percent(const ProgressState& state) {
@@ -68,52 +65,66 @@ std::string progress_line(const ProgressState& state) {
   return percent(state) + " " + state.label + rate_and_time(state);
 }
 
-Progress::Progress(std::int64_t total, std::FILE* out)
-    : out_(out), terminal_(isatty(fileno(out)) == 1) {
-  state_.total = std::max<std::int64_t>(total, 1);
+Progress::Progress(std::vector<Work> works, std::FILE* out)
+    : time_left_(works), out_(out), terminal_(isatty(fileno(out)) == 1) {
+  state_.total = 0;
+  for (const Work& work : works) state_.total += work.examples;
+  state_.total = std::max<std::int64_t>(state_.total, 1);
 }
 
 Progress::~Progress() {
-  if (drawn_) std::fputs("\n", out_);
+  if (drawn_) show(out_, "\n");
+}
+
+void Progress::begin(std::size_t i, std::string label) {
+  if (i != current_) skip(time_left_.left(current_));
+  current_ = i;
+  state_.label = std::move(label);
+  advanced_ = Clock::now();
 }
 
 void Progress::advance(std::int64_t done) {
-  state_.done = std::min(state_.done + done, state_.total);
   const Clock::time_point now = Clock::now();
-  const std::int64_t tenths = 10 * state_.done / state_.total;
-  const bool due = terminal_ ? now - shown_ >= kRedrawEvery || state_.done == state_.total
-                             : now - shown_ >= kLineEvery || tenths > tenths_shown_;
-  if (!due) return;
-  state_.seconds = std::chrono::duration<double>(now - start_).count();
-  shown_ = now;
-  tenths_shown_ = tenths;
-  show();
+  time_left_.spent(current_, done, std::chrono::duration<double>(now - advanced_).count());
+  advanced_ = now;
+  state_.done = std::min(state_.done + done, state_.total);
+  show_if_due();
 }
 
 void Progress::skip(std::int64_t done) {
+  time_left_.dropped(current_, done);
   state_.done = std::min(state_.done + done, state_.total);
-  state_.skipped += done;
   tenths_shown_ = 10 * state_.done / state_.total;
 }
 
-void Progress::stalled(double seconds) { state_.stalled += seconds; }
-
-void Progress::note(const std::string& text) {
-  fmt::print(out_, "{}{}\n", drawn_ ? "\r\x1b[K" : "", text);
-  drawn_ = false;
-  if (terminal_) show();
-  std::fflush(out_);
+void Progress::show_if_due() {
+  const std::int64_t tenths = 10 * state_.done / state_.total;
+  const bool due = terminal_ ? advanced_ - shown_ >= kRedrawEvery || state_.done == state_.total
+                             : advanced_ - shown_ >= kLineEvery || tenths > tenths_shown_;
+  if (!due) return;
+  state_.rate = time_left_.rate(current_);
+  state_.left = time_left_.seconds();
+  const double seconds = std::chrono::duration<double>(advanced_ - start_).count();
+  state_.waiting = seconds > 0.0 ? stalled_ / seconds : 0.0;
+  shown_ = advanced_;
+  tenths_shown_ = tenths;
+  draw();
 }
 
-void Progress::show() {
+void Progress::note(const std::string& text) {
+  show(out_, fmt::format("{}{}\n", drawn_ ? "\r\x1b[K" : "", printable(text)));
+  drawn_ = false;
+  if (terminal_) draw();
+}
+
+void Progress::draw() {
   if (terminal_) {
     // One column stays free: a full last column would wrap on some terminals.
-    fmt::print(out_, "\r{}\x1b[K", progress_bar(state_, terminal_width(out_) - 1));
+    show(out_, fmt::format("\r{}\x1b[K", progress_bar(state_, terminal_width(out_) - 1)));
     drawn_ = true;
   } else {
-    fmt::print(out_, "{}\n", progress_line(state_));
+    show(out_, progress_line(state_) + "\n");
   }
-  std::fflush(out_);
 }
 
 }  // namespace cograd

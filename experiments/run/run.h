@@ -74,10 +74,10 @@ struct RunRecord {
   std::string failure{};
   /// Images that could not be read and are absent from all its numbers.
   std::int64_t skipped_images = 0;
-  std::int64_t groups = 1;          ///< K of the aggregator at this batch size
-  double seconds = 0.0;             ///< the whole run
-  double training_seconds = 0.0;    ///< of these: in training steps, waiting for data included
-  std::vector<EpochRecord> epochs;  ///< of a failed run those before its failure, perhaps none
+  std::int64_t groups = 1;            ///< K of the aggregator at this batch size
+  double seconds = 0.0;               ///< the whole run
+  double training_seconds = 0.0;      ///< of these: in training steps, waiting for data included
+  std::vector<EpochRecord> epochs{};  ///< of a failed run those before its failure, perhaps none
 
   bool finished() const { return failure.empty(); }
   const EpochRecord& last() const { return epochs.back(); }

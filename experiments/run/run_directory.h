@@ -3,13 +3,15 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
+#include <functional>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "experiments/run/append_file.h"
+#include "experiments/run/folder_lock.h"
 #include "experiments/run/learning_order.h"
 #include "experiments/run/run.h"
 #include "experiments/run/tensorboard.h"
@@ -19,57 +21,31 @@ namespace cograd {
 /// Throws IoError unless run directories can be made in `folder`, which is made if it is not there.
 void check_output_folder(const std::filesystem::path& folder);
 
-/// The finished run of these settings in parent/name, read back; nothing if there is none. Throws
-/// IoError if the name is taken by a run with another config (what has no influence on results, as
-/// the number of loader threads, may differ) or by something else.
-std::optional<RunRecord> finished_run(const std::filesystem::path& parent,
-                                      const RunSettings& settings,
-                                      const nlohmann::ordered_json& config);
-
-/// A finished run, read back. Throws IoError if the folder holds none or a damaged one.
-RunRecord read_run(const std::filesystem::path& folder);
-
-/// A CSV file.
-class CsvFile {
- public:
-  /// Starts it with a header.
-  CsvFile(const std::filesystem::path& path, const std::string& header);
-  /// Goes on after its first `length` bytes, and drops the others.
-  CsvFile(const std::filesystem::path& path, std::uint64_t length);
-  /// One line, without its end.
-  void row(const std::string& line);
-  /// Throws IoError if anything could not be written.
-  void flush();
-  /// Bytes after flush(), all of them on the disk.
-  std::uint64_t length();
-
- private:
-  std::filesystem::path path_;
-  std::ofstream out_;
-};
-
 /// Seconds that a run took.
 struct RunTime {
   double all = 0.0, training = 0.0;
 };
 
 /// parent/name, being written as parent/name.partial until finish(): a run that was broken off
-/// leaves no directory that looks finished.
+/// leaves no directory that looks finished. It is locked all the time.
 class RunDirectory {
  public:
   /// With `resume`, what an earlier run of the same config left behind is taken up if there is a
-  /// checkpoint in it: restore() must then follow. Else it is replaced. Throws IoError, also for
-  /// the checkpoint of a run with another config.
+  /// checkpoint in it: restore() must then follow. Else it is replaced, which `note` is told. A
+  /// failed run of this name is taken up in the same way. Throws IoError, also for the checkpoint
+  /// of a run with another config, and when another process has the directory.
   RunDirectory(const std::filesystem::path& parent, const std::string& name,
-               const nlohmann::ordered_json& config, bool resume = false);
+               const nlohmann::ordered_json& config, bool resume = false,
+               const std::function<void(const std::string&)>& note = {});
 
   std::filesystem::path checkpoint() const { return path("checkpoint.safetensors"); }
   bool has_checkpoint() const;
-  /// Lengths of the CSV files, all on the disk, and of the event file under "events": what a
-  /// checkpoint must remember of them.
-  std::map<std::string, std::uint64_t> lengths();
-  /// Shortens the files to what they were at the checkpoint. Throws IoError.
-  void restore(const std::map<std::string, std::uint64_t>& lengths);
+  /// Of the CSV files by name and of the event file as "events", all on the disk: what a checkpoint
+  /// must remember.
+  std::map<std::string, FileState> sync();
+  /// Takes the files up where they stood at the checkpoint. Throws IoError or FormatError, also for
+  /// a name that no file of a run has.
+  void restore(const std::map<std::string, FileState>& states);
   /// What the run took before, and how to note it.
   RunTime time_before() const;
   void note_time(const RunTime& time) const;
@@ -86,27 +62,29 @@ class RunDirectory {
   void example_coherence(std::int64_t epoch, const std::string& kind, const std::string& parameter,
                          double coherence);
   /// pristine.csv, corrupt.csv, train_sample.csv, test.csv, further tests' files: a row each,
-  /// unless without examples. Everything written so far reaches the disk.
+  /// unless without examples.
   void evaluation(const EpochRecord& record);
-  /// learned_examples.csv and not_learned_examples.csv: indices into the training set.
-  void learned_examples(const std::vector<std::int64_t>& learned,
-                        const std::vector<std::int64_t>& not_learned);
   /// difficulty.csv.
   void difficulty(const std::vector<ExampleDifficulty>& examples);
-  /// The rows of all evaluations, read back.
-  std::vector<EpochRecord> evaluations(std::int64_t epochs) const;
+  /// The rows of all evaluations, read back: of a failed run up to its failure.
+  std::vector<EpochRecord> evaluations(const RunRecord& record) const;
   /// Where to put a further file (the weights).
   std::filesystem::path path(const std::string& file) const { return partial_ / file; }
-  /// The directory of the finished run.
+  /// The directory of the run when it is over.
   const std::filesystem::path& folder() const { return final_; }
-  /// Writes summary.json, closes the files and gives the directory its name.
+  /// Writes summary.json and checksums.txt and gives the directory its name, with .failed behind if
+  /// the run did. All of it is on the disk then.
   void finish(const RunRecord& record);
 
  private:
-  CsvFile& csv(const std::string& file, const std::string& header);
+  void begin(const nlohmann::ordered_json& config,
+             const std::function<void(const std::string&)>& note);
+  AppendFile& csv(const std::string& file, const std::string& header);
+  void flush();
 
   std::filesystem::path final_, partial_;
-  std::map<std::string, CsvFile> csv_;  // by name
+  std::optional<FolderLock> lock_;
+  std::map<std::string, AppendFile> csv_;  // by name
   std::optional<EventWriter> events_;
 };
 

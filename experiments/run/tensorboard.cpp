@@ -15,10 +15,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -101,8 +99,10 @@ fs::path new_path(const fs::path& folder, double seconds) {
   require<IoError>(!error, "[tensorboard] cannot make {}: {}", folder.string(), error.message());
   std::array<char, 256> host{"localhost"};
   ::gethostname(host.data(), host.size() - 1);
-  return folder / fmt::format("events.out.tfevents.{:010}.{}", static_cast<std::int64_t>(seconds),
-                              host.data());
+  fs::path path = folder / fmt::format("events.out.tfevents.{:010}.{}",
+                                       static_cast<std::int64_t>(seconds), host.data());
+  require<IoError>(!fs::exists(path, error), "[tensorboard] {} is there already", path.string());
+  return path;
 }
 
 }  // namespace
@@ -112,29 +112,12 @@ double wall_time() {
 }
 
 EventWriter::EventWriter(const fs::path& folder, Clock clock)
-    : EventWriter(new_path(folder, clock()), "wxe", 0, clock) {}
-
-EventWriter EventWriter::resume(const fs::path& path, std::uint64_t length, Clock clock) {
-  std::error_code error;
-  const std::uint64_t size = fs::file_size(path, error);
-  require<IoError>(!error, "[tensorboard] cannot resume {}: {}", path.string(), error.message());
-  require<IoError>(size >= length,
-                   "[tensorboard] cannot resume {} at byte {}: it has {} bytes, so its end is lost",
-                   path.string(), length, size);
-  fs::resize_file(path, length, error);
-  require<IoError>(!error, "[tensorboard] cannot truncate {}: {}", path.string(), error.message());
-  return EventWriter(path, "ae", length, std::move(clock));
+    : EventWriter(AppendFile::create(new_path(folder, clock())), clock) {
+  write_record(Message().field(1, clock_()).field(3, "brain.Event:2").bytes());
 }
 
-EventWriter::EventWriter(fs::path path, const char* mode, std::uint64_t length, Clock clock)
-    : path_(std::move(path)),
-      clock_(std::move(clock)),
-      file_(std::fopen(path_.c_str(), mode)),
-      length_(length) {
-  check(file_ != nullptr, "open");
-  if (length == 0) {
-    write_record(Message().field(1, clock_()).field(3, "brain.Event:2").bytes());
-  }
+EventWriter EventWriter::resume(const fs::path& path, const FileState& state, Clock clock) {
+  return {AppendFile::resume(path, state), std::move(clock)};
 }
 
 void EventWriter::scalar(std::string_view tag, std::int64_t step, double value) {
@@ -174,10 +157,6 @@ void EventWriter::histogram(std::string_view tag, std::int64_t step,
   write_summary(step, Message().field(1, tag).field(5, histogram.bytes()).bytes());
 }
 
-void EventWriter::flush() {
-  check(std::fflush(file_.get()) == 0 && ::fsync(::fileno(file_.get())) == 0, "write");
-}
-
 void EventWriter::write_summary(std::int64_t step, const std::string& value) {
   const Message summary = Message().field(1, value);
   write_record(Message().field(1, clock_()).field(2, step).field(5, summary.bytes()).bytes());
@@ -190,13 +169,7 @@ void EventWriter::write_record(std::string_view data) {
   append(record, masked_crc32c(record));
   record += data;
   append(record, masked_crc32c(data));
-  check(std::fwrite(record.data(), 1, record.size(), file_.get()) == record.size(), "write");
-  length_ += record.size();
-}
-
-void EventWriter::check(bool ok, const char* action) const {
-  require<IoError>(ok, "[tensorboard] cannot {} {}: {}", action, path_.string(),
-                   std::strerror(errno));
+  file_.write(record);
 }
 
 }  // namespace cograd

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <functional>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "experiments/run/append_file.h"
 
 namespace cograd {
 
@@ -25,10 +25,9 @@ class EventWriter {
   /// tells the wall time of each event. Throws IoError, also if the file exists already.
   explicit EventWriter(const std::filesystem::path& folder, Clock clock = wall_time);
 
-  /// Continues the file at `path` after its first `length` bytes and drops the others: events that
-  /// the resumed run will write again. With a length of 0 the file starts anew. Throws IoError,
-  /// also if the file is shorter than that.
-  static EventWriter resume(const std::filesystem::path& path, std::uint64_t length,
+  /// Continues the file at `path` where it stood at `state`: the events after that will be written
+  /// again. Throws as AppendFile::resume().
+  static EventWriter resume(const std::filesystem::path& path, const FileState& state,
                             Clock clock = wall_time);
 
   /// The value is stored as a float. `tag` is UTF-8; tags with a common "prefix/" are shown
@@ -39,27 +38,17 @@ class EventWriter {
   /// Throws IoError, and ValueError unless there are values and all are finite.
   void histogram(std::string_view tag, std::int64_t step, std::span<const double> values);
 
-  /// All events reach the disk. Throws IoError.
-  void flush();
-
-  /// Bytes of all events so far. After a flush(), this is where resume() can take up the file.
-  std::uint64_t length() const { return length_; }
-  const std::filesystem::path& path() const { return path_; }
+  /// All events so far reach the disk; resume() can take up the file here. Throws IoError.
+  FileState sync() { return file_.sync(); }
+  const std::filesystem::path& path() const { return file_.path(); }
 
  private:
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-
-  EventWriter(std::filesystem::path path, const char* mode, std::uint64_t length, Clock clock);
+  EventWriter(AppendFile file, Clock clock) : file_(std::move(file)), clock_(std::move(clock)) {}
   void write_summary(std::int64_t step, const std::string& value);
   void write_record(std::string_view data);
-  void check(bool ok, const char* action) const;
 
-  std::filesystem::path path_;
+  AppendFile file_;
   Clock clock_;
-  std::unique_ptr<std::FILE, Close> file_;
-  std::uint64_t length_;
 };
 
 }  // namespace cograd

@@ -8,15 +8,19 @@
 #include <numeric>
 
 #include "data/corrupted_labels.h"
+#include "data/index_file.h"
 #include "data/loader.h"
 #include "data/subset.h"
 #include "engine/aggregation/aggregator.h"
-#include "engine/random.h"
+#include "engine/text.h"
 #include "experiments/run/checkpoint.h"
 #include "experiments/run/evaluator.h"
 #include "experiments/run/example_coherence.h"
+#include "experiments/run/interruption.h"
 #include "experiments/run/learning_order.h"
 #include "experiments/run/model_card.h"
+#include "experiments/run/run_results.h"
+#include "experiments/run/samples.h"
 #include "experiments/run/training_steps.h"
 #include "models/registry.h"
 #include "models/state_dict.h"
@@ -26,39 +30,8 @@
 namespace cograd {
 namespace {
 
-/// Examples per kind that are evaluated each epoch; the paper's number.
-constexpr std::size_t kSampleSize = 50000;
 /// Rows of train.csv and measurements of coherence per epoch.
 constexpr std::int64_t kReportsPerEpoch = 10;
-constexpr std::uint64_t kSampleStream = 0x5a3b;
-
-/// Which training examples are evaluated: positions in `evaluated` for each kind.
-struct Samples {
-  std::vector<std::int64_t> evaluated;
-  std::vector<std::int64_t> all, pristine, corrupt;
-};
-
-/// Up to kSampleSize of each kind, the same at every epoch.
-Samples choose_samples(const CorruptedLabels& data, std::uint64_t seed) {
-  std::vector<std::int64_t> order(static_cast<std::size_t>(data.size()));
-  std::iota(order.begin(), order.end(), std::int64_t{0});
-  if (order.size() > kSampleSize) {
-    Random random(seed, kSampleStream);
-    shuffle(order.begin(), order.end(), random);
-  }
-  Samples samples;
-  for (const std::int64_t index : order) {
-    std::vector<std::int64_t>& kind = data.is_corrupt(index) ? samples.corrupt : samples.pristine;
-    const bool in_all = samples.all.size() < kSampleSize;
-    const bool in_kind = kind.size() < kSampleSize;
-    if (!in_all && !in_kind) continue;
-    const auto position = static_cast<std::int64_t>(samples.evaluated.size());
-    samples.evaluated.push_back(index);
-    if (in_all) samples.all.push_back(position);
-    if (in_kind) kind.push_back(position);
-  }
-  return samples;
-}
 
 class Run {
  public:
@@ -76,9 +49,9 @@ class Run {
                         settings.workers, skip_broken()),
         evaluate_test_(data.test, backend, settings.workers, skip_broken()),
         order_(samples_.evaluated.size()),
-        pristine_coherence_(train_, indices_of(samples_.pristine), settings.seed, backend,
+        pristine_coherence_(train_, samples_.indices_of(samples_.pristine), settings.seed, backend,
                             skip_broken()),
-        corrupt_coherence_(train_, indices_of(samples_.corrupt), settings.seed, backend,
+        corrupt_coherence_(train_, samples_.indices_of(samples_.corrupt), settings.seed, backend,
                            skip_broken()),
         model_(make_model(settings.model, model_options(settings, data))),
         aggregator_(parse_aggregator(settings.aggregator)),
@@ -108,33 +81,46 @@ class Run {
                                              settings.batch_size, backend, label_of(settings));
   }
 
-  RunRecord operator()() {
-    if (directory_.has_checkpoint()) {
-      resume();
-    } else {
-      evaluate(0);
-    }
-    while (state_.epoch <= settings_.epochs) {
-      train_epoch();
-      evaluate(state_.epoch);
-      state_ = {.epoch = state_.epoch + 1};
-      if (checkpoint_due()) checkpoint();
+  /// Goes on from the directory's checkpoint.
+  void resume() {
+    state_ = load_checkpoint(directory_.checkpoint(), *model_, *sgd_, order_,
+                             {settings_.epochs, steps_per_epoch_});
+    directory_.restore(state_.files);
+    time_before_ = directory_.time_before();
+    progress_.skip(global_step() * settings_.batch_size);
+    resumed_ = true;
+  }
+
+  void operator()() {
+    if (!resumed_) evaluate(0);
+    try {
+      // An interruption may have come before this was observed; twice is as good as once.
+      observe_step();
+      while (state_.epoch <= settings_.epochs) {
+        train_epoch();
+        evaluate(state_.epoch);
+        state_ = {.epoch = state_.epoch + 1};
+        if (checkpoint_due()) checkpoint();
+      }
+    } catch (const Interrupted& interruption) {
+      checkpoint();
+      throw Interrupted(interruption.signal(),
+                        fmt::format("after a checkpoint at epoch {}, step {} of {}", state_.epoch,
+                                    state_.step, label_of(settings_)));
     }
     checkpoint();
-    save_learned_examples();
-    save_difficulty();
+    // The weights before anything is computed from them.
     save_state(*model_, directory_.path("weights.safetensors"),
                to_metadata(card_of(settings_, data_)));
-
-    RunRecord record;
-    record.settings = settings_;
-    record.folder = directory_.folder();
-    record.groups = aggregator_->groups(settings_.batch_size);
-    record.epochs = directory_.evaluations(settings_.epochs);
-    record.seconds = time().all;
-    record.training_seconds = time().training;
-    return record;
+    save_learned_examples();
+    save_difficulty();
   }
+
+  RunTime time() const {
+    return {time_before_.all + seconds_since(start_), time_before_.training + training_seconds_};
+  }
+  /// Images that the finished run could not read.
+  std::int64_t skipped_images() const { return skipped_train_ + skipped_test_; }
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -143,28 +129,16 @@ class Run {
     return std::chrono::duration<double>(Clock::now() - start).count();
   }
 
-  RunTime time() const {
-    return {time_before_.all + seconds_since(start_), time_before_.training + training_seconds_};
-  }
-
   bool checkpoint_due() const {
     return seconds_since(last_checkpoint_) >= settings_.checkpoint_every;
   }
 
   void checkpoint() {
     read_losses();
-    state_.file_lengths = directory_.lengths();
+    state_.files = directory_.sync();
     save_checkpoint(directory_.checkpoint(), *model_, *sgd_, order_, state_);
     directory_.note_time(time());
     last_checkpoint_ = Clock::now();
-  }
-
-  void resume() {
-    state_ = load_checkpoint(directory_.checkpoint(), *model_, *sgd_, order_);
-    directory_.restore(state_.file_lengths);
-    time_before_ = directory_.time_before();
-    const std::int64_t steps = (state_.epoch - 1) * steps_per_epoch_ + state_.step;
-    progress_.skip(steps * settings_.batch_size);
   }
 
   /// What the loaders are to do about broken images.
@@ -192,9 +166,10 @@ class Run {
     Clock::time_point begin = Clock::now();
     while (const std::optional<Batch> batch = loader_.next()) {
       ++state_.step;
+      if (!enough_of(*batch)) continue;
       const bool report = state_.step % report_every == 0 || state_.step == steps_per_epoch_;
       (*steps_)(*batch, {state_.epoch, state_.step}, report);
-      state_.examples += batch->images.size(0);
+      state_.examples += std::ssize(batch->indices);
       ++state_.batches;
       if (report) read_losses();
       training_seconds_ += seconds_since(begin);
@@ -202,19 +177,34 @@ class Run {
         report_loss();
         report_coherence();
       }
-      if (state_.epoch == 1 && state_.step < steps_per_epoch_ &&
-          LearningOrder::wants(state_.step)) {
-        order_.observe(state_.step, evaluate_train_(*model_, settings_.precision));
-      }
+      observe_step();
       show_broken();
       progress_.stalled(loader_.stalled() - std::exchange(stalled_, loader_.stalled()));
       progress_.advance(settings_.batch_size);
       if (checkpoint_due()) checkpoint();
+      check_interruption();
       begin = Clock::now();
     }
-    for (const auto& [parameter, values] : state_.coherence) {
-      directory_.events().histogram("coherence/" + parameter, global_step(), values);
-    }
+  }
+
+  /// Whether a step can be made of what could be read of its batch: two examples of every group, as
+  /// batch norm needs.
+  bool enough_of(const Batch& batch) {
+    const std::int64_t rows = std::ssize(batch.indices), all = settings_.batch_size;
+    const std::int64_t groups = aggregator_->groups(all);
+    const std::int64_t needed =
+        groups == all ? 1 : std::min<std::int64_t>(2, all / groups) * groups;
+    if (rows == all || rows >= needed) return true;
+    progress_.note(fmt::format("epoch {}, step {} is left out: {} of its {} images can be read",
+                               state_.epoch, state_.step, rows, all));
+    return false;
+  }
+
+  /// Within the first epoch, at some steps.
+  void observe_step() {
+    if (state_.epoch > 1 || state_.step == 0 || state_.step >= steps_per_epoch_) return;
+    if (!LearningOrder::wants(state_.step)) return;
+    order_.observe(state_.step, evaluate_train_(*model_, settings_.precision));
   }
 
   void read_losses() {
@@ -222,6 +212,7 @@ class Run {
   }
 
   void report_loss() {
+    if (state_.batches == 0) return;
     const double loss = state_.loss_sum / static_cast<double>(state_.batches);
     directory_.train(state_.epoch, state_.step, state_.examples, loss);
     directory_.events().scalar("loss/train", global_step(), loss);
@@ -248,11 +239,14 @@ class Run {
     record.pristine = summarize(judgements_, samples_.pristine);
     record.corrupt = summarize(judgements_, samples_.corrupt);
     record.train_sample = summarize(judgements_, samples_.all);
-    record.test = summarize(evaluate_test_(*model_, settings_.precision));
+    const std::vector<Judgement> test = evaluate_test_(*model_, settings_.precision);
+    record.test = summarize(test);
+    skipped_test_ = std::ssize(test) - record.test.count;
     for (auto& [name, evaluator] : evaluate_further_) {
       record.further[name] = summarize(evaluator(*model_, settings_.precision));
     }
     show_broken();
+    check_evaluation(record);
     order_.observe(epoch * steps_per_epoch_, judgements_);
     if (epoch == LearningOrder::early_epoch(settings_.epochs)) order_.score(judgements_);
     measure_coherence(epoch, "pristine", pristine_coherence_);
@@ -268,15 +262,22 @@ class Run {
     events("train_sample", record.train_sample);
     events("test", record.test);
     for (const auto& [name, evaluation] : record.further) events(name, evaluation);
+    for (const auto& [parameter, values] : state_.coherence) {
+      directory_.events().histogram("coherence/" + parameter, global_step(), values);
+    }
   }
 
-  /// In the training set, of positions in samples_.evaluated.
-  std::vector<std::int64_t> indices_of(const std::vector<std::int64_t>& positions) const {
-    std::vector<std::int64_t> indices;
-    for (const std::int64_t position : positions) {
-      indices.push_back(samples_.evaluated[static_cast<std::size_t>(position)]);
+  void check_evaluation(const EpochRecord& record) const {
+    require<ImageError>(record.test.count > 0 && record.train_sample.count > 0,
+                        "[trainer] no image of {} can be read",
+                        (record.test.count > 0 ? data_.train : data_.test)->name());
+    for (const Evaluation& e : {record.train_sample, record.test}) {
+      if (std::isfinite(e.loss)) continue;
+      throw Diverged(record.epoch, record.epoch > 0 ? steps_per_epoch_ : 0,
+                     fmt::format("[trainer] the loss after epoch {} is not finite ({}): try a "
+                                 "smaller --lr",
+                                 record.epoch, label_of(settings_)));
     }
-    return indices;
   }
 
   void measure_coherence(std::int64_t epoch, const char* kind, const ExampleCoherence& examples) {
@@ -288,6 +289,7 @@ class Run {
   void save_difficulty() {
     std::vector<ExampleDifficulty> examples;
     for (std::size_t i = 0; i < samples_.evaluated.size(); ++i) {
+      if (!order_.judged(i)) continue;
       examples.push_back(order_.of(i, samples_.evaluated[i], *train_));
     }
     std::sort(examples.begin(), examples.end(),
@@ -305,12 +307,14 @@ class Run {
     }
     std::vector<std::int64_t> learned, not_learned;
     for (std::size_t i = 0; i < judgements_.size(); ++i) {
+      if (judgements_[i].rank < 0) ++skipped_train_;
       if (judgements_[i].rank < 0) continue;
       (judgements_[i].rank == 0 ? learned : not_learned).push_back(indices[i]);
     }
     std::sort(learned.begin(), learned.end());
     std::sort(not_learned.begin(), not_learned.end());
-    directory_.learned_examples(learned, not_learned);
+    write_index_file(directory_.path("learned_examples.csv"), learned);
+    write_index_file(directory_.path("not_learned_examples.csv"), not_learned);
   }
 
   const RunSettings& settings_;
@@ -334,6 +338,8 @@ class Run {
   std::unique_ptr<TrainingSteps> steps_;
 
   TrainingState state_;
+  bool resumed_ = false;
+  std::int64_t skipped_train_ = 0, skipped_test_ = 0;
   std::vector<Judgement> judgements_;  // of samples_.evaluated, as last evaluated
   double stalled_ = 0.0;               // of the loader's seconds, those that the progress knows
   RunTime time_before_;                // of the runs that were broken off
@@ -348,9 +354,49 @@ std::int64_t examples_per_epoch(const RunSettings& settings, std::int64_t train_
   return train_size / settings.batch_size * settings.batch_size;
 }
 
+namespace {
+
+/// Does a part of a run. What goes wrong with this run and need not with others becomes its
+/// failure; what does not, as a full disk, is thrown.
+template <class Part>
+void isolated(RunRecord& record, Progress& progress, const Part& part) {
+  const auto fail = [&](const std::string& failure, const char* message) {
+    record.failure = failure;
+    progress.note(fmt::format("{} failed: {}", label_of(record.settings), printable(message)));
+  };
+  try {
+    part();
+  } catch (const Diverged& error) {
+    fail(error.where(), error.what());
+  } catch (const std::bad_alloc&) {
+    fail("out of memory", "out of memory");
+  } catch (const IoError&) {
+    throw;
+  } catch (const Error& error) {
+    fail(printable(error.what()), error.what());
+  }
+}
+
+}  // namespace
+
 RunRecord train_run(const RunSettings& settings, const StudyData& data, Backend& backend,
                     RunDirectory& directory, Progress& progress) {
-  return Run(settings, data, backend, directory, progress)();
+  RunRecord record{.settings = settings, .folder = directory.folder()};
+  record.groups = parse_aggregator(settings.aggregator)->groups(settings.batch_size);
+  std::unique_ptr<Run> run;
+  isolated(record, progress,
+           [&] { run = std::make_unique<Run>(settings, data, backend, directory, progress); });
+  // A checkpoint that is damaged is no failure of the run.
+  if (run && directory.has_checkpoint()) run->resume();
+  if (run) isolated(record, progress, [&] { (*run)(); });
+  if (run) {
+    record.seconds = run->time().all;
+    record.training_seconds = run->time().training;
+    record.skipped_images = run->skipped_images();
+  }
+  record.epochs = directory.evaluations(record);
+  if (!record.finished()) record.folder += kFailed;
+  return record;
 }
 
 }  // namespace cograd

@@ -32,8 +32,9 @@ std::int64_t examples_per_epoch(const RunSettings& settings, std::int64_t train_
 
 /// Corrupts the labels, trains, evaluates before the first epoch and after each, and leaves the
 /// files of the run, its last checkpoint and its weights in `directory`, which it does not
-/// finish(). Goes on from the directory's checkpoint if there is one. Throws NonFiniteError when
-/// the loss or a gradient is infinite or not a number.
+/// finish(). Goes on from the directory's checkpoint if there is one. A run that diverges, lacks
+/// memory or meets broken data comes back with its failure. Throws IoError when something cannot be
+/// written, FormatError for a damaged checkpoint, Interrupted after a signal and a checkpoint.
 RunRecord train_run(const RunSettings& settings, const StudyData& data, Backend& backend,
                     RunDirectory& directory, Progress& progress);
 

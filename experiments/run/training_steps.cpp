@@ -133,7 +133,8 @@ void TrainingSteps::read_losses() {
 void TrainingSteps::check_gradients(Position position) const {
   for (const Parameter* parameter : parameters_) {
     if (parameter->gradient.defined() && !finite(parameter->gradient)) {
-      throw NonFiniteError(
+      throw Diverged(
+          position.epoch, position.step,
           fmt::format("[trainer] the gradient of {} is not finite at epoch {}, step {} ({}): try a "
                       "smaller --lr",
                       parameter->name, position.epoch, position.step, run_));
@@ -148,9 +149,11 @@ void TrainingSteps::explain_non_finite_loss(Position position) const {
     where = "the first parameter that is not is " + parameter->name;
     break;
   }
-  throw NonFiniteError(fmt::format(
-      "[trainer] the loss is not finite at epoch {}, step {} ({}; {}): try a smaller --lr",
-      position.epoch, position.step, run_, where));
+  throw Diverged(
+      position.epoch, position.step,
+      fmt::format(
+          "[trainer] the loss is not finite at epoch {}, step {} ({}; {}): try a smaller --lr",
+          position.epoch, position.step, run_, where));
 }
 
 }  // namespace cograd

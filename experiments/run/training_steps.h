@@ -14,6 +14,18 @@
 
 namespace cograd {
 
+/// A loss or a gradient became infinite or not a number in training.
+class Diverged : public NonFiniteError {
+ public:
+  Diverged(std::int64_t epoch, std::int64_t step, const std::string& message)
+      : NonFiniteError(message), epoch_(epoch), step_(step) {}
+  /// "diverged at epoch 1, step 7".
+  std::string where() const { return fmt::format("diverged at epoch {}, step {}", epoch_, step_); }
+
+ private:
+  std::int64_t epoch_, step_;
+};
+
 /// Forward, backward with aggregation, update: of one batch after another.
 ///
 /// On a CPU the loss of every step is checked before its backward pass. A device is behind the
@@ -34,7 +46,7 @@ class TrainingSteps {
                 double replay_from = 0.7);
 
   /// Does the step at `position`. With `report` gradients are checked and the coherence of the
-  /// groups is measured (Parameter::norms). Throws NonFiniteError when the loss or a gradient is
+  /// groups is measured (Parameter::norms). Throws Diverged when the loss or a gradient is
   /// infinite or not a number, of this step or of one that nobody has looked at.
   void operator()(const Batch& batch, Position position, bool report);
 

@@ -1,12 +1,17 @@
 // What the command lines of all programs have in common.
 #include "experiments/study/command_line.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <cstring>
+
+#include "engine/text.h"
+#include "experiments/run/interruption.h"
+#include "experiments/run/terminal.h"
+#include "experiments/study/version.h"
 
 namespace cograd {
 namespace {
@@ -17,6 +22,15 @@ std::string shell_quoted(const std::string& argument) {
     return std::isalnum(static_cast<unsigned char>(c)) || std::strchr("_@%+=:,./-", c);
   });
   if (plain) return argument;
+  if (printable(argument) != argument) {  // bytes that no text has
+    std::string quoted = "$'";
+    for (const char c : argument) {
+      const bool special = c == '\'' || c == '\\' || static_cast<signed char>(c) < ' ' || c == 0x7F;
+      quoted +=
+          special ? fmt::format("\\x{:02x}", static_cast<unsigned char>(c)) : std::string(1, c);
+    }
+    return quoted + "'";
+  }
   std::string quoted = "'";
   for (const char c : argument) {
     if (c == '\'')
@@ -27,15 +41,52 @@ std::string shell_quoted(const std::string& argument) {
   return quoted + "'";
 }
 
+/// How many letters must be put in, left out, changed or swapped with the next to make b of a.
+std::size_t edits(std::string_view a, std::string_view b) {
+  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
+  for (std::size_t i = 0; i <= a.size(); ++i) {
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+      if (i == 0 || j == 0) {
+        d[i][j] = i + j;
+        continue;
+      }
+      d[i][j] =
+          std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
+      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
+    }
+  }
+  return d[a.size()][b.size()];
+}
+
+/// What the parser could not place, the first option before all else.
+std::string complaint_about_extras(const CLI::App& app) {
+  const std::vector<std::string> extras = app.remaining();
+  const auto option = std::find_if(extras.begin(), extras.end(),
+                                   [](const std::string& extra) { return extra.starts_with("-"); });
+  if (option == extras.end()) return fmt::format("unexpected argument '{}'", extras.at(0));
+  const std::string name = option->substr(0, option->find('='));
+  std::vector<std::string> known;
+  for (const CLI::Option* o : app.get_options()) {
+    for (const std::string& known_name : o->get_lnames()) known.push_back("--" + known_name);
+  }
+  return fmt::format("unknown option {}: {}", name, did_you_mean(name, known));
+}
+
 }  // namespace
 
 std::string parse_command_line(CLI::App& app, int argc, const char* const* argv) {
   app.get_formatter()->column_width(28);
+  app.set_version_flag("--version", fmt::format("cograd {}", kVersion));
   for (CLI::Option* option : app.get_options()) option->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     return app.help();
+  } catch (const CLI::CallForVersion&) {
+    return app.version() + "\n";
+  } catch (const CLI::ExtrasError&) {
+    throw UsageError(complaint_about_extras(app));
   } catch (const CLI::ParseError& error) {
     throw UsageError(error.what());
   }
@@ -53,6 +104,23 @@ CLI::Validator at_least(int low) {
           "", ""};
 }
 
+CLI::Validator one_of(std::vector<std::string> names) {
+  return {[names = std::move(names)](std::string& text) {
+            if (std::find(names.begin(), names.end(), text) != names.end()) return std::string();
+            return fmt::format("'{}' is unknown: {}expected {}", printable(text),
+                               did_you_mean(text, names), fmt::join(names, ", "));
+          },
+          "", ""};
+}
+
+std::string did_you_mean(std::string_view text, const std::vector<std::string>& names) {
+  const auto nearest = std::min_element(
+      names.begin(), names.end(),
+      [&](const auto& a, const auto& b) { return edits(text, a) < edits(text, b); });
+  const bool near = nearest != names.end() && edits(text, *nearest) <= 1 + nearest->size() / 4;
+  return near ? fmt::format("did you mean {}? ", *nearest) : "";
+}
+
 std::string quoted_command(int argc, const char* const* argv) {
   std::string command;
   for (int i = 0; i < argc; ++i) command += (i ? " " : "") + shell_quoted(argv[i]);
@@ -60,16 +128,25 @@ std::string quoted_command(int argc, const char* const* argv) {
 }
 
 int report_errors(std::string_view name, const std::function<void()>& body) {
+  guard_standard_streams();
+  const auto complain = [&](const std::string& text) {
+    show(stderr, fmt::format("{}: {}\n", name, printable(text)));
+  };
   try {
     body();
-    return 0;
+  } catch (const Interrupted& interruption) {
+    complain(interruption.what());
+    return 128 + interruption.signal();
   } catch (const UsageError& error) {
-    fmt::print(stderr, "{}: error: {} (--help lists the options)\n", name, error.what());
+    complain(fmt::format("error: {} (--help lists the options)", error.what()));
     return 2;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "{}: error: {}\n", name, error.what());
+    complain(fmt::format("error: {}", error.what()));
     return 1;
   }
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return 0;
+  complain("error: standard output could not be written");
+  return 1;
 }
 
 }  // namespace cograd

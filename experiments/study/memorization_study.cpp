@@ -9,6 +9,7 @@
 #include "experiments/report/claims.h"
 #include "experiments/report/gallery.h"
 #include "experiments/report/memorization_report.h"
+#include "experiments/run/terminal.h"
 #include "experiments/study/needs.h"
 #include "experiments/study/study.h"
 
@@ -27,18 +28,19 @@ void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
   const auto start = std::chrono::steady_clock::now();
   const StudyOptions options = parse_options(argc, argv, text.description, presets);
   if (!options.help.empty()) {
-    fmt::print("{}", options.help);
+    show(stdout, options.help);
     return;
   }
   const Study study = prepare_study(options);
-  const auto kept = std::count_if(study.finished.begin(), study.finished.end(),
+  const auto kept = std::count_if(study.over.begin(), study.over.end(),
                                   [](const auto& record) { return record.has_value(); });
-  fmt::print("{} run{}{} on {}: {} training examples, {} epochs, {} ({} parameters)\n",
-             study.runs.size(), study.runs.size() == 1 ? "" : "s",
-             kept > 0 ? fmt::format(" ({} of them finished before)", kept) : "", options.dataset,
-             study.data.train->size(), options.run.epochs, options.run.model, study.parameters);
-  if (options.preset == "paper") fmt::print("{}", needs_text(needs_of(study)));
-  std::fflush(stdout);
+  show(stdout,
+       fmt::format("{} run{}{} on {}: {} training examples, {} epochs, {} ({} parameters)\n",
+                   study.runs.size(), study.runs.size() == 1 ? "" : "s",
+                   kept > 0 ? fmt::format(" ({} of them over before)", kept) : "", options.dataset,
+                   study.data.train->size(), options.run.epochs, options.run.model,
+                   study.parameters));
+  if (options.preset == "paper") show(stdout, needs_text(needs_of(study)));
   const std::vector<RunRecord> records = run_study(study);
 
   Report report = memorization_report(records);
@@ -50,6 +52,7 @@ void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
       study, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 
   publish(report, options.output_dir);
+  check_all_finished(records);
 }
 
 }  // namespace

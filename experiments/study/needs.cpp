@@ -6,6 +6,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <new>
 
 #include "engine/aggregation/aggregator.h"
 #include "engine/ops/ops.h"
@@ -21,11 +22,6 @@ namespace {
 
 constexpr int kWarmUp = 2;  // fills the window of a rolling rule, with the measured one
 constexpr int kMeasured = 1;
-
-struct StepCost {
-  double seconds = 0.0;
-  std::size_t peak_bytes = 0;
-};
 
 StepCost measure_step(const RunSettings& run, const Study& study) {
   Backend& backend = *study.backend;
@@ -64,18 +60,31 @@ StepCost measure_step(const RunSettings& run, const Study& study) {
 
 }  // namespace
 
+std::map<std::string, StepCost> step_costs(const Study& study) {
+  std::map<std::string, StepCost> costs;
+  for (std::size_t i = 0; i < study.runs.size(); ++i) {
+    const std::string label = label_of(study.runs[i]);
+    if (study.over[i] || costs.count(label) > 0) continue;
+    study.backend->allocator().reset_peak();
+    try {
+      costs[label] = measure_step(study.runs[i], study);
+    } catch (const std::bad_alloc&) {
+      continue;  // the run itself will tell
+    } catch (const Error&) {
+      continue;
+    }
+  }
+  return costs;
+}
+
 Needs needs_of(const Study& study) {
   Needs needs;
   needs.images = study.data.train->size() + study.data.test->size();
-  std::map<std::string, StepCost> costs;  // by aggregator and batch size
+  const std::map<std::string, StepCost> costs = step_costs(study);
   for (std::size_t i = 0; i < study.runs.size(); ++i) {
-    if (study.finished[i]) continue;
     const RunSettings& run = study.runs[i];
-    const auto [cost, added] = costs.try_emplace(label_of(run));
-    if (added) {
-      study.backend->allocator().reset_peak();
-      cost->second = measure_step(run, study);
-    }
+    const auto cost = costs.find(label_of(run));
+    if (study.over[i] || cost == costs.end()) continue;
     const std::int64_t steps =
         run.epochs * (examples_per_epoch(run, study.data.train->size()) / run.batch_size);
     ++needs.runs;

@@ -5,12 +5,10 @@
 
 #include <charconv>
 #include <cmath>
-#include <memory>
 
-#include "engine/aggregation/aggregator.h"
+#include "experiments/run/run_config.h"
 #include "experiments/study/datasets.h"
 #include "models/registry.h"
-#include "optim/sgd.h"
 
 namespace cograd {
 namespace {
@@ -24,9 +22,9 @@ constexpr const char* kAggregatorHelp =
 void add_flags(CLI::App& app, StudyOptions& options) {
   RunSettings& run = options.run;
   app.add_option("--preset", options.preset, "Defaults for everything below")
-      ->check(CLI::IsMember({"quick", "laptop", "paper"}));
+      ->check(one_of({"quick", "laptop", "paper"}));
   app.add_option("--dataset", options.dataset, "Data set; glyphs is drawn, nothing to download")
-      ->check(CLI::IsMember(dataset_names()));
+      ->check(one_of(dataset_names()));
   app.add_option("--data", options.data,
                  "Folder of the data set's files (default: $COGRAD_DATA/DATASET)");
   app.add_option("--classes", options.classes, "First N classes; 0: all")->check(at_least(0));
@@ -38,7 +36,7 @@ void add_flags(CLI::App& app, StudyOptions& options) {
                "Random crops and flips of the training images (sets of image files)");
   app.add_option("--broken-images", options.broken_images,
                  "What to do about image files that cannot be decoded")
-      ->check(CLI::IsMember({"fail", "skip"}));
+      ->check(one_of({"fail", "skip"}));
   app.add_option("--train-indices", options.train_indices,
                  "Index file of the training examples to use ('index', then one a line)");
   app.add_option("--test-indices", options.test_indices, "The same for the test examples");
@@ -48,7 +46,8 @@ void add_flags(CLI::App& app, StudyOptions& options) {
       ->check(at_least(0));
   app.add_option("--test-size", options.test_size, "The same for the test examples")
       ->check(at_least(0));
-  app.add_option("--model", run.model, fmt::format("Model: {}", fmt::join(model_names(), ", ")));
+  app.add_option("--model", run.model, fmt::format("Model: {}", fmt::join(model_names(), ", ")))
+      ->check(one_of(model_names()));
   app.add_option("--width", run.width,
                  "Width of the model: features of an MLP's layers, channels of a network's first\n"
                  "stage; 0: the usual")
@@ -61,7 +60,7 @@ void add_flags(CLI::App& app, StudyOptions& options) {
            run.precision = name == "bf16" ? Dtype::bf16 : Dtype::f32;
          },
          "Of activations: f32 or bf16, half the memory; parameters stay f32")
-      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->check(one_of({"f32", "bf16"}))
       ->default_str("f32");
   app.add_option("--aggregator", options.aggregators, kAggregatorHelp);
   app.add_option("--corrupt-fraction", options.corrupt_fractions,
@@ -77,7 +76,7 @@ void add_flags(CLI::App& app, StudyOptions& options) {
   app.add_option("--weight-decay", run.weight_decay, "Weight decay");
   app.add_option("--schedule", run.schedule,
                  "Learning rate over the epochs; step: a tenth after each third")
-      ->check(CLI::IsMember({"constant", "step", "cosine"}));
+      ->check(one_of({"constant", "step", "cosine"}));
   app.add_flag("--force-momentum", run.force_momentum,
                "Allow momentum with rm3 and ra3 (the authors found it unstable)");
   app.add_option("--seed", run.seed, "Seed of weights, order and corruption")->check(at_least(0));
@@ -87,10 +86,12 @@ void add_flags(CLI::App& app, StudyOptions& options) {
   app.add_flag("--resume", options.resume,
                "Go on with what is in --output-dir: keep finished runs of the same settings, and\n"
                "continue the one that was broken off from its last checkpoint");
+  app.add_flag("--retry-failed", options.retry_failed,
+               "With --resume: try runs that failed again, from their last checkpoint");
   app.add_option("--checkpoint-every", run.checkpoint_every, "Seconds between checkpoints")
       ->check(at_least(0));
   app.add_option("--device", options.device, "Where to compute")
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+      ->check(one_of({"auto", "cpu", "cuda"}));
   app.add_flag("--deterministic", options.deterministic,
                "Same seed, same bits, on the same GPU; CPUs do so anyway");
   app.add_option("--workers", run.workers, "Loader threads; 0: the training thread loads")
@@ -120,15 +121,6 @@ std::vector<double> parse_numbers(std::string_view list, std::string_view flag,
     numbers.push_back(number);
   }
   return numbers;
-}
-
-/// Throws what the run would throw when it is made.
-void check_run(const RunSettings& run) {
-  const std::unique_ptr<Aggregator> aggregator = parse_aggregator(run.aggregator);
-  aggregator->groups(run.batch_size);
-  Parameter any;
-  Sgd({&any}, *aggregator,
-      {run.learning_rate, run.momentum, run.weight_decay, false, run.force_momentum});
 }
 
 }  // namespace
@@ -211,7 +203,7 @@ std::vector<RunSettings> list_runs(const StudyOptions& options) {
         run.learning_rate = rate;
         if (choice.batch_size > 0) run.batch_size = choice.batch_size;
         if (choice.name == "mean") run.momentum = options.momentum_of_mean;
-        check_run(run);
+        check_settings(run);
         for (const RunSettings& other : runs) {
           require<UsageError>(directory_name_of(other) != directory_name_of(run),
                               "--aggregator, --corrupt-fraction and --lr name the run {} twice",

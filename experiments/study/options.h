@@ -42,9 +42,10 @@ struct StudyOptions {
   std::string device = "auto";
   bool deterministic = false;  ///< Backend::set_deterministic()
   std::string output_dir;
-  bool resume = false;  ///< go on with what is in output_dir instead of refusing to start
-  std::string help;     ///< not empty when --help was given: to be printed instead of running
-  std::string command;  ///< the command line, quoted for a shell
+  bool resume = false;        ///< go on with what is in output_dir instead of refusing to start
+  bool retry_failed = false;  ///< with resume: runs that failed too
+  std::string help;           ///< not empty when --help was given: to be printed instead of running
+  std::string command;        ///< the command line, quoted for a shell
 };
 
 /// A study's defaults for a preset ("quick", "laptop", "paper") on a data set.

@@ -1,14 +1,25 @@
 // What all studies do around their runs.
 #include "experiments/study/study.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <thread>
 
+#include "engine/aggregation/aggregator.h"
+#include "engine/autograd.h"
+#include "engine/text.h"
+#include "experiments/run/interruption.h"
 #include "experiments/run/model_card.h"
+#include "experiments/run/run_config.h"
+#include "experiments/run/run_results.h"
 #include "experiments/study/datasets.h"
+#include "experiments/study/needs.h"
+#include "experiments/study/version.h"
 #include "models/registry.h"
 
 namespace cograd {
@@ -33,12 +44,76 @@ std::string backend_text(const Backend& backend) {
   return fmt::format("{} on {}", backend.name(), backend.device().str());
 }
 
-std::int64_t count_parameters(const Study& study) {
-  const RunSettings& run = study.options.run;
-  const auto model = make_model(run.model, model_options(run, study.data));
+std::int64_t count_parameters(Module& model) {
   std::int64_t count = 0;
-  for (const Parameter* parameter : model->parameters()) count += parameter->value.numel();
+  for (const Parameter* parameter : model.parameters()) count += parameter->value.numel();
   return count;
+}
+
+nlohmann::ordered_json data_config(const StudyData& data) {
+  return {{"train", data.train->name()}, {"test", data.test->name()}};
+}
+
+/// Does in training mode what each run will do first: images that are too small for a model, and
+/// groups of one value a channel, which batch norm refuses, are found before hours of work.
+void try_groups(const Study& study, Module& model) {
+  const Shape image = study.data.train->image_shape();
+  Backend& backend = reference_backend();
+  const NoGradient guard;
+  std::set<std::int64_t> tried;
+  for (const RunSettings& run : study.runs) {
+    const std::int64_t groups = parse_aggregator(run.aggregator)->groups(run.batch_size);
+    const std::int64_t smallest = std::min<std::int64_t>(2, run.batch_size / groups);
+    if (!tried.insert(smallest).second) continue;
+    try {
+      model(Variable(Tensor::zeros(image.prepended(smallest), Dtype::f32, backend)));
+    } catch (const Error& error) {
+      throw ValueError(fmt::format("[trainer] {} cannot train by {} on images {}: {}", run.model,
+                                   label_of(run), image, error.what()));
+    }
+  }
+}
+
+/// The runs that are over already.
+void find_runs(Study& study) {
+  const StudyOptions& options = study.options;
+  for (const RunSettings& run : study.runs) {
+    require<ValueError>(run.batch_size <= study.data.train->size(),
+                        "[trainer] batch size {} is larger than {}, which has {} examples",
+                        run.batch_size, study.data.train->name(), study.data.train->size());
+    std::optional<RunRecord> over = run_in(options.output_dir, run, config_of(study, run));
+    require<IoError>(
+        options.resume || !over,
+        "[output] {}/{} holds a {} run: give --resume to keep it, remove it, or choose "
+        "another --output-dir",
+        printable(options.output_dir), directory_name_of(run),
+        over && !over->finished() ? "failed" : "finished");
+    if (over && !over->finished() && options.retry_failed) over.reset();
+    study.over.push_back(std::move(over));
+  }
+}
+
+std::vector<Work> works_of(const Study& study) {
+  const std::map<std::string, StepCost> costs = step_costs(study);
+  std::vector<Work> works;
+  for (std::size_t i = 0; i < study.runs.size(); ++i) {
+    const RunSettings& run = study.runs[i];
+    Work work{label_of(run)};
+    if (!study.over[i]) {
+      work.examples = run.epochs * examples_per_epoch(run, study.data.train->size());
+    }
+    const auto cost = costs.find(work.kind);
+    if (cost != costs.end()) {
+      work.expected = cost->second.seconds / static_cast<double>(run.batch_size);
+    }
+    works.push_back(std::move(work));
+  }
+  return works;
+}
+
+/// The command line that takes the study up again.
+std::string resuming(const StudyOptions& options) {
+  return options.command + (options.resume ? "" : " --resume");
 }
 
 }  // namespace
@@ -57,81 +132,74 @@ Study prepare_study(const StudyOptions& options, StudyData data) {
                       "[--precision] the {} backend does not compute in {}: expected f32",
                       study.backend->name(), name_of(options.run.precision));
   study.data = std::move(data);
-  study.parameters = count_parameters(study);
-  for (const RunSettings& run : study.runs) {
-    require<ValueError>(run.batch_size <= study.data.train->size(),
-                        "[trainer] batch size {} is larger than {}, which has {} examples",
-                        run.batch_size, study.data.train->name(), study.data.train->size());
-    study.finished.push_back(finished_run(options.output_dir, run, config_of(study, run)));
-    require<IoError>(options.resume || !study.finished.back(),
-                     "[output] {}/{} holds a finished run: give --resume to keep it, remove it, or "
-                     "choose another --output-dir",
-                     options.output_dir, directory_name_of(run));
-  }
+  const auto model = make_model(options.run.model, model_options(options.run, study.data));
+  study.parameters = count_parameters(*model);
+  try_groups(study, *model);
+  find_runs(study);
   check_output_folder(options.output_dir);
+  study.lock = std::make_shared<FolderLock>(options.output_dir);
   return study;
 }
 
 std::vector<RunRecord> run_study(const Study& study) {
-  std::int64_t total = 0;
-  for (std::size_t i = 0; i < study.runs.size(); ++i) {
-    if (study.finished[i]) continue;
-    total += study.runs[i].epochs * examples_per_epoch(study.runs[i], study.data.train->size());
-  }
-  Progress progress(total, stderr);
+  const InterruptionScope interruptible;
+  Progress progress(works_of(study), stderr);
+  const auto note = [&](const std::string& text) { progress.note("note: " + text); };
   std::vector<RunRecord> records;
   for (std::size_t i = 0; i < study.runs.size(); ++i) {
     const RunSettings& run = study.runs[i];
-    if (study.finished[i]) {
-      records.push_back(*study.finished[i]);
+    if (study.over[i]) {
+      records.push_back(*study.over[i]);
       continue;
     }
-    progress.label(fmt::format("{}, {} % noise{} ({}/{})", label_of(run),
-                               percent_text(run.corrupt_fraction),
-                               study.options.seeds > 1 ? fmt::format(", seed {}", run.seed) : "",
-                               i + 1, study.runs.size()));
-    RunDirectory directory(study.options.output_dir, directory_name_of(run), config_of(study, run),
-                           study.options.resume);
-    records.push_back(train_run(run, study.data, *study.backend, directory, progress));
-    directory.finish(records.back());
+    progress.begin(i, fmt::format("{}, {} % noise{} ({}/{})", label_of(run),
+                                  percent_text(run.corrupt_fraction),
+                                  study.options.seeds > 1 ? fmt::format(", seed {}", run.seed) : "",
+                                  i + 1, study.runs.size()));
+    try {
+      check_interruption();
+      RunDirectory directory(study.options.output_dir, directory_name_of(run),
+                             config_of(study, run), study.options.resume, note);
+      records.push_back(train_run(run, study.data, *study.backend, directory, progress));
+      directory.finish(records.back());
+    } catch (const Interrupted& interruption) {
+      throw Interrupted(
+          interruption.signal(),
+          fmt::format("stopped {}; go on with: {}", interruption.what(), resuming(study.options)));
+    }
   }
   return records;
 }
 
+void check_all_finished(const std::vector<RunRecord>& records) {
+  std::vector<std::string> failed;
+  for (const RunRecord& record : records) {
+    if (record.finished()) continue;
+    failed.push_back(
+        fmt::format("{}: {}", printable(record.folder.filename().native()), record.failure));
+  }
+  require<RunsFailed>(failed.empty(),
+                      "{} of {} runs failed; --resume keeps them so, with --retry-failed they are "
+                      "tried again: {}",
+                      failed.size(), records.size(), fmt::join(failed, "; "));
+}
+
 nlohmann::ordered_json config_of(const Study& study, const RunSettings& run) {
-  nlohmann::ordered_json config{{"aggregator", run.aggregator},
-                                {"batch_size", run.batch_size},
-                                {"corrupt_fraction", run.corrupt_fraction},
-                                {"dataset", study.options.dataset},
-                                {"train_examples", study.data.train->size()},
-                                {"test_examples", study.data.test->size()},
-                                {"classes", study.data.train->classes()},
-                                {"image", study.data.train->image_shape().str()},
-                                {"augment", study.options.augment},
-                                {"train_indices", study.options.train_indices},
-                                {"test_indices", study.options.test_indices},
-                                {"model", run.model},
-                                {"width", run.width},
-                                {"precision", name_of(run.precision)},
-                                {"parameters", study.parameters},
-                                {"epochs", run.epochs},
-                                {"learning_rate", run.learning_rate},
-                                {"momentum", run.momentum},
-                                {"force_momentum", run.force_momentum},
-                                {"weight_decay", run.weight_decay},
-                                {"schedule", run.schedule},
-                                {"last_partial_batch", "dropped"},
-                                {"seed", run.seed},
-                                {"deterministic", study.options.deterministic},
-                                {"workers", run.workers},
-                                {"checkpoint_every", run.checkpoint_every},
-                                {"preset", study.options.preset},
-                                {"command", study.options.command},
-                                {"backend", study.backend->name()},
-                                {"device", study.backend->device().str()},
-                                {"machine", machine_text()},
-                                {"version", COGRAD_VERSION}};
-  if (run.dropout) config["dropout"] = *run.dropout;
+  nlohmann::ordered_json config = to_config(run);
+  const nlohmann::ordered_json study_wide{{"dataset", study.options.dataset},
+                                          {"data", data_config(study.data)},
+                                          {"augment", study.options.augment},
+                                          {"broken_images", study.options.broken_images},
+                                          {"parameters", study.parameters},
+                                          {"last_partial_batch", "dropped"},
+                                          {"deterministic", study.options.deterministic},
+                                          {"preset", study.options.preset},
+                                          {"command", study.options.command},
+                                          {"backend", study.backend->name()},
+                                          {"device", study.backend->device().str()},
+                                          {"machine", machine_text()},
+                                          {"version", kVersion}};
+  config.update(study_wide);
   return config;
 }
 
@@ -150,7 +218,7 @@ std::vector<std::pair<std::string, std::string>> facts_of(const Study& study, do
                        study.options.momentum_of_mean, run.momentum, run.weight_decay, run.seed)},
           {"Machine", fmt::format("{}; {}", machine_text(), backend_text(*study.backend))},
           {"Time", duration_text(seconds)},
-          {"Version", "cograd " COGRAD_VERSION}};
+          {"Version", fmt::format("cograd {}", kVersion)}};
 }
 
 }  // namespace cograd

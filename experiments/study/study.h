@@ -1,12 +1,14 @@
 // A study: runs that are checked together before the first one starts, then trained one by one.
 #pragma once
 
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "experiments/run/folder_lock.h"
 #include "experiments/run/trainer.h"
 #include "experiments/study/options.h"
 
@@ -15,21 +17,32 @@ namespace cograd {
 struct Study {
   StudyOptions options;
   std::vector<RunSettings> runs;
-  std::vector<std::optional<RunRecord>> finished;  ///< with --resume: what is there already
+  std::vector<std::optional<RunRecord>> over;  ///< with --resume: what is there, failed runs too
   StudyData data;
   Backend* backend = nullptr;
-  std::int64_t parameters = 0;  ///< of the model
+  std::int64_t parameters = 0;             ///< of the model
+  std::shared_ptr<const FolderLock> lock;  ///< on the output folder
+};
+
+/// Some runs of a study failed; all others and the report are made.
+class RunsFailed : public Error {
+ public:
+  using Error::Error;
 };
 
 /// Does everything that can fail because of the options, before any training: lists the runs, opens
-/// data and device, makes the model once, prepares the output folder.
+/// data and device, tries the model with the groups of each run, prepares the output folder and
+/// locks it.
 Study prepare_study(const StudyOptions& options);
 /// The same on data that are open already.
 Study prepare_study(const StudyOptions& options, StudyData data);
 
-/// Trains the runs that are not finished, each into its own directory, under one progress display
-/// on stderr, and returns all.
+/// Trains the runs that are not over, each into its own directory, under one progress display on
+/// stderr, and returns all, with those that failed. Throws Interrupted, which says how to go on.
 std::vector<RunRecord> run_study(const Study& study);
+
+/// Throws RunsFailed if some did: for main(), when the report is made.
+void check_all_finished(const std::vector<RunRecord>& records);
 
 /// config.json of a run.
 nlohmann::ordered_json config_of(const Study& study, const RunSettings& run);

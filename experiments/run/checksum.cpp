@@ -1,0 +1,101 @@
+#include "experiments/run/checksum.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <array>
+#include <map>
+#include <vector>
+
+#include "engine/error.h"
+#include "engine/file.h"
+#include "engine/text.h"
+
+namespace cograd {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// By name.
+using Checksums = std::map<std::string, std::string>;
+
+std::vector<std::string> files_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::string name = it->path().filename().native();
+    if (name != kChecksumsFile) names.push_back(std::move(name));
+  }
+  require<IoError>(!error, "[checksums] {} cannot be read: {}", printable(folder.native()),
+                   error.message());
+  return names;
+}
+
+Checksums read_checksums(const fs::path& path) {
+  constexpr std::size_t kDigits = 32;
+  constexpr std::uint64_t kMostBytes = 1 << 20;
+  const std::string content = read_file(path, kMostBytes);
+  Checksums checksums;
+  for (std::string_view text = content; !text.empty();) {
+    const std::size_t end = text.find('\n');
+    const std::string_view line = text.substr(0, end);
+    require<FormatError>(end != std::string_view::npos && line.size() > kDigits + 2 &&
+                             line.substr(kDigits, 2) == "  ",
+                         "[checksums] {} is damaged", printable(path.native()));
+    checksums.emplace(line.substr(kDigits + 2), line.substr(0, kDigits));
+    text.remove_prefix(end + 1);
+  }
+  return checksums;
+}
+
+}  // namespace
+
+struct Checksum::State {
+  XXH3_state_t state;
+};
+
+Checksum::Checksum() : state_(std::make_unique<State>()) { XXH3_128bits_reset(&state_->state); }
+Checksum::~Checksum() = default;
+Checksum::Checksum(Checksum&&) noexcept = default;
+Checksum& Checksum::operator=(Checksum&&) noexcept = default;
+
+Checksum& Checksum::add(std::string_view bytes) {
+  XXH3_128bits_update(&state_->state, bytes.data(), bytes.size());
+  return *this;
+}
+
+std::string Checksum::text() const {
+  const XXH128_hash_t hash = XXH3_128bits_digest(&state_->state);
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+std::string checksum_of(std::string_view bytes) { return Checksum().add(bytes).text(); }
+
+void write_checksums(const fs::path& folder) {
+  std::map<std::string, std::string> checksums;
+  for (const std::string& name : files_in(folder)) {
+    checksums[name] = checksum_of(read_file(folder / name));
+  }
+  std::string text;
+  for (const auto& [name, checksum] : checksums) text += fmt::format("{}  {}\n", checksum, name);
+  write_file(folder / kChecksumsFile, text);
+}
+
+void check_checksums(const fs::path& folder, bool with_tensors) {
+  Checksums checksums = read_checksums(folder / kChecksumsFile);
+  for (const std::string& name : files_in(folder)) {
+    const auto known = checksums.find(name);
+    require<FormatError>(known != checksums.end(), "[checksums] {} is not in the list of {}",
+                         printable((folder / name).native()), kChecksumsFile);
+    const bool checked = with_tensors || !name.ends_with(".safetensors");
+    require<FormatError>(!checked || known->second == checksum_of(read_file(folder / name)),
+                         "[checksums] {} is damaged or was changed: its checksum is not that in {}",
+                         printable((folder / name).native()), kChecksumsFile);
+    checksums.erase(known);
+  }
+  require<FormatError>(
+      checksums.empty(), "[checksums] {} is missing",
+      checksums.empty() ? "" : printable((folder / checksums.begin()->first).native()));
+}
+
+}  // namespace cograd
