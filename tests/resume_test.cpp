@@ -1,5 +1,6 @@
 // Runs that are broken off and taken up again: the same bits as those of an unbroken run.
 #include <atomic>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -9,6 +10,7 @@
 
 #include "engine/random.h"
 #include "experiments/run/checkpoint.h"
+#include "experiments/run/interruption.h"
 #include "experiments/run/run_results.h"
 #include "experiments/study/datasets.h"
 #include "experiments/study/presets.h"
@@ -25,23 +27,29 @@ namespace fs = std::filesystem;
 
 class Stopped : public std::exception {};
 
-/// A data set that breaks the run off at the n-th example.
+void stop() { throw Stopped(); }
+void interrupt() { std::raise(SIGTERM); }
+
+/// A data set that does something to the run at the n-th example.
 class Stopping final : public Dataset {
  public:
-  Stopping(DatasetPtr base, std::int64_t n) : base_(std::move(base)), left_(n) {}
+  Stopping(DatasetPtr base, std::int64_t n, void (*act)() = stop)
+      : base_(std::move(base)), left_(n), act_(act) {}
   std::int64_t size() const override { return base_->size(); }
   std::int64_t classes() const override { return base_->classes(); }
   Shape image_shape() const override { return base_->image_shape(); }
   std::string name() const override { return base_->name(); }
   std::int64_t label(std::int64_t index) const override { return base_->label(index); }
   void read(std::int64_t index, std::int64_t epoch, float* pixels) const override {
-    if (left_-- <= 0) throw Stopped();
+    const std::int64_t left = left_--;
+    if (act_ == stop ? left <= 0 : left == 0) act_();
     base_->read(index, epoch, pixels);
   }
 
  private:
   DatasetPtr base_;
   mutable std::atomic<std::int64_t> left_;
+  void (*act_)();
 };
 
 std::string content_of(const fs::path& path) {
@@ -123,6 +131,63 @@ TEST_CASE("a run that is broken off goes on to the bits of an unbroken one", "[r
     fs::remove_all(scratch.path / "broken");
     fs::remove_all(scratch.path / "unbroken");
   }
+}
+
+TEST_CASE("a signal ends a run after a checkpoint, and no bit is lost", "[resume]") {
+  const TemporaryFolder scratch;
+  Random random(21);
+  const auto run = [&](const std::string& folder, std::int64_t signal_at) {
+    StudyOptions options = study_options("m3@12", scratch.path / folder);
+    options.run.checkpoint_every = 1e6;  // none but that of the signal
+    options.run.workers = 0;
+    options.resume = signal_at < 0 || fs::exists(scratch.path / folder);
+    Study study = prepare_study(options);
+    if (signal_at >= 0) {
+      study.data.train = std::make_shared<Stopping>(study.data.train, signal_at, interrupt);
+    }
+    run_study(study);
+    return scratch.path / folder / directory_name_of(study.runs[0]);
+  };
+  const auto expected = files_of(run("unbroken", -1));
+  int signals = 0;
+  fs::path finished;
+  while (finished.empty()) {
+    // Into evaluations before and in the first epoch as well as into steps.
+    try {
+      finished = run("broken", signals < 20 ? static_cast<std::int64_t>(random.below(200)) : -1);
+    } catch (const Interrupted& interruption) {
+      CHECK(interruption.signal() == SIGTERM);
+      CHECK_THAT(interruption.what(), contains("stopped ") && contains("--resume"));
+      ++signals;
+    }
+  }
+  CHECK(signals >= 4);
+  for (const auto& [name, content] : files_of(finished)) {
+    CAPTURE(name);
+    CHECK((name == "config.json" || expected.at(name) == content));
+  }
+}
+
+TEST_CASE("the weights are on the disk before anything is made of them", "[resume]") {
+  const TemporaryFolder scratch;
+  StudyOptions options = study_options("mean@20", scratch.path);
+  Study study = prepare_study(options);
+  const std::string name = directory_name_of(study.runs[0]);
+  run_study(study);
+  study.lock.reset();
+  // As if the process had been killed after the last epoch's checkpoint.
+  const fs::path partial = scratch.path / (name + ".partial");
+  fs::rename(scratch.path / name, partial);
+  for (const char* file : {"weights.safetensors", "summary.json", "checksums.txt",
+                           "learned_examples.csv", "not_learned_examples.csv", "difficulty.csv"}) {
+    REQUIRE(fs::remove(partial / file));
+  }
+  Study again = prepare_study(options);
+  again.data.train = std::make_shared<Stopping>(again.data.train, 60);  // of 120 to be evaluated
+  CHECK_THROWS_AS(run_study(again), Stopped);
+  CHECK(fs::exists(partial / "weights.safetensors"));
+  again.lock.reset();
+  CHECK(run_study(prepare_study(options))[0].finished());
 }
 
 TEST_CASE("a finished run is taken for no run of other settings", "[resume]") {

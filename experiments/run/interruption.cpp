@@ -38,7 +38,7 @@ InterruptionScope::~InterruptionScope() {
 int noted_signal() { return noted; }
 
 void check_interruption() {
-  if (const int signal = noted; signal != 0) throw Interrupted(signal, "interrupted");
+  if (const int signal = noted; signal != 0) throw Interrupted(signal, "before its first checkpoint");
 }
 
 }  // namespace cograd

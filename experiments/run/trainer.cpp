@@ -368,6 +368,10 @@ void isolated(RunRecord& record, Progress& progress, const Part& part) {
     part();
   } catch (const Diverged& error) {
     fail(error.where(), error.what());
+  } catch (const ImageError& error) {
+    const std::string text =
+        fmt::format("broken data: {} (--broken-images skip leaves such images out)", error.what());
+    fail(printable(text), text.c_str());
   } catch (const std::bad_alloc&) {
     fail("out of memory", "out of memory");
   } catch (const IoError&) {

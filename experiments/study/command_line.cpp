@@ -70,7 +70,7 @@ std::string complaint_about_extras(const CLI::App& app) {
   for (const CLI::Option* o : app.get_options()) {
     for (const std::string& known_name : o->get_lnames()) known.push_back("--" + known_name);
   }
-  return fmt::format("unknown option {}: {}", name, did_you_mean(name, known));
+  return fmt::format("unknown option {}{}", name, did_you_mean(name, known));
 }
 
 }  // namespace
@@ -107,8 +107,9 @@ CLI::Validator at_least(int low) {
 CLI::Validator one_of(std::vector<std::string> names) {
   return {[names = std::move(names)](std::string& text) {
             if (std::find(names.begin(), names.end(), text) != names.end()) return std::string();
-            return fmt::format("'{}' is unknown: {}expected {}", printable(text),
-                               did_you_mean(text, names), fmt::join(names, ", "));
+            const std::string hint = did_you_mean(text, names);
+            return fmt::format("'{}' is unknown{} expected {}", printable(text),
+                               hint.empty() ? ":" : hint, fmt::join(names, ", "));
           },
           "", ""};
 }
@@ -118,7 +119,7 @@ std::string did_you_mean(std::string_view text, const std::vector<std::string>& 
       names.begin(), names.end(),
       [&](const auto& a, const auto& b) { return edits(text, a) < edits(text, b); });
   const bool near = nearest != names.end() && edits(text, *nearest) <= 1 + nearest->size() / 4;
-  return near ? fmt::format("did you mean {}? ", *nearest) : "";
+  return near ? fmt::format(": did you mean {}?", *nearest) : "";
 }
 
 std::string quoted_command(int argc, const char* const* argv) {

@@ -28,7 +28,7 @@ CLI::Validator at_least(int low);
 /// One of these; the complaint names the nearest.
 CLI::Validator one_of(std::vector<std::string> names);
 
-/// What of `names` `text` may have been meant to be, as "did you mean mnist? "; empty if none is
+/// What of `names` `text` may have been meant to be, as ": did you mean mnist?"; empty if none is
 /// near.
 std::string did_you_mean(std::string_view text, const std::vector<std::string>& names);
 

@@ -111,9 +111,10 @@ std::vector<Work> works_of(const Study& study) {
   return works;
 }
 
-/// The command line that takes the study up again.
-std::string resuming(const StudyOptions& options) {
-  return options.command + (options.resume ? "" : " --resume");
+/// How to take the study up again.
+std::string how_to_resume(const StudyOptions& options) {
+  if (options.command.empty()) return "it goes on with --resume";
+  return fmt::format("go on with: {}{}", options.command, options.resume ? "" : " --resume");
 }
 
 }  // namespace
@@ -163,9 +164,8 @@ std::vector<RunRecord> run_study(const Study& study) {
       records.push_back(train_run(run, study.data, *study.backend, directory, progress));
       directory.finish(records.back());
     } catch (const Interrupted& interruption) {
-      throw Interrupted(
-          interruption.signal(),
-          fmt::format("stopped {}; go on with: {}", interruption.what(), resuming(study.options)));
+      throw Interrupted(interruption.signal(), fmt::format("stopped {}; {}", interruption.what(),
+                                                           how_to_resume(study.options)));
     }
   }
   return records;
