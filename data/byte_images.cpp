@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "data/checksum.h"
 #include "engine/error.h"
 
 namespace cograd {
@@ -36,6 +37,17 @@ void ByteImages::read(std::int64_t index, std::int64_t, float* pixels) const {
   const std::uint8_t* from = bytes_of(index);
   std::transform(from, from + content_.image_shape.numel(), pixels,
                  [](std::uint8_t v) { return static_cast<float>(v) / 255.0f; });
+}
+
+std::string ByteImages::fingerprint() const {
+  const auto bytes = [](const std::vector<std::uint8_t>& values) {
+    return std::string_view(reinterpret_cast<const char*>(values.data()), values.size());
+  };
+  return Checksum()
+      .add(content_.image_shape.str())
+      .add(bytes(content_.labels))
+      .add(bytes(content_.pixels))
+      .text();
 }
 
 void ByteImages::read_bytes(std::int64_t index, std::uint8_t* bytes) const {

@@ -26,6 +26,8 @@ class ByteImages final : public Dataset {
   std::vector<std::string> class_names() const override { return content_.class_names; }
   std::int64_t label(std::int64_t index) const override;
   void read(std::int64_t index, std::int64_t epoch, float* pixels) const override;
+  /// With the pixels.
+  std::string fingerprint() const override;
   const ChannelStatistics* byte_scale() const override { return &scale_; }
   void read_bytes(std::int64_t index, std::uint8_t* bytes) const override;
 

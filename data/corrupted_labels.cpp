@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "data/checksum.h"
 #include "engine/error.h"
 #include "engine/random.h"
 
@@ -16,12 +17,12 @@ constexpr std::uint64_t kLabels = 0xC1;
 }  // namespace
 
 CorruptedLabels::CorruptedLabels(DatasetPtr base, double fraction, std::uint64_t seed)
-    : base_(std::move(base)), fraction_(fraction) {
+    : DecoratedDataset(std::move(base)), fraction_(fraction) {
   require<ValueError>(fraction >= 0.0 && fraction <= 1.0,
                       "[corrupted labels] the fraction must be in [0, 1], not {}", fraction);
-  const std::int64_t n = base_->size();
+  const std::int64_t n = this->base().size();
   labels_.resize(static_cast<std::size_t>(n));
-  for (std::int64_t i = 0; i < n; ++i) labels_[static_cast<std::size_t>(i)] = base_->label(i);
+  for (std::int64_t i = 0; i < n; ++i) labels_[static_cast<std::size_t>(i)] = this->base().label(i);
 
   std::vector<std::size_t> order(labels_.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -31,18 +32,22 @@ CorruptedLabels::CorruptedLabels(DatasetPtr base, double fraction, std::uint64_t
   const auto count = static_cast<std::size_t>(std::llround(fraction * static_cast<double>(n)));
   for (std::size_t i = 0; i < count; ++i) {
     labels_[order[i]] =
-        static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(base_->classes())));
+        static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(this->base().classes())));
   }
 }
 
 std::string CorruptedLabels::name() const {
-  return fmt::format("{} with {} % random labels", base_->name(), 100.0 * fraction_);
+  return fmt::format("{} with {} % random labels", this->base().name(), 100.0 * fraction_);
 }
 
 std::int64_t CorruptedLabels::label(std::int64_t index) const {
   require<ValueError>(index >= 0 && index < size(), "[{}] there is no example {} of {}", name(),
                       index, size());
   return labels_[static_cast<std::size_t>(index)];
+}
+
+std::string CorruptedLabels::fingerprint() const {
+  return checksum_of(base().fingerprint() + Dataset::fingerprint());
 }
 
 }  // namespace cograd

@@ -51,6 +51,14 @@ class Dataset {
     throw ValueError(fmt::format("[{}] is not a set of bytes", name()));
   }
 
+  /// Tells sets of other examples from this one: a checksum over the labels in order and, where
+  /// that costs little, the images. Of files their names and sizes count.
+  virtual std::string fingerprint() const;
+  /// The set that this one has its examples from, as it was opened, and where example `index`
+  /// stands there. A set that was not cut from another is whole.
+  virtual const Dataset& whole() const { return *this; }
+  virtual std::int64_t whole_index(std::int64_t index) const { return index; }
+
   Example get(std::int64_t index, std::int64_t epoch = 0) const {
     Example example{std::vector<float>(static_cast<std::size_t>(image_shape().numel())),
                     label(index)};

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <system_error>
 
+#include "data/checksum.h"
 #include "engine/error.h"
 #include "engine/file.h"
 #include "engine/random.h"
@@ -121,6 +122,15 @@ const ImageFolder::File& ImageFolder::file(std::int64_t index) const {
   require<ValueError>(index >= 0 && index < size(), "[{}] there is no image {} of {}", name_, index,
                       size());
   return files_[static_cast<std::size_t>(index)];
+}
+
+std::string ImageFolder::fingerprint() const {
+  Checksum checksum;
+  for (const std::string& name : classes_) checksum.add(fmt::format("{}\n{}", name.size(), name));
+  for (const File& f : files_) {
+    checksum.add(fmt::format("{} {} {}\n{}", f.label, f.bytes, f.path.size(), f.path));
+  }
+  return checksum.text();
 }
 
 fs::path ImageFolder::path(std::int64_t index) const { return folder_ / file(index).path; }

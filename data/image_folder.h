@@ -42,6 +42,9 @@ class ImageFolder final : public Dataset {
   /// is not what the index says.
   void read(std::int64_t index, std::int64_t epoch, float* pixels) const override;
 
+  /// Of the files' names, sizes and classes.
+  std::string fingerprint() const override;
+
   /// Of the image file.
   std::filesystem::path path(std::int64_t index) const;
   const std::string& class_folder(std::int64_t label) const {

@@ -1,54 +1,86 @@
 #include "data/index_file.h"
 
+#include <algorithm>
 #include <charconv>
-#include <fstream>
-#include <iterator>
+#include <unordered_set>
 
+#include "data/data_identity.h"
 #include "engine/error.h"
+#include "engine/file.h"
+#include "engine/text.h"
 
 namespace cograd {
 namespace {
 
-constexpr std::string_view kHeader = "index";
+constexpr std::string_view kIndex = "index";
+constexpr std::string_view kHeader = "index,set";
+constexpr std::size_t kMostShown = 40;
+
+/// A word of a set: what fits into a table and a message.
+bool is_word(std::string_view text) {
+  return text.size() <= 200 && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '-' || c == '/';
+         });
+}
 
 }  // namespace
 
-void write_index_file(const std::filesystem::path& path, const std::vector<std::int64_t>& indices) {
-  std::ofstream out(path, std::ios::binary);
-  out << kHeader << '\n';
-  for (const std::int64_t index : indices) out << index << '\n';
-  out.close();
-  require<IoError>(out.good(), "[index file] cannot write {}", path.string());
+void write_index_file(const std::filesystem::path& path, const IndexFile& content) {
+  OutputFile out(path);
+  std::string text = fmt::format("{}\n", kHeader);
+  for (std::size_t i = 0; i < content.indices.size(); ++i) {
+    text += fmt::format("{},{}\n", content.indices[i], i == 0 ? content.set : "");
+  }
+  out.write(text);
+  out.commit();
 }
 
-std::vector<std::int64_t> read_index_file(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  const std::string text(std::istreambuf_iterator<char>(in), {});
-  require<IoError>(in.is_open() && !in.bad(), "[index file] cannot read {}", path.string());
-  return parse_index_file(text, path.string());
+IndexFile read_index_file(const std::filesystem::path& path) {
+  return parse_index_file(read_file(path), printable(path.native()));
 }
 
-std::vector<std::int64_t> parse_index_file(std::string_view text, const std::string& name) {
+IndexFile parse_index_file(std::string_view text, const std::string& name) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   require<FormatError>(!text.empty(), "[index file] {} is empty: expected the line '{}'", name,
-                       kHeader);
-  std::vector<std::int64_t> indices;
+                       kIndex);
+  IndexFile content;
+  std::unordered_set<std::int64_t> known;
   for (std::int64_t number = 1; !text.empty(); ++number) {
     std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line.size() + 1));
     if (line.ends_with('\r')) line.remove_suffix(1);
+    const std::string shown = printable(line.substr(0, kMostShown));
     if (number == 1) {
-      require<FormatError>(line == kHeader, "[index file] {} begins with '{}': expected '{}'", name,
-                           line.substr(0, 40), kHeader);
+      require<FormatError>(line == kHeader || line == kIndex,
+                           "[index file] {} begins with '{}': expected '{}' or '{}'", name, shown,
+                           kIndex, kHeader);
       continue;
     }
+    const std::string_view cell = line.substr(0, line.find(','));
     std::int64_t index = -1;
-    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), index);
-    require<FormatError>(error == std::errc() && end == line.data() + line.size() && index >= 0,
-                         "[index file] {}: line {}: '{}' is not an index", name, number,
-                         line.substr(0, 40));
-    indices.push_back(index);
+    const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), index);
+    require<FormatError>(error == std::errc() && end == cell.data() + cell.size() && index >= 0,
+                         "[index file] {}: line {}: '{}' is not an index", name, number, shown);
+    require<FormatError>(known.insert(index).second, "[index file] {}: line {}: {} is there twice",
+                         name, number, index);
+    const std::string_view set = cell.size() < line.size() ? line.substr(cell.size() + 1) : "";
+    require<FormatError>(is_word(set) && (set.empty() || number == 2 || set == content.set),
+                         "[index file] {}: line {}: '{}' names no set, or another one", name,
+                         number, shown);
+    if (number == 2) content.set = set;
+    content.indices.push_back(index);
   }
-  return indices;
+  return content;
+}
+
+void check_index_file(const IndexFile& file, const std::filesystem::path& path,
+                      const Dataset& data) {
+  if (file.set.empty()) return;
+  const std::string set = identity_of(data.whole()).word();
+  require<ValueError>(file.set == set, "[index file] {} counts in {}, but the data are {}",
+                      printable(path.native()), file.set, set);
 }
 
 }  // namespace cograd

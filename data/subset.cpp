@@ -1,26 +1,49 @@
 #include "data/subset.h"
 
 #include <numeric>
+#include <unordered_map>
 
+#include "data/checksum.h"
 #include "engine/error.h"
 
 namespace cograd {
 
 Subset::Subset(DatasetPtr base, std::vector<std::int64_t> indices)
-    : base_(std::move(base)), indices_(std::move(indices)) {
+    : DecoratedDataset(std::move(base)), indices_(std::move(indices)) {
   for (std::int64_t i : indices_) {
-    require<ValueError>(i >= 0 && i < base_->size(),
-                        "[subset] {} has no example {}: expected 0 to {}", base_->name(), i,
-                        base_->size() - 1);
+    require<ValueError>(i >= 0 && i < this->base().size(),
+                        "[subset] {} has no example {}: expected 0 to {}", this->base().name(), i,
+                        this->base().size() - 1);
   }
 }
 
-std::string Subset::name() const { return fmt::format("{} of {}", size(), base_->name()); }
+std::string Subset::name() const { return fmt::format("{} of {}", size(), base().name()); }
 
 std::int64_t Subset::base_index(std::int64_t index) const {
   require<ValueError>(index >= 0 && index < size(), "[subset] there is no example {} of {}", index,
                       size());
   return indices_[static_cast<std::size_t>(index)];
+}
+
+std::string Subset::fingerprint() const {
+  return Checksum()
+      .add(base().fingerprint())
+      .add({reinterpret_cast<const char*>(indices_.data()), indices_.size() * sizeof(indices_[0])})
+      .text();
+}
+
+DatasetPtr examples_of_whole(DatasetPtr base, const std::vector<std::int64_t>& whole_indices) {
+  std::unordered_map<std::int64_t, std::int64_t> positions;
+  for (std::int64_t i = 0; i < base->size(); ++i) positions.emplace(base->whole_index(i), i);
+  std::vector<std::int64_t> indices;
+  for (const std::int64_t index : whole_indices) {
+    const auto position = positions.find(index);
+    require<ValueError>(position != positions.end(),
+                        "[subset] example {} of {} is not among the {} that are used", index,
+                        base->whole().name(), base->size());
+    indices.push_back(position->second);
+  }
+  return std::make_shared<Subset>(std::move(base), std::move(indices));
 }
 
 namespace {

@@ -3,35 +3,38 @@
 
 #include <vector>
 
-#include "data/dataset.h"
+#include "data/decorated_dataset.h"
 
 namespace cograd {
 
-class Subset final : public Dataset {
+class Subset final : public DecoratedDataset {
  public:
   /// Throws ValueError for an index outside the base.
   Subset(DatasetPtr base, std::vector<std::int64_t> indices);
 
   std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
-  std::int64_t classes() const override { return base_->classes(); }
-  Shape image_shape() const override { return base_->image_shape(); }
   std::string name() const override;
-  std::vector<std::string> class_names() const override { return base_->class_names(); }
   void read(std::int64_t index, std::int64_t epoch, float* pixels) const override {
-    base_->read(base_index(index), epoch, pixels);
+    base().read(base_index(index), epoch, pixels);
   }
-  const ChannelStatistics* byte_scale() const override { return base_->byte_scale(); }
   void read_bytes(std::int64_t index, std::uint8_t* bytes) const override {
-    base_->read_bytes(base_index(index), bytes);
+    base().read_bytes(base_index(index), bytes);
   }
-  std::int64_t label(std::int64_t index) const override { return base_->label(base_index(index)); }
+  std::int64_t label(std::int64_t index) const override { return base().label(base_index(index)); }
+  std::string fingerprint() const override;
+  std::int64_t whole_index(std::int64_t index) const override {
+    return base().whole_index(base_index(index));
+  }
   /// Where example `index` stands in the base.
   std::int64_t base_index(std::int64_t index) const;
 
  private:
-  DatasetPtr base_;
   std::vector<std::int64_t> indices_;
 };
+
+/// The examples of `base` that have these indices in the whole set, in this order. Throws
+/// ValueError for one that `base` does not have.
+DatasetPtr examples_of_whole(DatasetPtr base, const std::vector<std::int64_t>& whole_indices);
 
 /// The first `count` examples; the set itself if it has no more. Throws ValueError if count < 1.
 DatasetPtr first_examples(DatasetPtr base, std::int64_t count);

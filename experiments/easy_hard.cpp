@@ -37,8 +37,8 @@ constexpr const char* kReading =
     "is before training.";
 
 std::int64_t lesser_side(const fs::path& run) {
-  return std::min(std::ssize(read_index_file(run / "learned_examples.csv")),
-                  std::ssize(read_index_file(run / "not_learned_examples.csv")));
+  return std::min(std::ssize(read_index_file(run / "learned_examples.csv").indices),
+                  std::ssize(read_index_file(run / "not_learned_examples.csv").indices));
 }
 
 /// Five sixths of the lesser side for training, the rest for testing, unless the options say.
@@ -85,9 +85,9 @@ SideRuns train_side(const std::string& name, const EasyHardOptions& options, con
   study.train_size = 0;
   const Side& side = name == "easy" ? splits.easy : splits.hard;
   StudyData data = all;
-  data.train = std::make_shared<Subset>(all.train, side.train);
-  data.further_tests = {{"easy_test", std::make_shared<Subset>(all.train, splits.easy.test)},
-                        {"hard_test", std::make_shared<Subset>(all.train, splits.hard.test)}};
+  data.train = examples_of_whole(all.train, side.train);
+  data.further_tests = {{"easy_test", examples_of_whole(all.train, splits.easy.test)},
+                        {"hard_test", examples_of_whole(all.train, splits.hard.test)}};
   return {name, run_study(prepare_study(study, std::move(data)))};
 }
 
@@ -126,8 +126,8 @@ void run(int argc, char** argv) {
   report.lead = kLead;
   report.reading = kReading;
   report.claims = generalization_claims(
-      sides, agreement(read_index_file(scouted[0].folder / "learned_examples.csv"),
-                       read_index_file(scouted[1].folder / "learned_examples.csv"),
+      sides, agreement(read_index_file(scouted[0].folder / "learned_examples.csv").indices,
+                       read_index_file(scouted[1].folder / "learned_examples.csv").indices,
                        scouts.data.train->size()));
   report.figures = generalization_figures(sides);
   report.tables = {generalization_table(sides), difficulty_table(scouted)};

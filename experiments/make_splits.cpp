@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "data/image_folder.h"
+#include "data/index_file.h"
+#include "experiments/run/run_results.h"
 #include "experiments/run/terminal.h"
 #include "experiments/study/command_line.h"
 #include "experiments/study/splits.h"
@@ -42,14 +45,16 @@ void run(int argc, char** argv) {
     return;
   }
   const Splits splits = split_run(run_directory, train, test, seed);
-  write_splits(splits, output);
   if (!images.empty()) {
-    const ImageFolder folder(images, Split::train, images.filename().string(), {});
+    const auto dataset = read_config(run_directory).value("dataset", std::string("image-folder"));
+    const ImageFolder folder(images, Split::train, dataset, {});
+    check_index_file({{}, splits.set}, run_directory / "learned_examples.csv", folder);
     for (const auto& [name, side] : {std::pair("easy", &splits.easy), {"hard", &splits.hard}}) {
       hard_link_images(folder, side->train, output / name / "train");
       hard_link_images(folder, side->test, output / name / "val");
     }
   }
+  write_splits(splits, output);
   show(stdout,
        fmt::format("{}: {} easy and as many hard examples for training, {} each for testing\n",
                    output.string(), train, test));

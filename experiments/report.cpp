@@ -8,9 +8,11 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "engine/text.h"
 #include "experiments/report/memorization.h"
 #include "experiments/report/memorization_report.h"
 #include "experiments/report/report_page.h"
+#include "experiments/run/run_config.h"
 #include "experiments/run/run_directory.h"
 #include "experiments/run/run_results.h"
 #include "experiments/run/terminal.h"
@@ -23,12 +25,8 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 /// What two runs must have in common to be compared: their data.
-constexpr const char* kData[] = {"dataset", "train_examples", "test_examples", "classes",
-                                 "image",   "augment",        "train_indices", "test_indices"};
-
-bool is_run(const fs::path& folder) {
-  return fs::exists(folder / "config.json") && fs::exists(folder / "summary.json");
-}
+const Json::json_pointer kTrainExamples("/data/train/used_examples");
+constexpr const char* kData[] = {"dataset", "data", "classes", "image", "augment"};
 
 /// The folder itself, or the finished runs in it by name.
 std::vector<fs::path> runs_in(const fs::path& folder) {
@@ -45,20 +43,15 @@ std::vector<fs::path> runs_in(const fs::path& folder) {
   return runs;
 }
 
-Json config_in(const fs::path& run) {
-  std::ifstream in(run / "config.json");
-  Json config = Json::parse(in, nullptr, /*allow_exceptions=*/false);
-  require<IoError>(config.is_object(), "[report] {} is damaged", (run / "config.json").string());
-  return config;
-}
-
 void check_same_data(const fs::path& first, const Json& a, const fs::path& other, const Json& b) {
+  Json of_first, of_other;
   for (const char* key : kData) {
-    const Json x = a.value(key, Json()), y = b.value(key, Json());
-    require<ValueError>(x == y,
-                        "[report] {} has {} {} and {} has {}: expected runs on the same data",
-                        first.string(), key, x.dump(), other.string(), y.dump());
+    of_first[key] = a.value(key, Json());
+    of_other[key] = b.value(key, Json());
   }
+  const std::string text = difference(of_other, of_first);
+  require<ValueError>(text.empty(), "[report] {} has {} of {}: expected runs on the same data",
+                      printable(other.native()), text, printable(first.native()));
 }
 
 void check_different(const std::vector<RunRecord>& records) {
@@ -93,7 +86,7 @@ void run(int argc, char** argv) {
   std::vector<Json> configs;
   for (const std::string& folder : folders) {
     for (const fs::path& path : runs_in(folder)) {
-      configs.push_back(config_in(path));
+      configs.push_back(read_config(path));
       records.push_back(read_run(path));
       check_same_data(records.front().folder, configs.front(), path, configs.back());
     }
@@ -108,9 +101,9 @@ void run(int argc, char** argv) {
 
   Report report = memorization_report(records);
   report.title = fmt::format("{} runs compared", records.size());
-  report.lead =
-      fmt::format("Runs on {} with {} training examples, made at different times.",
-                  text_of(configs.front()["dataset"]), text_of(configs.front()["train_examples"]));
+  report.lead = fmt::format("Runs on {} with {} training examples, made at different times.",
+                            text_of(configs.front().value("dataset", Json("unknown"))),
+                            text_of(configs.front().value(kTrainExamples, Json("unknown"))));
   report.claims = memorization_claims(records);
   const std::vector<Claim> winsorized = winsorization_claims(records);
   report.claims.insert(report.claims.end(), winsorized.begin(), winsorized.end());

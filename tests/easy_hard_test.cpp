@@ -34,8 +34,8 @@ RunRecord side_run(double on_easy, double on_hard) {
 
 TEST_CASE("either side is split without overlap", "[easy_hard]") {
   const TemporaryFolder folder;
-  write_index_file(folder.path / "learned_examples.csv", every(0, 2, 60));
-  write_index_file(folder.path / "not_learned_examples.csv", every(1, 2, 50));
+  write_index_file(folder.path / "learned_examples.csv", {every(0, 2, 60), "a/120/1"});
+  write_index_file(folder.path / "not_learned_examples.csv", {every(1, 2, 50), "a/120/1"});
   const Splits splits = split_run(folder.path, 30, 20, 5);
   for (const auto& [side, parity] : {std::pair(&splits.easy, 0), {&splits.hard, 1}}) {
     CHECK(side->train.size() == 30);
@@ -48,7 +48,11 @@ TEST_CASE("either side is split without overlap", "[easy_hard]") {
   CHECK(split_run(folder.path, 30, 20, 6).easy.train != splits.easy.train);
   CHECK_THROWS_WITH(split_run(folder.path, 31, 20, 5), contains("names 50 examples"));
   write_splits(splits, folder.path / "splits");
-  CHECK(read_index_file(folder.path / "splits" / "hard_test.csv") == splits.hard.test);
+  const IndexFile written = read_index_file(folder.path / "splits" / "hard_test.csv");
+  CHECK(written.indices == splits.hard.test);
+  CHECK(written.set == "a/120/1");
+  write_index_file(folder.path / "learned_examples.csv", {every(0, 2, 60), "b/120/1"});
+  CHECK_THROWS_WITH(split_run(folder.path, 30, 20, 5), contains("counts in b/120/1"));
 }
 
 TEST_CASE("agreement of two runs about what is easy", "[easy_hard]") {

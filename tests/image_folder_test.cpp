@@ -289,11 +289,17 @@ TEST_CASE("the binary CIFAR-10 is read", "[images]") {
 TEST_CASE("index files go there and back", "[images]") {
   const TemporaryFolder scratch;
   const fs::path path = scratch.path / "indices.csv";
-  write_index_file(path, {3, 0, 12345678901});
-  CHECK(content_of(path) == "index\n3\n0\n12345678901\n");
-  CHECK(read_index_file(path) == std::vector<std::int64_t>{3, 0, 12345678901});
-  CHECK(parse_index_file("index\r\n5\r\n", "i") == std::vector<std::int64_t>{5});
-  CHECK(parse_index_file("index\n", "i").empty());
+  write_index_file(path, {{3, 0, 12345678901}, "mnist-train/60000/0123456789abcdef"});
+  CHECK(content_of(path) == "index,set\n3,mnist-train/60000/0123456789abcdef\n0,\n12345678901,\n");
+  CHECK(read_index_file(path).indices == std::vector<std::int64_t>{3, 0, 12345678901});
+  CHECK(read_index_file(path).set == "mnist-train/60000/0123456789abcdef");
+  CHECK(parse_index_file("index\r\n5\r\n", "i").indices == std::vector<std::int64_t>{5});
+  CHECK(parse_index_file("\xEF\xBB\xBFindex\n5", "i").indices == std::vector<std::int64_t>{5});
+  CHECK(parse_index_file("index\n", "i").indices.empty());
+  CHECK_THROWS_WITH(parse_index_file("index\n5\n6\n5\n", "i"),
+                    contains("line 4: 5 is there twice"));
+  CHECK_THROWS_WITH(parse_index_file("index,set\n5,a b\n", "i"), contains("names no set"));
+  CHECK_THROWS_WITH(parse_index_file("index,set\n5,a\n6,b\n", "i"), contains("line 3"));
   CHECK_THROWS_WITH(parse_index_file("index\n5\nx\n", "i"), contains("i: line 3: 'x'"));
   CHECK_THROWS_WITH(parse_index_file("index\n-1\n", "i"), contains("line 2"));
   CHECK_THROWS_WITH(parse_index_file("5\n", "i"), contains("expected 'index'"));

@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "data/decorated_dataset.h"
 #include "engine/random.h"
 #include "experiments/run/checkpoint.h"
 #include "experiments/run/interruption.h"
@@ -31,23 +32,18 @@ void stop() { throw Stopped(); }
 void interrupt() { std::raise(SIGTERM); }
 
 /// A data set that does something to the run at the n-th example.
-class Stopping final : public Dataset {
+class Stopping final : public DecoratedDataset {
  public:
   Stopping(DatasetPtr base, std::int64_t n, void (*act)() = stop)
-      : base_(std::move(base)), left_(n), act_(act) {}
-  std::int64_t size() const override { return base_->size(); }
-  std::int64_t classes() const override { return base_->classes(); }
-  Shape image_shape() const override { return base_->image_shape(); }
-  std::string name() const override { return base_->name(); }
-  std::int64_t label(std::int64_t index) const override { return base_->label(index); }
+      : DecoratedDataset(std::move(base)), left_(n), act_(act) {}
   void read(std::int64_t index, std::int64_t epoch, float* pixels) const override {
     const std::int64_t left = left_--;
     if (act_ == stop ? left <= 0 : left == 0) act_();
-    base_->read(index, epoch, pixels);
+    base().read(index, epoch, pixels);
   }
+  const ChannelStatistics* byte_scale() const override { return nullptr; }
 
  private:
-  DatasetPtr base_;
   mutable std::atomic<std::int64_t> left_;
   void (*act_)();
 };

@@ -6,10 +6,11 @@
 #include <filesystem>
 #include <string>
 
+#include "data/checksum.h"
 #include "engine/error.h"
 #include "engine/file.h"
 #include "experiments/run/append_file.h"
-#include "experiments/run/checksum.h"
+#include "experiments/run/checksums.h"
 #include "experiments/run/csv.h"
 #include "experiments/run/folder_lock.h"
 #include "tests/catch.h"

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "experiments/run/checksum.h"
+#include "data/checksum.h"
 
 namespace cograd {
 

@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "data/checksum.h"
 #include "engine/text.h"
-#include "experiments/run/checksum.h"
 #include "models/safetensors.h"
 #include "models/state_dict.h"
 

@@ -38,7 +38,8 @@ InterruptionScope::~InterruptionScope() {
 int noted_signal() { return noted; }
 
 void check_interruption() {
-  if (const int signal = noted; signal != 0) throw Interrupted(signal, "before its first checkpoint");
+  if (const int signal = noted; signal != 0)
+    throw Interrupted(signal, "before its first checkpoint");
 }
 
 }  // namespace cograd

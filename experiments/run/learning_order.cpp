@@ -95,7 +95,7 @@ void LearningOrder::score(const std::vector<Judgement>& judgements) {
 
 ExampleDifficulty LearningOrder::of(std::size_t i, std::int64_t index,
                                     const CorruptedLabels& data) const {
-  return {.index = index,
+  return {.index = data.whole_index(index),
           .label = data.label(index),
           .true_label = data.true_label(index),
           .first_learned = step_or_never(first_learned_[i]),

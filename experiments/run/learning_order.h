@@ -17,7 +17,7 @@ namespace cograd {
 /// means: predicted as labelled. The two first are what Chatterjee, "Coherent Gradients", ICLR
 /// 2020, logs.
 struct ExampleDifficulty {
-  std::int64_t index = 0;  ///< in the training set
+  std::int64_t index = 0;  ///< in the whole training set
   std::int64_t label = 0, true_label = 0;
   std::optional<std::int64_t> first_learned;   ///< step at which it was first found learned
   std::optional<std::int64_t> learned_since;   ///< step since which it has been, at the end

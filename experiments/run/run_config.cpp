@@ -26,8 +26,8 @@ constexpr std::uint64_t kLargestSeed = std::numeric_limits<std::int64_t>::max();
 constexpr int kMostWorkers = 256;
 
 /// Keys that two runs with the same results may differ in.
-const std::set<std::string> kWithoutInfluence = {"command", "machine",          "preset",
-                                                 "workers", "checkpoint_every", "data_folder"};
+const std::set<std::string> kWithoutInfluence = {
+    "command", "machine", "preset", "workers", "checkpoint_every", "train_indices", "test_indices"};
 
 /// Values of a config that are there and of their type.
 class Values {

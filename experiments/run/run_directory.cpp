@@ -17,7 +17,7 @@
 #include "engine/error.h"
 #include "engine/file.h"
 #include "engine/text.h"
-#include "experiments/run/checksum.h"
+#include "experiments/run/checksums.h"
 #include "experiments/run/run_config.h"
 #include "experiments/run/run_results.h"
 

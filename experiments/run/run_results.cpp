@@ -10,7 +10,7 @@
 #include "engine/error.h"
 #include "engine/file.h"
 #include "engine/text.h"
-#include "experiments/run/checksum.h"
+#include "experiments/run/checksums.h"
 #include "experiments/run/csv.h"
 #include "experiments/run/run_config.h"
 

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "data/corrupted_labels.h"
+#include "data/data_identity.h"
 #include "data/index_file.h"
 #include "data/loader.h"
 #include "data/subset.h"
@@ -309,12 +310,13 @@ class Run {
     for (std::size_t i = 0; i < judgements_.size(); ++i) {
       if (judgements_[i].rank < 0) ++skipped_train_;
       if (judgements_[i].rank < 0) continue;
-      (judgements_[i].rank == 0 ? learned : not_learned).push_back(indices[i]);
+      (judgements_[i].rank == 0 ? learned : not_learned).push_back(train_->whole_index(indices[i]));
     }
     std::sort(learned.begin(), learned.end());
     std::sort(not_learned.begin(), not_learned.end());
-    write_index_file(directory_.path("learned_examples.csv"), learned);
-    write_index_file(directory_.path("not_learned_examples.csv"), not_learned);
+    const std::string set = identity_of(train_->whole()).word();
+    write_index_file(directory_.path("learned_examples.csv"), {learned, set});
+    write_index_file(directory_.path("not_learned_examples.csv"), {not_learned, set});
   }
 
   const RunSettings& settings_;

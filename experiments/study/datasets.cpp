@@ -73,7 +73,11 @@ DatasetPtr open_split(const StudyOptions& options, const ImageTransform& transfo
 /// The examples of a split that the options choose. Image folders are sorted by class.
 DatasetPtr chosen(DatasetPtr data, std::int64_t classes, const std::string& indices,
                   std::int64_t size, bool sorted) {
-  if (!indices.empty()) data = std::make_shared<Subset>(data, read_index_file(indices));
+  if (!indices.empty()) {
+    const IndexFile file = read_index_file(indices);
+    check_index_file(file, indices, *data);
+    data = examples_of_whole(std::move(data), file.indices);
+  }
   if (classes > 0) data = first_classes(std::move(data), classes);
   if (size > 0)
     data = sorted ? spread_examples(std::move(data), size) : first_examples(std::move(data), size);

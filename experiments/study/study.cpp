@@ -50,8 +50,29 @@ std::int64_t count_parameters(Module& model) {
   return count;
 }
 
-nlohmann::ordered_json data_config(const StudyData& data) {
-  return {{"train", data.train->name()}, {"test", data.test->name()}};
+std::vector<UsedData> used_data(const StudyData& data) {
+  std::vector<UsedData> used;
+  const auto add = [&](const std::string& name, const Dataset& set) {
+    used.push_back({name, identity_of(set.whole()), set.size(), set.fingerprint()});
+  };
+  add("train", *data.train);
+  add("test", *data.test);
+  for (const auto& [name, set] : data.further_tests) add(name, *set);
+  return used;
+}
+
+nlohmann::ordered_json config_of(const std::vector<UsedData>& used) {
+  nlohmann::ordered_json config = nlohmann::ordered_json::object();
+  for (const UsedData& data : used) {
+    config[data.name] = {{"kind", printable(data.whole.kind)},
+                         {"examples", data.whole.examples},
+                         {"classes", data.whole.classes},
+                         {"class_names", data.whole.class_names},
+                         {"contents", data.whole.contents},
+                         {"used_examples", data.examples},
+                         {"used", data.chosen}};
+  }
+  return config;
 }
 
 /// Does in training mode what each run will do first: images that are too small for a model, and
@@ -133,6 +154,7 @@ Study prepare_study(const StudyOptions& options, StudyData data) {
                       "[--precision] the {} backend does not compute in {}: expected f32",
                       study.backend->name(), name_of(options.run.precision));
   study.data = std::move(data);
+  study.used = used_data(study.data);
   const auto model = make_model(options.run.model, model_options(options.run, study.data));
   study.parameters = count_parameters(*model);
   try_groups(study, *model);
@@ -187,7 +209,11 @@ void check_all_finished(const std::vector<RunRecord>& records) {
 nlohmann::ordered_json config_of(const Study& study, const RunSettings& run) {
   nlohmann::ordered_json config = to_config(run);
   const nlohmann::ordered_json study_wide{{"dataset", study.options.dataset},
-                                          {"data", data_config(study.data)},
+                                          {"data", config_of(study.used)},
+                                          {"train_indices", printable(study.options.train_indices)},
+                                          {"test_indices", printable(study.options.test_indices)},
+                                          {"classes", study.data.train->classes()},
+                                          {"image", study.data.train->image_shape().str()},
                                           {"augment", study.options.augment},
                                           {"broken_images", study.options.broken_images},
                                           {"parameters", study.parameters},

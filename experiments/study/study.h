@@ -8,17 +8,27 @@
 #include <utility>
 #include <vector>
 
+#include "data/data_identity.h"
 #include "experiments/run/folder_lock.h"
 #include "experiments/run/trainer.h"
 #include "experiments/study/options.h"
 
 namespace cograd {
 
+/// Which data a study uses of a set.
+struct UsedData {
+  std::string name;    ///< "train", "test", or that of a further test
+  DataIdentity whole;  ///< the set as it was opened
+  std::int64_t examples = 0;
+  std::string chosen;  ///< tells other examples of the set from these
+};
+
 struct Study {
   StudyOptions options;
   std::vector<RunSettings> runs;
   std::vector<std::optional<RunRecord>> over;  ///< with --resume: what is there, failed runs too
   StudyData data;
+  std::vector<UsedData> used;
   Backend* backend = nullptr;
   std::int64_t parameters = 0;             ///< of the model
   std::shared_ptr<const FolderLock> lock;  ///< on the output folder
