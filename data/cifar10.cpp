@@ -18,7 +18,8 @@ constexpr std::int64_t kClasses = 10;
 /// Where the files are: in the folder, or in the one that the archive unpacks to.
 fs::path batches_in(const fs::path& folder) {
   const fs::path unpacked = folder / "cifar-10-batches-bin";
-  return fs::is_directory(unpacked) ? unpacked : folder;
+  std::error_code unreadable;  // counts as none
+  return fs::is_directory(unpacked, unreadable) ? unpacked : folder;
 }
 
 }  // namespace
@@ -40,7 +41,9 @@ void append_cifar10_batch(const fs::path& path, ByteImages::Content& content) {
 
 bool has_cifar10_binary(const fs::path& folder) {
   const fs::path batches = batches_in(folder);
-  return fs::exists(batches / "data_batch_1.bin") || fs::exists(batches / "test_batch.bin");
+  std::error_code unreadable;  // counts as none
+  return fs::exists(batches / "data_batch_1.bin", unreadable) ||
+         fs::exists(batches / "test_batch.bin", unreadable);
 }
 
 DatasetPtr open_cifar10_binary(const fs::path& folder, Split split) {

@@ -17,14 +17,14 @@ struct ImageFolderOptions {
   std::uint64_t seed = 0;  ///< of augmentation
 };
 
-/// The images of one split, ROOT/train/CLASS/FILE and ROOT/val/CLASS/FILE (or test/), classes and
-/// files in the order of their names. Tiny ImageNet's original layout is read too:
-/// CLASS/images/FILE, and val/images/FILE with val/val_annotations.txt. Classes are those of the
-/// training split. Which files there are is remembered in ROOT/.cograd-index-SPLIT.
+/// The images of one split, ROOT/train/CLASS/FILE and ROOT/val/CLASS/FILE (or test/), also in
+/// folders below CLASS, by torchvision's rules and in its order: see ImageIndex. Tiny ImageNet's
+/// original layout is read too, val/images/FILE with val/val_annotations.txt. Classes are those of
+/// the training split. Which files there are is remembered in ROOT/.cograd-index-SPLIT.
 class ImageFolder final : public Dataset {
  public:
-  /// Throws IoError when a folder is missing or empty, FormatError when the classes of the splits
-  /// or the annotations do not fit.
+  /// Throws IoError when a folder is missing or empty, FormatError for a class without images and
+  /// when the classes of the splits or the annotations do not fit.
   ImageFolder(const std::filesystem::path& root, Split split, const std::string& name,
               ImageFolderOptions options);
 
@@ -38,13 +38,15 @@ class ImageFolder final : public Dataset {
   /// names of the folders.
   std::vector<std::string> class_names() const override;
   std::int64_t label(std::int64_t index) const override { return file(index).label; }
-  /// Throws ImageError for a broken file, IoError for one that cannot be read or whose size or date
-  /// is not what the index says.
+  /// Throws ImageError for a file that is broken, cannot be read, or whose size or date is not what
+  /// the index says.
   void read(std::int64_t index, std::int64_t epoch, float* pixels) const override;
 
   /// Of the files' names, sizes and classes.
   std::string fingerprint() const override;
 
+  /// Images beside these that are of types which cannot be read.
+  std::int64_t unread() const { return unread_; }
   /// Of the image file.
   std::filesystem::path path(std::int64_t index) const;
   const std::string& class_folder(std::int64_t label) const {
@@ -65,6 +67,7 @@ class ImageFolder final : public Dataset {
   ImageFolderOptions options_;
   std::vector<std::string> classes_;
   std::vector<File> files_;
+  std::int64_t unread_ = 0;
 };
 
 /// ROOT/FOLDER/CLASS/FILE for each of `indices`, as hard links to the files of `images`: an image

@@ -107,6 +107,7 @@ void run(int argc, char** argv) {
           "{} epochs on either side\n",
           options.study.dataset, scouts.data.train->size(), options.study.run.model,
           scouts.parameters, scouts.runs.size(), options.scout_epochs, options.study.run.epochs));
+  show_notes(scouts);
   if (options.study.preset == "paper") show(stdout, needs_text(needs_of(scouts)));
   const std::vector<RunRecord> scouted = run_study(scouts);
 

@@ -175,4 +175,52 @@ TEST_CASE("a study is not resumed on other data, finished or not", "[identity]")
                     contains("data: train: used ") && contains("instead of"));
 }
 
+TEST_CASE("what is taken for CIFAR-10 is called by its name", "[identity]") {
+  const TemporaryFolder folder;
+  StudyOptions options;
+  options.dataset = "cifar10";
+  options.data = folder.path.string();
+  const auto refused = [&](const char* file, const std::string& complaint) {
+    write_file(folder.path / file, "x");
+    CHECK_THROWS_WITH(open_study_data(options),
+                      contains(complaint) && contains("expected the binary version"));
+    fs::remove(folder.path / file);
+  };
+  CHECK_THROWS_WITH(open_study_data(options), contains("holds no CIFAR-10"));
+  refused("data_batch_1", "holds the version for Python");
+  refused("train.bin", "holds CIFAR-100");
+  refused("meta", "holds CIFAR-100");
+}
+
+TEST_CASE("what is not as one would expect of the data is said", "[identity]") {
+  const TemporaryFolder folder;
+  make_mnist(folder.path / "data");
+  StudyOptions options = study_on(folder.path / "data", folder.path / "runs");
+  options.train_size = 100000;
+  options.classes = 20;
+  const std::vector<std::string> notes = open_study_data(options).notes;
+  REQUIRE(notes.size() == 5);
+  CHECK(notes[0] == "mnist train has 60 examples, the published set 60000");
+  CHECK(notes[1] == "--classes 20: mnist train has 10");
+  CHECK(notes[2] == "--train-size 100000: there are 60");
+  CHECK(notes[4] == "--classes 20: mnist test has 10");
+  options.dataset = "glyphs";
+  options.data.clear();
+  options.train_size = 50;
+  options.classes = 0;
+  CHECK(open_study_data(options).notes.empty());
+}
+
+TEST_CASE("test images of another size are refused before training", "[identity]") {
+  const TemporaryFolder folder;
+  make_mnist(folder.path / "data");
+  const std::string pixels(20 * 25, '\7');
+  write_file(folder.path / "data/t10k-images-idx3-ubyte",
+             big_endian(0x803) + big_endian(20) + big_endian(5) + big_endian(5) + pixels);
+  CHECK_THROWS_WITH(prepare_study(study_on(folder.path / "data", folder.path / "runs")),
+                    contains("the images of mnist train are [1, 4, 4] and those of mnist test "
+                             "[1, 5, 5]: expected one size"));
+  CHECK_FALSE(fs::exists(folder.path / "runs"));
+}
+
 }  // namespace cograd::testing

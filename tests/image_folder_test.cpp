@@ -163,18 +163,134 @@ TEST_CASE("the index is cached, checked and rebuilt", "[images]") {
 }
 
 TEST_CASE("the index says which line is wrong", "[images]") {
-  const std::string header = "cograd image index 1\n";
+  const std::string header = "cograd image index 2\n";
   for (const auto& [text, line] : {std::pair<std::string, std::string>{"", "line 1"},
-                                   {"cograd image index 2\n", "line 1"},
-                                   {header + "klass 1 2 a\n", "line 2"},
-                                   {header + "class 1 2 a\n", "line 3"},
-                                   {header + "class 1 2 a\n5 x b.jpg\n", "line 3"},
-                                   {header + "class 1 2 a\n-5 1 b\n", "line 3"},
-                                   {header + "class 99999999999999999999 2 a\n", "line 2"},
-                                   {header + "class 0 1 a", "line 2"}}) {
+                                   {"cograd image index 1\n", "line 1"},
+                                   {header + "klass 0 1 2 a\n", "line 2"},
+                                   {header + "class 0 1 2 a\n", "line 3"},
+                                   {header + "class 0 1 2 a\n5 x b.jpg\n", "line 3"},
+                                   {header + "class 0 1 2 a\n-5 1 b\n", "line 3"},
+                                   {header + "class 1 1 2 a\n7 .\n", "line 4"},
+                                   {header + "class 99999999999999999999 1 2 a\n", "line 2"},
+                                   {header + "class 0 0 1 a", "line 2"}}) {
     CAPTURE(text);
     CHECK_THROWS_WITH(parse_image_index(text, "i"), contains("i: " + line));
   }
+}
+
+TEST_CASE("the rules of image folders are torchvision's", "[images]") {
+  const TemporaryFolder scratch;
+  const fs::path train = scratch.path / "train";
+  // In the order of sorted(os.walk()): folders by their whole path, in each the files by name.
+  const std::vector<std::string> ant = {"b.jpg",   "z.PNG",     "#1/c.jpg",
+                                        "a/x.jpg", "a b/x.jpg", "a/b/deep/x.jpeg"};
+  for (const std::string& file : ant) write_bytes(train / "ant" / file, gray_jpeg(10));
+  write_bytes(train / "bee/only/below.jpg", gray_jpeg(20));
+  for (const char* junk :
+       {"__MACOSX/ant/._b.jpg", ".DS_Store", "ant/.DS_Store", "ant/Thumbs.db", "ant/._b.jpg",
+        "ant/__MACOSX/b.jpg", "ant/notes.txt", "readme.jpg", "desktop.ini"}) {
+    write_bytes(train / junk, gray_jpeg(9));
+  }
+  write_bytes(train / "ant/left_out.webp", {1, 2, 3});
+  const ImageFolder set(scratch.path, Split::train, "things", options_for(16));
+  REQUIRE(set.size() == 7);
+  const std::vector<std::string> expected = {"b.jpg",   "z.PNG",     "#1/c.jpg",
+                                             "a/x.jpg", "a b/x.jpg", "a/b/deep/x.jpeg"};
+  std::vector<std::string> sorted = expected;
+  std::stable_sort(sorted.begin() + 2, sorted.end(),
+                   [](const std::string& x, const std::string& y) {
+                     return x.substr(0, x.rfind('/')) < y.substr(0, y.rfind('/'));
+                   });
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    CHECK(set.path(static_cast<std::int64_t>(i)) == train / "ant" / sorted[i]);
+  }
+  CHECK(set.classes() == 2);
+  CHECK(set.label(6) == 1);
+  CHECK(set.unread() == 1);
+  // From the cache the same; a file that is new in the deepest folder is seen.
+  const auto past = fs::file_time_type::clock::now() - std::chrono::hours(1);
+  fs::last_write_time(train / "ant/a/b/deep", past);
+  CHECK(ImageFolder(scratch.path, Split::train, "things", options_for(16)).fingerprint() ==
+        set.fingerprint());
+  write_bytes(train / "ant/a/b/deep/y.jpg", gray_jpeg(10));
+  CHECK(ImageFolder(scratch.path, Split::train, "things", options_for(16)).size() == 8);
+}
+
+TEST_CASE("a class without images is an error that names it", "[images]") {
+  const TemporaryFolder scratch;
+  make_folder(scratch.path);
+  const auto refused = [&](const std::string& complaint) {
+    CHECK_THROWS_WITH(ImageFolder(scratch.path, Split::train, "things", options_for(16)),
+                      contains("train/cow") && contains(complaint));
+  };
+  fs::create_directories(scratch.path / "train/cow");
+  refused("has no image: expected .jpg, .jpeg or .png");
+  write_bytes(scratch.path / "train/cow/.hidden.jpg", gray_jpeg(9));
+  refused("has no image");
+  write_bytes(scratch.path / "train/cow/a.webp", {1, 2, 3});
+  refused("has only images of other types (1 of them)");
+}
+
+TEST_CASE("names of any bytes are files and classes", "[images]") {
+  const TemporaryFolder scratch;
+  const std::vector<std::string> names = {"a\nb",          "a\\nb",     "c\xE4t",
+                                          "x y",           "\x1B[31m",  "\xF0\x9F\x98\x80",
+                                          "class 1 2 3 a", "'; rm -rf", "<b>"};
+  for (const std::string& name : names) {
+    write_bytes(scratch.path / "train" / name / (name + ".jpg"), gray_jpeg(50));
+    write_bytes(scratch.path / "val" / name / "1.jpg", gray_jpeg(50));
+  }
+  for (int round = 0; round < 2; ++round) {  // the second one from the cached index
+    const ImageFolder set(scratch.path, Split::train, "things", options_for(16));
+    REQUIRE(set.size() == std::ssize(names));
+    std::vector<std::string> found = set.class_names(), sorted = names;
+    std::sort(sorted.begin(), sorted.end());
+    CHECK(found == sorted);
+    for (std::int64_t i = 0; i < set.size(); ++i) CHECK(std::abs(brightness_of(set, i) - 50) <= 2);
+  }
+  CHECK(parse_image_index(to_text(scan_image_folder(scratch.path / "train")), "x") ==
+        scan_image_folder(scratch.path / "train"));
+}
+
+TEST_CASE("links are followed, but not in a circle", "[images]") {
+  const TemporaryFolder scratch;
+  make_folder(scratch.path);
+  write_bytes(scratch.path / "elsewhere/1.jpg", gray_jpeg(70));
+  fs::create_symlink("../../elsewhere", scratch.path / "train/ant/more");
+  fs::create_symlink("nothing", scratch.path / "train/ant/c.jpg");
+  fs::create_symlink("d.jpg", scratch.path / "train/ant/d.jpg");
+  fs::create_symlink("../loop", scratch.path / "train/loop");
+  const ImageFolder set(scratch.path, Split::train, "things", options_for(16));
+  REQUIRE(set.size() == 8);
+  CHECK(std::abs(brightness_of(set, 4) - 70) <= 2);
+  CHECK_THROWS_AS(set.get(2), ImageError);  // dangling
+  CHECK_THROWS_AS(set.get(3), ImageError);  // a link to itself
+  REQUIRE(::mkfifo((scratch.path / "train/bee/4.jpg").c_str(), 0600) == 0);
+  const ImageFolder with_pipe(scratch.path, Split::train, "things", options_for(16));
+  CHECK_THROWS_AS(with_pipe.get(with_pipe.size() - 1), ImageError);
+  fs::create_symlink("..", scratch.path / "train/bee/up");
+  CHECK_THROWS_WITH(ImageFolder(scratch.path, Split::train, "things", options_for(16)),
+                    contains("is a link to a folder that it lies in"));
+}
+
+TEST_CASE("lists of names are read from any editor", "[images]") {
+  const TemporaryFolder scratch;
+  make_folder(scratch.path);
+  const auto names = [&](const std::string& words) {
+    std::ofstream(scratch.path / "words.txt", std::ios::binary) << words;
+    return ImageFolder(scratch.path, Split::train, "things", options_for(16)).class_names();
+  };
+  const std::vector<std::string> expected = {"a small ant", "bee"};
+  CHECK(names("ant\ta small ant\ncow\ta cow\n") == expected);
+  CHECK(names("\xEF\xBB\xBF"
+              "ant\ta small ant\r\ncow\ta cow\r\n") == expected);
+  CHECK(names("ant\ta small ant") == expected);
+  CHECK(names("ant\tf\xFCr\n")[0] == "f\xFCr");
+  const std::string utf16(
+      "\xFF\xFE"
+      "a\0n\0t\0",
+      8);
+  CHECK_THROWS_WITH(names(utf16), contains("words.txt is UTF-16: expected UTF-8"));
 }
 
 TEST_CASE("image folders say what is missing", "[images]") {
@@ -186,7 +302,7 @@ TEST_CASE("image folders say what is missing", "[images]") {
   fs::create_directories(scratch.path / "train");
   CHECK_THROWS_WITH(open(Split::train), contains("expected one for each class"));
   fs::create_directories(scratch.path / "train/ant");
-  CHECK_THROWS_WITH(open(Split::train), contains("no .jpg, .jpeg or .png"));
+  CHECK_THROWS_WITH(open(Split::train), contains("has no image"));
   write_bytes(scratch.path / "train/ant/a.jpg", gray_jpeg(9));
   CHECK(open(Split::train).size() == 1);
   CHECK_THROWS_WITH(open(Split::test), contains("val/ or test/"));
@@ -202,10 +318,10 @@ TEST_CASE("files that have changed since they were indexed are refused", "[image
   auto longer = gray_jpeg(30);
   longer.push_back(0);
   write_bytes(train.path(2), longer);
-  CHECK_THROWS_AS(train.get(2), IoError);
+  CHECK_THROWS_AS(train.get(2), ImageError);
   CHECK_THROWS_WITH(train.get(2), contains("1.jpeg") && contains(".cograd-index"));
   fs::last_write_time(train.path(3), fs::file_time_type::clock::now() + std::chrono::hours(1));
-  CHECK_THROWS_AS(train.get(3), IoError);
+  CHECK_THROWS_AS(train.get(3), ImageError);
 }
 
 TEST_CASE("augmentation is a function of seed, epoch and index", "[images]") {

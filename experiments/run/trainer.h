@@ -22,6 +22,8 @@ struct StudyData {
   std::map<std::string, DatasetPtr> further_tests;
   /// How images become examples, for whoever uses the trained model.
   ImageTransform transform;
+  /// What a person should know about them: "--train-size 100000: there are 60000".
+  std::vector<std::string> notes;
   /// Where broken images are to be reported and then skipped; null: they end the run.
   std::shared_ptr<BrokenImages> broken;
 };

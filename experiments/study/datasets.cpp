@@ -1,8 +1,10 @@
 // The data sets that studies run on.
 #include "experiments/study/datasets.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
 
 #include "data/cifar10.h"
 #include "data/class_subset.h"
@@ -11,6 +13,7 @@
 #include "data/index_file.h"
 #include "data/mnist.h"
 #include "data/subset.h"
+#include "engine/text.h"
 
 namespace cograd {
 namespace {
@@ -27,11 +30,39 @@ std::filesystem::path folder_of(const StudyOptions& options) {
   return std::filesystem::path(root) / options.dataset;
 }
 
+bool is_there(const std::filesystem::path& path) {
+  std::error_code unreadable;  // counts as none
+  return std::filesystem::exists(path, unreadable);
+}
+
+/// Throws IoError for what people take for the binary version of CIFAR-10.
+void check_cifar10(const std::filesystem::path& folder) {
+  const std::string expected =
+      "expected the binary version (data_batch_1.bin to data_batch_5.bin, test_batch.bin; "
+      "data/fetch.sh cifar10 fetches it) or train/CLASS/*.png and test/CLASS/*.png";
+  const auto found = [&](std::initializer_list<const char*> names) {
+    return std::any_of(names.begin(), names.end(),
+                       [&](const char* name) { return is_there(folder / name); });
+  };
+  const std::string shown = printable(folder.native());
+  require<IoError>(!found({"data_batch_1", "cifar-10-batches-py", "cifar-10-python.tar.gz"}),
+                   "[cifar10] {} holds the version for Python: {}", shown, expected);
+  require<IoError>(
+      !found({"train.bin", "cifar-100-binary", "cifar-100-python", "meta", "fine_label_names.txt"}),
+      "[cifar10] {} holds CIFAR-100: {}", shown, expected);
+  require<IoError>(!found({"cifar-10-binary.tar.gz"}), "[cifar10] {} holds an archive: unpack it",
+                   shown);
+  require<IoError>(found({"train"}), "[cifar10] {} holds no CIFAR-10: {}", shown, expected);
+}
+
 /// Sets of image files; CIFAR-10 comes in both forms.
 bool is_image_folder(const StudyOptions& options) {
   const std::string& name = options.dataset;
-  return name == "tiny-imagenet" || name == "imagenet" || name == "image-folder" ||
-         (name == "cifar10" && !has_cifar10_binary(folder_of(options)));
+  if (name == "cifar10" && !has_cifar10_binary(folder_of(options))) {
+    check_cifar10(folder_of(options));
+    return true;
+  }
+  return name == "tiny-imagenet" || name == "imagenet" || name == "image-folder";
 }
 
 /// What the test images go through; the training images as well, unless they are augmented.
@@ -70,19 +101,70 @@ DatasetPtr open_split(const StudyOptions& options, const ImageTransform& transfo
   return open_mnist(folder_of(options), split, options.dataset);
 }
 
-/// The examples of a split that the options choose. Image folders are sorted by class.
-DatasetPtr chosen(DatasetPtr data, std::int64_t classes, const std::string& indices,
-                  std::int64_t size, bool sorted) {
-  if (!indices.empty()) {
-    const IndexFile file = read_index_file(indices);
-    check_index_file(file, indices, *data);
+/// Examples of the published set; 0: there is none.
+std::int64_t published_size(const std::string& dataset, Split split) {
+  const bool train = split == Split::train;
+  if (dataset == "mnist" || dataset == "fashion-mnist") return train ? 60'000 : 10'000;
+  if (dataset == "cifar10") return train ? 50'000 : 10'000;
+  if (dataset == "tiny-imagenet") return train ? 100'000 : 10'000;
+  return dataset == "imagenet" ? (train ? 1'281'167 : 50'000) : 0;
+}
+
+/// The choice that the options make of a split.
+struct Choice {
+  Split split;
+  std::int64_t classes;
+  std::string indices;
+  std::int64_t size;
+  bool spread;  ///< over the whole set: image folders are sorted by class
+};
+
+/// The examples of a split that are chosen. What is not as one would expect is noted.
+DatasetPtr chosen(DatasetPtr data, const Choice& choice, const std::string& dataset,
+                  std::vector<std::string>& notes) {
+  const auto note = [&](bool is_so, const std::string& text) {
+    if (is_so) notes.push_back(text);
+  };
+  const std::string name = printable(data->name()),
+                    flag = choice.split == Split::train ? "train" : "test";
+  const std::int64_t published = published_size(dataset, choice.split);
+  note(published > 0 && data->size() != published,
+       fmt::format("{} has {} examples, the published set {}", name, data->size(), published));
+  if (const auto* folder = dynamic_cast<const ImageFolder*>(data.get())) {
+    note(folder->unread() > 0,
+         fmt::format("{}: {} images are left out, of types that cannot be read", name,
+                     folder->unread()));
+  }
+  if (!choice.indices.empty()) {
+    const IndexFile file = read_index_file(choice.indices);
+    check_index_file(file, choice.indices, *data);
+    note(file.set.empty(),
+         fmt::format("{} does not say which set it counts in", printable(choice.indices)));
     data = examples_of_whole(std::move(data), file.indices);
   }
-  if (classes > 0) data = first_classes(std::move(data), classes);
-  if (size > 0)
-    data = sorted ? spread_examples(std::move(data), size) : first_examples(std::move(data), size);
+  note(choice.classes > data->classes(),
+       fmt::format("--classes {}: {} has {}", choice.classes, name, data->classes()));
+  if (choice.classes > 0) data = first_classes(std::move(data), choice.classes);
+  note(choice.size > data->size(),
+       fmt::format("--{}-size {}: there are {}", flag, choice.size, data->size()));
+  if (choice.size > 0) {
+    data = choice.spread ? spread_examples(std::move(data), choice.size)
+                         : first_examples(std::move(data), choice.size);
+  }
   require<ValueError>(data->size() > 0, "[{}] no example is left to use", data->name());
   return data;
+}
+
+/// Throws ValueError unless what is learned from one set can be tested on the other.
+void check_fitting(const Dataset& train, const Dataset& test) {
+  require<ValueError>(train.image_shape() == test.image_shape(),
+                      "[data] the images of {} are {} and those of {} {}: expected one size",
+                      printable(train.name()), train.image_shape(), printable(test.name()),
+                      test.image_shape());
+  require<ValueError>(
+      train.classes() == test.classes() && train.class_names() == test.class_names(),
+      "[data] {} has {} classes and {} has {}, or other names of them", printable(train.name()),
+      train.classes(), printable(test.name()), test.classes());
 }
 
 }  // namespace
@@ -103,10 +185,14 @@ StudyData open_study_data(const StudyOptions& options) {
                       options.dataset);
   StudyData data;
   data.transform = transform_of(options);
-  data.train = chosen(open_split(options, data.transform, Split::train), options.classes,
-                      options.train_indices, options.train_size, files);
-  data.test = chosen(open_split(options, data.transform, Split::test), options.classes,
-                     options.test_indices, options.test_size, files);
+  data.train =
+      chosen(open_split(options, data.transform, Split::train),
+             {Split::train, options.classes, options.train_indices, options.train_size, files},
+             options.dataset, data.notes);
+  data.test = chosen(open_split(options, data.transform, Split::test),
+                     {Split::test, options.classes, options.test_indices, options.test_size, files},
+                     options.dataset, data.notes);
+  check_fitting(*data.train, *data.test);
   if (options.broken_images == "skip") data.broken = std::make_shared<BrokenImages>();
   return data;
 }

@@ -40,6 +40,7 @@ void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
                    kept > 0 ? fmt::format(" ({} of them over before)", kept) : "", options.dataset,
                    study.data.train->size(), options.run.epochs, options.run.model,
                    study.parameters));
+  show_notes(study);
   if (options.preset == "paper") show(stdout, needs_text(needs_of(study)));
   const std::vector<RunRecord> records = run_study(study);
 

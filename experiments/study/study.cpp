@@ -17,6 +17,7 @@
 #include "experiments/run/model_card.h"
 #include "experiments/run/run_config.h"
 #include "experiments/run/run_results.h"
+#include "experiments/run/terminal.h"
 #include "experiments/study/datasets.h"
 #include "experiments/study/needs.h"
 #include "experiments/study/version.h"
@@ -193,6 +194,10 @@ std::vector<RunRecord> run_study(const Study& study) {
   return records;
 }
 
+void show_notes(const Study& study) {
+  for (const std::string& note : study.data.notes) show(stdout, fmt::format("note: {}\n", note));
+}
+
 void check_all_finished(const std::vector<RunRecord>& records) {
   std::vector<std::string> failed;
   for (const RunRecord& record : records) {
@@ -231,20 +236,23 @@ nlohmann::ordered_json config_of(const Study& study, const RunSettings& run) {
 
 std::vector<std::pair<std::string, std::string>> facts_of(const Study& study, double seconds) {
   const RunSettings& run = study.options.run;
-  return {{"Command", study.options.command},
-          {"Data", fmt::format("{}: {} training and {} test examples, {} classes",
-                               study.options.dataset, study.data.train->size(),
-                               study.data.test->size(), study.data.train->classes())},
-          {"Model", fmt::format("{}, {} parameters, activations in {}", run.model, study.parameters,
-                                name_of(run.precision))},
-          {"Training",
-           fmt::format("{} epochs, learning rate {} ({}), momentum {} for mean and {} otherwise, "
-                       "weight decay {}, seed {}",
-                       run.epochs, study.options.learning_rates, run.schedule,
-                       study.options.momentum_of_mean, run.momentum, run.weight_decay, run.seed)},
-          {"Machine", fmt::format("{}; {}", machine_text(), backend_text(*study.backend))},
-          {"Time", duration_text(seconds)},
-          {"Version", fmt::format("cograd {}", kVersion)}};
+  return {
+      {"Command", study.options.command},
+      {"Data",
+       fmt::format("{}: {} training and {} test examples, {} classes", study.options.dataset,
+                   study.data.train->size(), study.data.test->size(), study.data.train->classes())},
+      {"Notes on the data",
+       study.data.notes.empty() ? "none" : fmt::format("{}", fmt::join(study.data.notes, "; "))},
+      {"Model", fmt::format("{}, {} parameters, activations in {}", run.model, study.parameters,
+                            name_of(run.precision))},
+      {"Training",
+       fmt::format("{} epochs, learning rate {} ({}), momentum {} for mean and {} otherwise, "
+                   "weight decay {}, seed {}",
+                   run.epochs, study.options.learning_rates, run.schedule,
+                   study.options.momentum_of_mean, run.momentum, run.weight_decay, run.seed)},
+      {"Machine", fmt::format("{}; {}", machine_text(), backend_text(*study.backend))},
+      {"Time", duration_text(seconds)},
+      {"Version", fmt::format("cograd {}", kVersion)}};
 }
 
 }  // namespace cograd

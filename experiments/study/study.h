@@ -51,6 +51,9 @@ Study prepare_study(const StudyOptions& options, StudyData data);
 /// stderr, and returns all, with those that failed. Throws Interrupted, which says how to go on.
 std::vector<RunRecord> run_study(const Study& study);
 
+/// Prints what there is to know about the data, as "note: ..." lines.
+void show_notes(const Study& study);
+
 /// Throws RunsFailed if some did: for main(), when the report is made.
 void check_all_finished(const std::vector<RunRecord>& records);
 
