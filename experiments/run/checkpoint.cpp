@@ -28,17 +28,6 @@ Safetensors below(const Safetensors& content, std::string_view prefix) {
   return part;
 }
 
-/// Over the state and all tensors, which are the host's.
-std::string checksum_over(const std::string& state, const Safetensors& content) {
-  Checksum checksum;
-  checksum.add(state);
-  for (const auto& [name, tensor] : content.tensors) {
-    checksum.add(fmt::format("\n{} {} {}\n", name, name_of(tensor.dtype()), tensor.shape().str()));
-    checksum.add({reinterpret_cast<const char*>(tensor.raw()), tensor.bytes()});
-  }
-  return checksum.text();
-}
-
 /// Reads the JSON of the state. A file may hold anything: all values are checked.
 class StateReader {
  public:
@@ -113,6 +102,16 @@ TrainingState read_state(const StateReader& reader, const RunLength& length,
 
 }  // namespace
 
+std::string checksum_of_checkpoint(const Safetensors& content) {
+  Checksum checksum;
+  checksum.add(content.metadata.at(kStateKey));
+  for (const auto& [name, tensor] : content.tensors) {
+    checksum.add(fmt::format("\n{} {} {}\n", name, name_of(tensor.dtype()), tensor.shape().str()));
+    checksum.add({reinterpret_cast<const char*>(tensor.raw()), tensor.bytes()});
+  }
+  return checksum.text();
+}
+
 void save_checkpoint(const std::filesystem::path& path, Module& model, const Sgd& optimizer,
                      const LearningOrder& order, const TrainingState& state) {
   Safetensors content;
@@ -143,7 +142,7 @@ void save_checkpoint(const std::filesystem::path& path, Module& model, const Sgd
                      {"optimizer_steps", optimizer.steps()},
                      {"counters", counters}};
   content.metadata[kStateKey] = json.dump();
-  content.metadata[kChecksumKey] = checksum_over(content.metadata[kStateKey], content);
+  content.metadata[kChecksumKey] = checksum_of_checkpoint(content);
   write_safetensors(path, content);
 }
 
@@ -155,7 +154,7 @@ TrainingState load_checkpoint(const std::filesystem::path& path, Module& model, 
       content.metadata.count(kStateKey) == 1 && content.metadata.count(kChecksumKey) == 1,
       "[checkpoint] {} holds no training state", file);
   const std::string& text = content.metadata[kStateKey];
-  require<FormatError>(content.metadata[kChecksumKey] == checksum_over(text, content),
+  require<FormatError>(content.metadata[kChecksumKey] == checksum_of_checkpoint(content),
                        "[checkpoint] {} is damaged: its checksum is another", file);
   const StateReader reader(text, file);
   const TrainingState state = read_state(reader, length, model.parameters());

@@ -10,6 +10,7 @@
 #include "experiments/run/append_file.h"
 #include "experiments/run/learning_order.h"
 #include "layers/module.h"
+#include "models/safetensors.h"
 #include "optim/sgd.h"
 
 namespace cograd {
@@ -28,6 +29,10 @@ struct TrainingState {
   std::map<std::string, std::vector<double>> coherence{};
   std::map<std::string, FileState> files{};  ///< RunDirectory::sync()
 };
+
+/// Over the training state and all tensors of a checkpoint, which are the host's: what it says
+/// under "checksum".
+std::string checksum_of_checkpoint(const Safetensors& content);
 
 /// How long a run is: a checkpoint lies within.
 struct RunLength {
