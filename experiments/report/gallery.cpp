@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
+
+#include "engine/error.h"
 
 namespace cograd {
 namespace {
@@ -69,6 +72,40 @@ std::string caption_of(const ExampleDifficulty& e) {
                      e.forgetting_events, e.el2n);
 }
 
+/// Where an example of difficulty.csv stands in `data`; nothing if it is not in there.
+std::optional<std::int64_t> position_of(const ExampleDifficulty& e, const Dataset& data) {
+  const bool inside = e.index >= 0 && e.index < data.size();
+  return inside ? std::optional(e.index) : std::nullopt;
+}
+
+/// Nothing if its file cannot be read: another example will do.
+std::optional<Picture> picture_of(const ExampleDifficulty& e, const StudyData& data) {
+  const std::optional<std::int64_t> position = position_of(e, *data.train);
+  if (!position) return std::nullopt;
+  try {
+    Picture picture = picture_of(*data.train, data.transform.statistics, *position);
+    picture.caption = caption_of(e);
+    return picture;
+  } catch (const ImageError&) {
+    return std::nullopt;
+  } catch (const IoError&) {
+    return std::nullopt;
+  }
+}
+
+/// Pictures of the first examples that can be read. Returns how many examples that took.
+template <class Iterator>
+std::size_t add_pictures(Iterator begin, Iterator end, const StudyData& data,
+                         std::vector<Picture>& pictures) {
+  std::size_t used = 0;
+  for (; begin != end && std::ssize(pictures) < kPictures; ++begin, ++used) {
+    if (std::optional<Picture> picture = picture_of(*begin, data)) {
+      pictures.push_back(std::move(*picture));
+    }
+  }
+  return used;
+}
+
 }  // namespace
 
 std::string png_uri(const Picture& picture) {
@@ -82,10 +119,11 @@ Gallery difficulty_gallery(const RunRecord& run, const StudyData& data) {
                               "never; among equals EL2N decides.",
                               label_of(run.settings), noise_text(run.settings.corrupt_fraction)),
                   {}};
+  if (!run.finished()) return gallery;
   std::vector<std::vector<ExampleDifficulty>> classes(
       static_cast<std::size_t>(std::min(kClasses, data.train->classes())));
   for (const ExampleDifficulty& e : read_difficulty(run.folder / "difficulty.csv")) {
-    if (e.corrupt() || e.label >= std::ssize(classes)) continue;
+    if (e.corrupt() || e.label < 0 || e.label >= std::ssize(classes)) continue;
     classes[static_cast<std::size_t>(e.label)].push_back(e);
   }
   const std::vector<std::string> names = data.train->class_names();
@@ -95,16 +133,10 @@ Gallery difficulty_gallery(const RunRecord& run, const StudyData& data) {
     std::stable_sort(examples.begin(), examples.end(),
                      [](const auto& a, const auto& b) { return difficulty(a) < difficulty(b); });
     GalleryRow row{label < names.size() ? names[label] : std::to_string(label), {}, {}};
-    const auto picture = [&](const ExampleDifficulty& e) {
-      Picture p = picture_of(*data.train, data.transform.statistics, e.index);
-      p.caption = caption_of(e);
-      return p;
-    };
-    for (std::size_t i = 0; i < kPictures; ++i) {
-      row.easiest.push_back(picture(examples[i]));
-      row.hardest.push_back(picture(examples[examples.size() - 1 - i]));
-    }
-    gallery.rows.push_back(std::move(row));
+    const std::size_t used = add_pictures(examples.begin(), examples.end(), data, row.easiest);
+    add_pictures(examples.rbegin(), examples.rend() - static_cast<std::ptrdiff_t>(used), data,
+                 row.hardest);
+    if (std::ssize(row.hardest) == kPictures) gallery.rows.push_back(std::move(row));
   }
   return gallery;
 }

@@ -2,11 +2,12 @@
 #include "experiments/run/progress.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
+
+#include "experiments/run/terminal.h"
 
 namespace cograd {
 namespace {
@@ -15,11 +16,6 @@ constexpr auto kRedrawEvery = std::chrono::milliseconds(100);
 constexpr auto kLineEvery = std::chrono::seconds(30);
 constexpr int kWidestBar = 40;
 constexpr int kNarrowestBar = 8;
-
-int terminal_width(std::FILE* out) {
-  winsize size{};
-  return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
 
 std::string rate_and_time(const ProgressState& state) {
   if (state.done <= 0 || state.rate() <= 0.0) return "";
