@@ -99,7 +99,7 @@ TEST_CASE("figures draw what a failed run measured", "[report][failed]") {
     CHECK_FALSE(figure.curves[0].failed);
     CHECK(figure.curves[0].x.size() == 2);
     CHECK(figure.curves[1].failed);
-    CHECK(figure.curves[1].label == "mean b30 lr0.1 seed 2 failed");
+    CHECK(figure.curves[1].label == "mean b30 lr0.1 ✗");
     CHECK(figure.curves[1].x == std::vector<double>{0.0});
     CHECK_THAT(gnuplot_script(figure), contains("pt 2 "));
   }

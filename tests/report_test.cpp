@@ -315,6 +315,14 @@ TEST_CASE("what a study leaves makes learning figures, difficulty table and gall
   REQUIRE(coherence[0].figures.size() == 2);
   CHECK(coherence[0].figures[0].curves.size() == 6);  // three layers, two kinds
   CHECK(coherence[1].figures[0].curves.size() == 3);
+  // Pristine and corrupt can be told apart where their curves end.
+  for (std::size_t layer = 0; layer < 3; ++layer) {
+    const Curve &pristine = coherence[0].figures[0].curves[layer],
+                &corrupt = coherence[0].figures[0].curves[3 + layer];
+    CHECK(corrupt.colour == pristine.colour);
+    CHECK(corrupt.marker == hollow(pristine.marker));
+    CHECK(corrupt.dash != pristine.dash);
+  }
   CHECK(coherence[0].figures[0].curves[0].x == std::vector<double>{0.0, 1.0, 2.0, 3.0});
 
   const Table table = difficulty_table(runs);

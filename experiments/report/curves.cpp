@@ -26,9 +26,7 @@ Figure figure_of(const std::string& title, const std::string& unit,
     for (const RunRecord* run : points[i]->failed) {
       if (run->epochs.empty()) continue;
       figure.curves.push_back(styles[i]);
-      Curve& curve = figure.curves.back();
-      curve.label = name_of_failed(styles[i].label, *points[i], *run) + " failed";
-      add_failed(*run, quantity, curve);
+      add_failed(*run, quantity, figure.curves.back());
     }
   }
   return figure;
@@ -49,6 +47,7 @@ void add_epochs(const Point& point, const Quantity& quantity, Curve& curve) {
 
 void add_failed(const RunRecord& run, const Quantity& quantity, Curve& curve) {
   curve.failed = true;
+  curve.label += " ✗";  // short: long labels leave no room for the curves
   for (const EpochRecord& e : run.epochs) {
     curve.x.push_back(static_cast<double>(e.epoch));
     curve.y.push_back(quantity(e));

@@ -31,7 +31,7 @@ std::vector<Curve> curves_for(const std::vector<const Point*>& points);
 
 /// Adds to `curve` a quantity over the epochs of a point, with a band if it has several seeds.
 void add_epochs(const Point& point, const Quantity& quantity, Curve& curve);
-/// The same of a run that failed: what it measured before, marked so.
+/// The same of a run that failed: what it measured before, marked ✗.
 void add_failed(const RunRecord& run, const Quantity& quantity, Curve& curve);
 
 /// "✗ m3 b30, seed 2: diverged at epoch 1, step 7; ..." of these points' failed runs, whose names

@@ -138,7 +138,6 @@ std::vector<FigureGroup> generalization_figures(const std::vector<SideRuns>& sid
       for (const RunRecord* run : points[i].failed) {
         if (run->epochs.empty()) continue;
         figure.curves.push_back(style);
-        figure.curves.back().label += " failed";
         add_failed(*run, accuracy, figure.curves.back());
       }
     }

@@ -18,10 +18,9 @@ constexpr const char* kReading =
     "directions that few examples of a group share, and it matters how large the groups are. "
     "Coherence is measured on pristine and on corrupt examples apart, over eight groups of eight: "
     "the squared norm of the groups' mean gradient over their mean squared norm, 1 when all pull "
-    "in one direction, 1/8 when their directions are orthogonal; pristine examples are drawn as "
-    "solid lines with filled markers, corrupt ones dashed with hollow markers. A run that failed "
-    "is "
-    "drawn as far as it came, thin and with crosses.";
+    "in one direction, 1/8 when their directions are orthogonal; pristine examples have solid "
+    "lines and filled markers, corrupt ones dashed lines and hollow markers. A run that failed is "
+    "drawn as far as it came, thin and marked ✗.";
 
 }  // namespace
 
