@@ -1,5 +1,6 @@
 // Texts from files of others, in figures, pages, tables and JSON: data everywhere, code nowhere.
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -13,6 +14,7 @@
 #include "experiments/report/claims.h"
 #include "experiments/report/curves.h"
 #include "experiments/report/html.h"
+#include "experiments/report/learning_figures.h"
 #include "experiments/report/memorization_report.h"
 #include "experiments/report/report_page.h"
 #include "experiments/report/runs_csv.h"
@@ -126,6 +128,14 @@ TEST_CASE("numbers that are none leave gaps in a figure", "[report][hostile]") {
   CHECK_THAT(gnuplot_script(figure), contains("1 1 0 2\n\nEND"));
   figure.curves[0].colour = "red'\n!date";
   CHECK_THROWS_AS(gnuplot_script(figure), ValueError);
+}
+
+TEST_CASE("a pipe in the place of a table is refused", "[report][hostile]") {
+  const TemporaryFolder folder;
+  RunRecord run = run_with("mean", 30, 0.5, 95.0, 80.0, 58.0);
+  run.folder = folder.path;
+  REQUIRE(mkfifo((folder.path / "example_coherence.csv").c_str(), 0600) == 0);
+  CHECK_THROWS_AS(coherence_figures({run}), IoError);
 }
 
 TEST_CASE("a page over hostile names is well-formed and says them", "[report][hostile]") {

@@ -5,12 +5,13 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <fstream>
 #include <limits>
 #include <map>
+#include <sstream>
 #include <system_error>
 
 #include "engine/error.h"
+#include "engine/file.h"
 #include "engine/text.h"
 #include "experiments/report/curves.h"
 #include "experiments/report/point.h"
@@ -50,7 +51,8 @@ Examples examples_of(const Point& point) {
     examples.all.insert(examples.all.end(), read.begin(), read.end());
   }
   // Every epoch's last step has a row in train.csv.
-  std::ifstream in(point.runs.front()->folder / "train.csv");
+  if (!has(*point.runs.front(), "train.csv")) return examples;
+  std::istringstream in(read_file(point.runs.front()->folder / "train.csv"));
   for (std::string line; std::getline(in, line);) {
     long long epoch = 0, step = 0;
     if (std::sscanf(line.c_str(), "%lld,%lld", &epoch, &step) == 2) {
@@ -85,7 +87,7 @@ using Coherences = std::map<std::string, std::map<std::string, std::vector<doubl
 
 Coherences read_coherences(const std::filesystem::path& path, std::vector<std::string>& order) {
   Coherences coherences;
-  std::ifstream in(path);
+  std::istringstream in(read_file(path));
   std::string line;
   std::getline(in, line);
   while (std::getline(in, line)) {
