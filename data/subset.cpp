@@ -32,16 +32,21 @@ std::string Subset::fingerprint() const {
       .text();
 }
 
+std::unordered_map<std::int64_t, std::int64_t> places_by_whole_index(const Dataset& data) {
+  std::unordered_map<std::int64_t, std::int64_t> places;
+  for (std::int64_t i = 0; i < data.size(); ++i) places.emplace(data.whole_index(i), i);
+  return places;
+}
+
 DatasetPtr examples_of_whole(DatasetPtr base, const std::vector<std::int64_t>& whole_indices) {
-  std::unordered_map<std::int64_t, std::int64_t> positions;
-  for (std::int64_t i = 0; i < base->size(); ++i) positions.emplace(base->whole_index(i), i);
+  const auto places = places_by_whole_index(*base);
   std::vector<std::int64_t> indices;
   for (const std::int64_t index : whole_indices) {
-    const auto position = positions.find(index);
-    require<ValueError>(position != positions.end(),
+    const auto place = places.find(index);
+    require<ValueError>(place != places.end(),
                         "[subset] example {} of {} is not among the {} that are used", index,
                         base->whole().name(), base->size());
-    indices.push_back(position->second);
+    indices.push_back(place->second);
   }
   return std::make_shared<Subset>(std::move(base), std::move(indices));
 }

@@ -1,6 +1,7 @@
 // Some examples of a data set, in a given order.
 #pragma once
 
+#include <unordered_map>
 #include <vector>
 
 #include "data/decorated_dataset.h"
@@ -31,6 +32,10 @@ class Subset final : public DecoratedDataset {
  private:
   std::vector<std::int64_t> indices_;
 };
+
+/// Where the examples of a set stand in it, by their index in the whole set; of one that is there
+/// twice the first place.
+std::unordered_map<std::int64_t, std::int64_t> places_by_whole_index(const Dataset& data);
 
 /// The examples of `base` that have these indices in the whole set, in this order. Throws
 /// ValueError for one that `base` does not have.

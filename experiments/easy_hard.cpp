@@ -126,6 +126,11 @@ void run(int argc, char** argv) {
   report.title = "Easy and hard examples: do those learned early generalize better?";
   report.lead = kLead;
   report.reading = kReading;
+  report.dataset = options.study.dataset;
+  report.runs = scouted;
+  for (const SideRuns& side : sides) {
+    report.runs.insert(report.runs.end(), side.runs.begin(), side.runs.end());
+  }
   report.claims = generalization_claims(
       sides, agreement(read_index_file(scouted[0].folder / "learned_examples.csv").indices,
                        read_index_file(scouted[1].folder / "learned_examples.csv").indices,

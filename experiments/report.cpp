@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <system_error>
 #include <tuple>
 
 #include "engine/text.h"
@@ -28,19 +29,53 @@ using Json = nlohmann::ordered_json;
 const Json::json_pointer kTrainExamples("/data/train/used_examples");
 constexpr const char* kData[] = {"dataset", "data", "classes", "image", "augment"};
 
-/// The folder itself, or the finished runs in it by name.
-std::vector<fs::path> runs_in(const fs::path& folder) {
-  require<IoError>(fs::is_directory(folder), "[report] {} is no folder", folder.string());
-  if (is_run(folder)) return {folder};
-  std::vector<fs::path> runs;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path().extension() != ".partial" && is_run(entry.path())) {
-      runs.push_back(entry.path());
-    }
+/// Throws IoError where that cannot be told, as for a link to itself: no run is left out unsaid.
+bool is_run(const fs::path& folder) {
+  std::error_code error;
+  const auto has = [&](const char* file) { return !error && fs::exists(folder / file, error); };
+  const bool run = has("config.json") && has("summary.json");
+  require<IoError>(!error, "[report] {} cannot be read: {}", printable(folder.string()),
+                   error.message());
+  return run;
+}
+
+/// What lies in a folder, by name.
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::error_code error;
+  std::vector<fs::path> entries;
+  fs::directory_iterator entry(folder, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    entries.push_back(entry->path());
   }
-  require<IoError>(!runs.empty(), "[report] there is no finished run in {}", folder.string());
-  std::sort(runs.begin(), runs.end());
+  require<IoError>(!error, "[report] {} is no folder that can be read: {}",
+                   printable(folder.string()), error.message());
+  std::sort(entries.begin(), entries.end());
+  return entries;
+}
+
+/// The finished runs in a folder, by name.
+std::vector<fs::path> runs_below(const fs::path& folder) {
+  std::vector<fs::path> runs = entries_of(folder);
+  std::erase_if(runs,
+                [](const fs::path& path) { return path.extension() == kPartial || !is_run(path); });
   return runs;
+}
+
+/// The folder itself, or the finished runs in it.
+std::vector<fs::path> runs_in(const fs::path& folder) {
+  if (is_run(folder)) return {folder};
+  const std::vector<fs::path> runs = runs_below(folder);
+  if (!runs.empty()) return runs;
+  // A study of several parts: each on data of its own, so they are no runs to be compared.
+  std::vector<std::string> deeper;
+  for (const char* part : {"easy", "hard", "scout"}) {
+    std::error_code none;
+    if (!fs::is_directory(folder / part, none) || runs_below(folder / part).empty()) continue;
+    deeper.push_back(printable((folder / part).string()));
+  }
+  throw IoError(fmt::format(
+      "[report] there is no finished run in {}{}", printable(folder.string()),
+      deeper.empty() ? "" : fmt::format(" itself: name one of {}", fmt::join(deeper, ", "))));
 }
 
 void check_same_data(const fs::path& first, const Json& a, const fs::path& other, const Json& b) {
@@ -104,6 +139,7 @@ void run(int argc, char** argv) {
   report.lead = fmt::format("Runs on {} with {} training examples, made at different times.",
                             text_of(configs.front().value("dataset", Json("unknown"))),
                             text_of(configs.front().value(kTrainExamples, Json("unknown"))));
+  report.dataset = text_of(configs.front().value("dataset", Json("unknown")));
   report.claims = memorization_claims(records);
   const std::vector<Claim> winsorized = winsorization_claims(records);
   report.claims.insert(report.claims.end(), winsorized.begin(), winsorized.end());

@@ -4,63 +4,78 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "engine/file.h"
+#include "engine/text.h"
+#include "experiments/report/columns.h"
 
 namespace cograd {
 namespace {
 
-/// Breaks `text` at blanks into lines of at most `width` columns, where words allow.
-std::vector<std::string> wrapped(const std::string& text, std::size_t width) {
-  std::vector<std::string> lines{""};
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find(' ', begin), text.size());
-    const std::string word = text.substr(begin, end - begin);
-    if (lines.back().empty()) {
-      lines.back() = word;
-    } else if (lines.back().size() + 1 + word.size() <= width) {
-      lines.back() += " " + word;
-    } else {
-      lines.push_back(word);
-    }
-    begin = end + 1;
-  }
-  return lines;
+constexpr double kPrecision = 1e-4;
+constexpr int kMostDecimals = 6;
+constexpr std::size_t kVerdictWidth = 13;  // "does not hold"
+constexpr std::size_t kNarrow = 48;        // less leaves no room for columns
+
+bool holds(const Evidence& evidence, const std::vector<double>& values) {
+  const double margin = evidence.margin(values);
+  return evidence.strict ? margin > kPrecision : margin >= -kPrecision;
+}
+
+/// As they are printed.
+std::vector<double> rounded(std::vector<double> values, int decimals) {
+  for (double& v : values) v = std::strtod(fmt::format("{:.{}f}", v, decimals).c_str(), nullptr);
+  return values;
 }
 
 }  // namespace
 
+Claim judged(std::string text, const Evidence& evidence) {
+  const bool result = holds(evidence, evidence.values);
+  int decimals = evidence.decimals;
+  while (decimals < kMostDecimals && holds(evidence, rounded(evidence.values, decimals)) != result)
+    ++decimals;
+  return {std::move(text), evidence.text(decimals), result};
+}
+
 const char* verdict(const Claim& claim) { return claim.holds ? "holds" : "does not hold"; }
 
 std::string claims_table(const std::vector<Claim>& claims, int width) {
-  std::size_t measured_width = std::string("measured").size();
-  for (const Claim& claim : claims)
-    measured_width = std::max(measured_width, claim.measured.size());
-  const std::size_t verdict_width = std::string("does not hold").size();
-  const std::size_t others = measured_width + verdict_width + 4;
-  const std::size_t text_width = std::max<std::size_t>(
-      30, static_cast<std::size_t>(std::max(width, 0)) -
-              std::min<std::size_t>(others, static_cast<std::size_t>(std::max(width, 0))));
-
-  std::string table =
-      fmt::format("{:{}}  {:{}}  {}\n", "claim", text_width, "measured", measured_width, "verdict");
-  table += std::string(text_width + others, '-') + "\n";
+  const auto columns = static_cast<std::size_t>(std::max(width, 15));
+  std::string table;
+  if (columns < kNarrow) {
+    for (const Claim& claim : claims) {
+      table +=
+          side_by_side({fmt::format("{}: {}", verdict(claim), printable(claim.text))}, {columns});
+      table += side_by_side({"", printable(claim.measured)}, {0, columns - 2});
+    }
+    return table;
+  }
+  std::size_t measured = display_width("measured");
   for (const Claim& claim : claims) {
-    const std::vector<std::string> lines = wrapped(claim.text, text_width);
-    table += fmt::format("{:{}}  {:{}}  {}\n", lines[0], text_width, claim.measured, measured_width,
-                         verdict(claim));
-    for (std::size_t i = 1; i < lines.size(); ++i) table += lines[i] + "\n";
+    measured = std::max(measured, display_width(printable(claim.measured)));
+  }
+  const std::size_t rest = columns - kVerdictWidth - 4;  // two blanks between columns
+  measured = std::min(measured, rest * 2 / 5);
+  const std::vector<std::size_t> widths{rest - measured, measured, kVerdictWidth};
+  table = side_by_side({"claim", "measured", "verdict"}, widths);
+  table += std::string(columns, '-') + "\n";
+  for (const Claim& claim : claims) {
+    table +=
+        side_by_side({printable(claim.text), printable(claim.measured), verdict(claim)}, widths);
   }
   return table;
 }
 
-void write_claims(const std::vector<Claim>& claims, const std::string& path) {
+std::string claims_json(const std::vector<Claim>& claims) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const Claim& claim : claims) {
-    json.push_back({{"claim", claim.text}, {"measured", claim.measured}, {"holds", claim.holds}});
+    json.push_back({{"claim", printable(claim.text)},
+                    {"measured", printable(claim.measured)},
+                    {"holds", claim.holds}});
   }
-  write_file(path, json.dump(2) + "\n");
+  return json.dump(2) + "\n";
 }
 
 }  // namespace cograd

@@ -1,30 +1,70 @@
 #include "experiments/report/curves.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 
 namespace cograd {
 namespace {
 
+std::string name_of_failed(const std::string& name, const Point& point, const RunRecord& run) {
+  const bool several = point.runs.size() + point.failed.size() > 1;
+  return several ? fmt::format("{} seed {}", name, run.settings.seed) : name;
+}
+
 Figure figure_of(const std::string& title, const std::string& unit,
                  const std::vector<const Point*>& points, const Quantity& quantity) {
-  Figure figure{title, "epoch", unit, curves_for(points), {}};
+  Figure figure{title, "epoch", unit, {}, {}};
+  const std::vector<Curve> styles = curves_for(points);
   for (std::size_t i = 0; i < points.size(); ++i) {
-    const Point& point = *points[i];
-    Curve& curve = figure.curves[i];
-    for (std::size_t epoch = 0; epoch < point.epochs(); ++epoch) {
-      const Spread spread = point.at(epoch, quantity);
-      curve.x.push_back(static_cast<double>(point.runs.front()->epochs[epoch].epoch));
-      curve.y.push_back(spread.mean);
-      if (point.seeds() == 1) continue;
-      curve.low.push_back(spread.low);
-      curve.high.push_back(spread.high);
+    if (points[i]->seeds() > 0) {
+      figure.curves.push_back(styles[i]);
+      add_epochs(*points[i], quantity, figure.curves.back());
+    }
+    for (const RunRecord* run : points[i]->failed) {
+      if (run->epochs.empty()) continue;
+      figure.curves.push_back(styles[i]);
+      add_failed(*run, quantity, figure.curves.back());
     }
   }
   return figure;
 }
 
 }  // namespace
+
+void add_epochs(const Point& point, const Quantity& quantity, Curve& curve) {
+  for (std::size_t epoch = 0; epoch < point.epochs(); ++epoch) {
+    const Spread spread = point.at(epoch, quantity);
+    curve.x.push_back(static_cast<double>(point.runs.front()->epochs[epoch].epoch));
+    curve.y.push_back(spread.mean);
+    if (point.seeds() == 1) continue;
+    curve.low.push_back(spread.low);
+    curve.high.push_back(spread.high);
+  }
+}
+
+void add_failed(const RunRecord& run, const Quantity& quantity, Curve& curve) {
+  curve.failed = true;
+  curve.label += " ✗";  // short: long labels leave no room for the curves
+  for (const EpochRecord& e : run.epochs) {
+    curve.x.push_back(static_cast<double>(e.epoch));
+    curve.y.push_back(quantity(e));
+  }
+}
+
+std::string failures_text(const std::vector<const Point*>& points,
+                          const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    for (const RunRecord* run : points[i]->failed) {
+      text += fmt::format("{}{}: {}", text.empty() ? "" : "; ",
+                          name_of_failed(names[i], *points[i], *run), run->failure);
+    }
+  }
+  return text.empty() ? text : "✗ Failed: " + text + ".";
+}
 
 std::string family(const std::string& aggregator) {
   return aggregator.starts_with("mom:") ? "m3" : aggregator.substr(0, aggregator.find(':'));
@@ -38,13 +78,19 @@ std::string colour_of(const std::string& aggregator) {
   if (name == "rm3") return "#009E73";
   if (name == "ra3") return "#CC79A7";
   if (name == "winsorized") {  // by strength
-    const double strength = std::stod(aggregator.substr(aggregator.find(':') + 1));
+    const double strength = strength_of(aggregator);
     return strength < 2.0   ? "#E69F00"
            : strength < 4.0 ? "#56B4E9"
            : strength < 8.0 ? "#009E73"
                             : "#0072B2";
   }
   return name == "trimmed" ? "#56B4E9" : "#E69F00";
+}
+
+double strength_of(const std::string& aggregator) {
+  return family(aggregator) == "winsorized"
+             ? std::strtod(aggregator.substr(aggregator.find(':') + 1).c_str(), nullptr)
+             : 0.0;
 }
 
 std::vector<double> fractions_of(const std::vector<RunRecord>& runs) {
@@ -87,22 +133,28 @@ std::vector<Curve> curves_for(const std::vector<const Point*>& points) {
 }
 
 std::vector<FigureGroup> accuracy_figures(const std::vector<RunRecord>& runs) {
-  const std::vector<Point> points = points_of(runs);
+  const std::vector<Point> points = all_points_of(runs);
   std::vector<FigureGroup> groups;
   for (const double fraction : fractions_of(runs)) {
     const std::vector<const Point*> chosen = at_noise(points, fraction);
-    FigureGroup group{noise_text(fraction), {}};
+    FigureGroup group{noise_text(fraction), {}, failures_text(chosen, names_of(chosen))};
     const auto add = [&](const std::string& title, const std::string& unit, bool percent,
                          const Quantity& quantity) {
-      group.figures.push_back(figure_of(title, unit, chosen, quantity));
-      if (percent) group.figures.back().y_range = {0.0, 100.0};
+      Figure figure = figure_of(title, unit, chosen, quantity);
+      if (percent) figure.y_range = {0.0, 100.0};
+      if (!figure.curves.empty()) group.figures.push_back(std::move(figure));
     };
-    const EpochRecord& last = chosen.front()->runs.front()->last();
-    if (last.corrupt.count > 0) {
+    const auto any = [&](Evaluation EpochRecord::*kind) {
+      return std::any_of(runs.begin(), runs.end(), [=](const RunRecord& run) {
+        return run.settings.corrupt_fraction == fraction && !run.epochs.empty() &&
+               (run.last().*kind).count > 0;
+      });
+    };
+    if (any(&EpochRecord::corrupt)) {
       add("Corrupt labels fitted: the share that is memorized", "corrupt labels fitted (%)", true,
           [](const EpochRecord& e) { return e.corrupt.acc1; });
     }
-    if (last.pristine.count > 0) {
+    if (any(&EpochRecord::pristine)) {
       add("Accuracy on pristine training examples", "pristine accuracy (%)", true,
           [](const EpochRecord& e) { return e.pristine.acc1; });
     }

@@ -15,6 +15,8 @@ std::string family(const std::string& aggregator);
 /// Okabe and Ito's palette, which colour-blind readers tell apart; by family, of winsorized
 /// gradients by strength.
 std::string colour_of(const std::string& aggregator);
+/// C of "winsorized:C"; 0 of others.
+double strength_of(const std::string& aggregator);
 
 /// The noise levels of some runs in rising order, but without noise last: the noise is what the
 /// studies are about.
@@ -27,8 +29,18 @@ std::vector<const Point*> at_noise(const std::vector<Point>& points, double frac
 /// largest batch and dashed for smaller ones.
 std::vector<Curve> curves_for(const std::vector<const Point*>& points);
 
+/// Adds to `curve` a quantity over the epochs of a point, with a band if it has several seeds.
+void add_epochs(const Point& point, const Quantity& quantity, Curve& curve);
+/// The same of a run that failed: what it measured before, marked ✗.
+void add_failed(const RunRecord& run, const Quantity& quantity, Curve& curve);
+
+/// "✗ m3 b30, seed 2: diverged at epoch 1, step 7; ..." of these points' failed runs, whose names
+/// are `names`; empty if none failed.
+std::string failures_text(const std::vector<const Point*>& points,
+                          const std::vector<std::string>& names);
+
 /// For each noise level: corrupt labels fitted, pristine and test accuracy, and the gap between
-/// training and test accuracy over the epochs.
+/// training and test accuracy over the epochs. Runs that failed are drawn as far as they came.
 std::vector<FigureGroup> accuracy_figures(const std::vector<RunRecord>& runs);
 
 }  // namespace cograd

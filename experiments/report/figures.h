@@ -12,9 +12,13 @@ struct Curve {
   std::vector<double> x, y;
   std::string colour = "#0072B2";
   int dash = 0;                       ///< 0: solid; any number, they repeat
-  int marker = 0;                     ///< likewise
+  int marker = 0;                     ///< likewise; hollow() makes others of the first three
   std::vector<double> low{}, high{};  ///< a band around the curve; empty: none
+  bool failed = false;                ///< of a run that failed: thin, with crosses for markers
 };
+
+/// The hollow one of the same shape, for the markers 0 (circle), 1 (square), 2 (triangle).
+constexpr int hollow(int marker) { return marker + 5; }
 
 struct Figure {
   std::string title;  ///< for the page: not drawn
@@ -30,11 +34,14 @@ struct Figure {
 std::vector<double> spread(const std::vector<double>& values, double distance, double low,
                            double high);
 
-/// What gnuplot is told.
+/// What gnuplot is told: numbers and the figure's form alone. Texts, which may come from files, are
+/// no part of it: "[text 0]" (x axis), "[text 1]" (y axis), "[text 2]", ... (labels of the curves)
+/// stand for them. Points that are not finite, or not positive on a logarithmic axis, are gaps.
 std::string gnuplot_script(const Figure& figure);
 
 /// An <svg> element to stand in a page: it takes the width of its place and the page's text colour.
-/// `id` must differ between the figures of a page. Throws IoError if gnuplot is missing or fails.
+/// `id` must differ between the figures of a page. Long labels are cut. Throws IoError if gnuplot
+/// is missing or fails.
 std::string draw_svg(const Figure& figure, const std::string& id);
 
 }  // namespace cograd

@@ -5,6 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <unordered_map>
+
+#include "data/subset.h"
+#include "engine/error.h"
 
 namespace cograd {
 namespace {
@@ -59,14 +64,48 @@ Picture picture_of(const Dataset& data, const ChannelStatistics& statistics, std
 
 /// The step since which it was learned, then EL2N: the smaller, the easier.
 std::pair<std::int64_t, double> difficulty(const ExampleDifficulty& e) {
-  return {e.learned_since.value_or(std::numeric_limits<std::int64_t>::max()), e.el2n};
+  const double el2n = std::isnan(e.el2n) ? std::numeric_limits<double>::infinity() : e.el2n;
+  return {e.learned_since.value_or(std::numeric_limits<std::int64_t>::max()), el2n};
 }
 
 std::string caption_of(const ExampleDifficulty& e) {
-  return fmt::format("example {}: {}, forgotten {} times, EL2N {:.2f}", e.index,
+  return fmt::format("example {}: {}, forgotten {} times{}", e.index,
                      e.learned_since ? fmt::format("learned since step {}", *e.learned_since)
                                      : std::string("not learned"),
-                     e.forgetting_events, e.el2n);
+                     e.forgetting_events,
+                     std::isnan(e.el2n) ? "" : fmt::format(", EL2N {:.2f}", e.el2n));
+}
+
+/// Where examples stand in the training set, by their index in the whole one.
+using Places = std::unordered_map<std::int64_t, std::int64_t>;
+
+/// Nothing if its file cannot be read: another example will do.
+std::optional<Picture> picture_of(const ExampleDifficulty& e, const StudyData& data,
+                                  const Places& places) {
+  const auto place = places.find(e.index);
+  if (place == places.end()) return std::nullopt;
+  try {
+    Picture picture = picture_of(*data.train, data.transform.statistics, place->second);
+    picture.caption = caption_of(e);
+    return picture;
+  } catch (const ImageError&) {
+    return std::nullopt;
+  } catch (const IoError&) {
+    return std::nullopt;
+  }
+}
+
+/// Pictures of the first examples that can be read. Returns how many examples that took.
+template <class Iterator>
+std::size_t add_pictures(Iterator begin, Iterator end, const StudyData& data, const Places& places,
+                         std::vector<Picture>& pictures) {
+  std::size_t used = 0;
+  for (; begin != end && std::ssize(pictures) < kPictures; ++begin, ++used) {
+    if (std::optional<Picture> picture = picture_of(*begin, data, places)) {
+      pictures.push_back(std::move(*picture));
+    }
+  }
+  return used;
 }
 
 }  // namespace
@@ -82,29 +121,26 @@ Gallery difficulty_gallery(const RunRecord& run, const StudyData& data) {
                               "never; among equals EL2N decides.",
                               label_of(run.settings), noise_text(run.settings.corrupt_fraction)),
                   {}};
+  if (!run.finished()) return gallery;
   std::vector<std::vector<ExampleDifficulty>> classes(
       static_cast<std::size_t>(std::min(kClasses, data.train->classes())));
   for (const ExampleDifficulty& e : read_difficulty(run.folder / "difficulty.csv")) {
-    if (e.corrupt() || e.label >= std::ssize(classes)) continue;
+    if (e.corrupt() || e.label < 0 || e.label >= std::ssize(classes)) continue;
     classes[static_cast<std::size_t>(e.label)].push_back(e);
   }
   const std::vector<std::string> names = data.train->class_names();
+  const Places places = places_by_whole_index(*data.train);
   for (std::size_t label = 0; label < classes.size(); ++label) {
     std::vector<ExampleDifficulty>& examples = classes[label];
     if (std::ssize(examples) < 2 * kPictures) continue;
     std::stable_sort(examples.begin(), examples.end(),
                      [](const auto& a, const auto& b) { return difficulty(a) < difficulty(b); });
     GalleryRow row{label < names.size() ? names[label] : std::to_string(label), {}, {}};
-    const auto picture = [&](const ExampleDifficulty& e) {
-      Picture p = picture_of(*data.train, data.transform.statistics, e.index);
-      p.caption = caption_of(e);
-      return p;
-    };
-    for (std::size_t i = 0; i < kPictures; ++i) {
-      row.easiest.push_back(picture(examples[i]));
-      row.hardest.push_back(picture(examples[examples.size() - 1 - i]));
-    }
-    gallery.rows.push_back(std::move(row));
+    const std::size_t used =
+        add_pictures(examples.begin(), examples.end(), data, places, row.easiest);
+    add_pictures(examples.rbegin(), examples.rend() - static_cast<std::ptrdiff_t>(used), data,
+                 places, row.hardest);
+    if (std::ssize(row.hardest) == kPictures) gallery.rows.push_back(std::move(row));
   }
   return gallery;
 }

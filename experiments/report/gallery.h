@@ -33,7 +33,8 @@ struct Gallery {
 
 /// The four easiest and the four hardest examples of each of the first ten classes, judged by the
 /// run of those settings: learned (for good) early and late, of equal steps by EL2N. Only examples
-/// with their true label count. Classes with fewer than eight of them are left out.
+/// with their true label count, and images that can be read. Classes with fewer than eight of them
+/// are left out; a run that failed has no rows.
 Gallery difficulty_gallery(const RunRecord& run, const StudyData& data);
 
 }  // namespace cograd

@@ -6,6 +6,7 @@
 #include <array>
 #include <iterator>
 
+#include "experiments/report/curves.h"
 #include "experiments/report/point.h"
 
 namespace cograd {
@@ -40,8 +41,40 @@ std::array<TestSet, 3> test_sets() {
 
 Point point_of(const SideRuns& side) {
   Point point;
-  for (const RunRecord& run : side.runs) point.runs.push_back(&run);
+  for (const RunRecord& run : side.runs) {
+    (run.finished() && !run.epochs.empty() ? point.runs : point.failed).push_back(&run);
+  }
   return point;
+}
+
+/// `quantity` of one point is `distance` above another's.
+Evidence far_above(const Point& a, const Quantity& of_a, const Point& b, const Quantity& of_b) {
+  return {.values = {a.last(of_a).mean, b.last(of_b).mean},
+          .margin = [](const auto& v) { return v[0] - v[1] - kFarAbove; },
+          .text =
+              [=](int digits) {
+                return fmt::format("{} against {}", last_text(a, of_a, " %", digits),
+                                   last_text(b, of_b, " %", digits));
+              }};
+}
+
+void claims_about_sides(const Point& easy, const Point& hard, std::vector<Claim>& claims) {
+  const Quantity on_easy = accuracy_on("easy_test"), on_hard = accuracy_on("hard_test");
+  if (easy.seeds() > 0 && hard.seeds() > 0) {
+    claims.push_back(judged(fmt::format("easy examples generalize better among themselves: trained "
+                                        "and tested on easy ones the accuracy is at least {:.0f} "
+                                        "points above that of trained and tested on hard ones",
+                                        kFarAbove),
+                            far_above(easy, on_easy, hard, on_hard)));
+  }
+  if (easy.seeds() > 0) {
+    claims.push_back(judged(fmt::format("what is learned on easy examples does not carry over to "
+                                        "hard ones as it does to easy ones: trained on easy ones, "
+                                        "accuracy on easy tests is at least {:.0f} points above "
+                                        "that on hard tests",
+                                        kFarAbove),
+                            far_above(easy, on_easy, easy, on_hard)));
+  }
 }
 
 }  // namespace
@@ -60,58 +93,55 @@ Agreement agreement(const std::vector<std::int64_t>& easy, const std::vector<std
 
 std::vector<Claim> generalization_claims(const std::vector<SideRuns>& sides,
                                          const Agreement& agreement) {
-  const Point easy = point_of(sides.at(0)), hard = point_of(sides.at(1));
-  const Quantity on_easy = accuracy_on("easy_test"), on_hard = accuracy_on("hard_test");
-  const auto text = [](const Point& point, const Quantity& quantity) {
-    return spread_text(point.last(quantity), point.seeds());
-  };
   std::vector<Claim> claims;
-  claims.push_back({fmt::format("easy examples generalize better among themselves: trained and "
-                                "tested on easy ones the accuracy is at least {:.0f} points above "
-                                "that of trained and tested on hard ones",
-                                kFarAbove),
-                    fmt::format("{} % against {} %", text(easy, on_easy), text(hard, on_hard)),
-                    easy.last(on_easy).mean >= hard.last(on_hard).mean + kFarAbove});
+  claims_about_sides(point_of(sides.at(0)), point_of(sides.at(1)), claims);
   claims.push_back(
-      {"what is learned on easy examples does not carry over to hard ones as it does "
-       "to easy ones: trained on easy ones, accuracy on easy tests is at least 20 "
-       "points above that on hard tests",
-       fmt::format("{} % against {} %", text(easy, on_easy), text(easy, on_hard)),
-       easy.last(on_easy).mean >= easy.last(on_hard).mean + kFarAbove});
-  claims.push_back(
-      {fmt::format("what is easy is easy to another seed as well: the agreement of two runs is at "
-                   "least {:.1f} of the way from chance to full",
-                   kBeyondChance),
-       fmt::format("{:.1f} %, by chance {:.1f} %: {:.2f} of the way", 100.0 * agreement.both,
-                   100.0 * agreement.chance, agreement.beyond_chance()),
-       agreement.beyond_chance() >= kBeyondChance});
+      judged(fmt::format("what is easy is easy to another seed as well: the agreement of two runs "
+                         "is at least {:.1f} of the way from chance to full",
+                         kBeyondChance),
+             {.values = {agreement.beyond_chance()},
+              .margin = [](const auto& v) { return 100.0 * (v[0] - kBeyondChance); },
+              .text =
+                  [&](int digits) {
+                    return fmt::format("{:.1f} %, by chance {:.1f} %: {:.{}f} of the way",
+                                       100.0 * agreement.both, 100.0 * agreement.chance,
+                                       agreement.beyond_chance(), digits);
+                  },
+              .decimals = 2}));
   return claims;
 }
 
 std::vector<FigureGroup> generalization_figures(const std::vector<SideRuns>& sides) {
-  FigureGroup group{"Trained on easy and on hard examples", {}};
+  std::vector<Point> points;
+  std::vector<std::string> names;
+  for (const SideRuns& side : sides) {
+    points.push_back(point_of(side));
+    names.push_back("on " + side.name);
+  }
+  std::vector<const Point*> pointers;
+  for (const Point& point : points) pointers.push_back(&point);
+  FigureGroup group{"Trained on easy and on hard examples", {}, failures_text(pointers, names)};
   const auto add = [&](const std::string& title, const Quantity& accuracy) {
     Figure figure{title, "epoch", "accuracy (%)", {}, {0.0, 100.0}};
-    for (const SideRuns& side : sides) {
-      const Point point = point_of(side);
-      const bool easy = side.name == "easy";
-      Curve curve{.label = "on " + side.name,
-                  .x = {},
-                  .y = {},
-                  .colour = easy ? "#0072B2" : "#D55E00",
-                  .dash = easy ? 0 : 1,
-                  .marker = easy ? 0 : 1};
-      for (std::size_t epoch = 0; epoch < point.epochs(); ++epoch) {
-        const Spread spread = point.at(epoch, accuracy);
-        curve.x.push_back(static_cast<double>(point.runs.front()->epochs[epoch].epoch));
-        curve.y.push_back(spread.mean);
-        if (point.seeds() == 1) continue;
-        curve.low.push_back(spread.low);
-        curve.high.push_back(spread.high);
+    for (std::size_t i = 0; i < sides.size(); ++i) {
+      const bool easy = sides[i].name == "easy";
+      const Curve style{.label = names[i],
+                        .x = {},
+                        .y = {},
+                        .colour = easy ? "#0072B2" : "#D55E00",
+                        .dash = easy ? 0 : 1,
+                        .marker = easy ? 0 : 1};
+      if (points[i].seeds() > 0) {
+        figure.curves.push_back(style);
+        add_epochs(points[i], accuracy, figure.curves.back());
       }
-      figure.curves.push_back(std::move(curve));
+      for (const RunRecord* run : points[i].failed) {
+        if (run->epochs.empty()) continue;
+        figure.curves.push_back(style);
+        add_failed(*run, accuracy, figure.curves.back());
+      }
     }
-    group.figures.push_back(std::move(figure));
+    if (!figure.curves.empty()) group.figures.push_back(std::move(figure));
   };
   for (const TestSet& set : test_sets()) add(set.title, set.accuracy);
   add("Accuracy on what was trained on", [](const EpochRecord& e) { return e.train_sample.acc1; });
@@ -124,13 +154,17 @@ Table generalization_table(const std::vector<SideRuns>& sides) {
   for (const TestSet& set : test_sets()) table.header.emplace_back(set.column);
   for (const SideRuns& side : sides) {
     const Point point = point_of(side);
+    for (const RunRecord* run : point.failed) {
+      table.rows.push_back(
+          {side.name, "–", fmt::format("seed {}", run->settings.seed), "failed: " + run->failure});
+    }
+    if (point.runs.empty()) continue;
     const auto text = [&](const Quantity& quantity) {
       return spread_text(point.last(quantity), point.seeds());
     };
-    std::vector<std::string> row{side.name,
-                                 fmt::format("{}", point.runs.front()->last().train_sample.count),
-                                 fmt::format("{}", point.seeds()),
-                                 text([](const EpochRecord& e) { return e.train_sample.acc1; })};
+    std::vector<std::string> row{
+        side.name, fmt::format("{}", point.runs.front()->last().train_sample.count),
+        seeds_text(point), text([](const EpochRecord& e) { return e.train_sample.acc1; })};
     for (const TestSet& set : test_sets()) row.push_back(text(set.accuracy));
     table.rows.push_back(std::move(row));
   }

@@ -1,6 +1,8 @@
 // Text for HTML.
 #include "experiments/report/html.h"
 
+#include "engine/text.h"
+
 namespace cograd {
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
@@ -13,7 +15,7 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 
 std::string escaped(const std::string& text) {
   std::string result;
-  for (const char c : text) {
+  for (const char c : printable(text)) {
     switch (c) {
       case '&':
         result += "&amp;";

@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <fstream>
 #include <limits>
 #include <map>
+#include <sstream>
+#include <system_error>
 
 #include "engine/error.h"
+#include "engine/file.h"
+#include "engine/text.h"
 #include "experiments/report/curves.h"
 #include "experiments/report/point.h"
 #include "experiments/run/learning_order.h"
@@ -21,7 +24,8 @@ constexpr double kNever = std::numeric_limits<double>::infinity();
 
 /// Runs of earlier versions have no such files.
 bool has(const RunRecord& run, const char* file) {
-  return !run.folder.empty() && std::filesystem::exists(run.folder / file);
+  std::error_code unreadable;  // counts as none
+  return !run.folder.empty() && std::filesystem::exists(run.folder / file, unreadable);
 }
 
 std::vector<const Point*> with_file(const std::vector<const Point*>& points, const char* file) {
@@ -47,7 +51,8 @@ Examples examples_of(const Point& point) {
     examples.all.insert(examples.all.end(), read.begin(), read.end());
   }
   // Every epoch's last step has a row in train.csv.
-  std::ifstream in(point.runs.front()->folder / "train.csv");
+  if (!has(*point.runs.front(), "train.csv")) return examples;
+  std::istringstream in(read_file(point.runs.front()->folder / "train.csv"));
   for (std::string line; std::getline(in, line);) {
     long long epoch = 0, step = 0;
     if (std::sscanf(line.c_str(), "%lld,%lld", &epoch, &step) == 2) {
@@ -82,7 +87,7 @@ using Coherences = std::map<std::string, std::map<std::string, std::vector<doubl
 
 Coherences read_coherences(const std::filesystem::path& path, std::vector<std::string>& order) {
   Coherences coherences;
-  std::ifstream in(path);
+  std::istringstream in(read_file(path));
   std::string line;
   std::getline(in, line);
   while (std::getline(in, line)) {
@@ -90,7 +95,7 @@ Coherences read_coherences(const std::filesystem::path& path, std::vector<std::s
     double value = 0.0;
     require<FormatError>(
         c != std::string::npos && std::sscanf(line.c_str() + c + 1, "%lf", &value) == 1,
-        "[coherence] {} is damaged: '{}'", path.string(), line.substr(0, 60));
+        "[coherence] {} is damaged: '{}'", printable(path.string()), printable(line.substr(0, 60)));
     const std::string kind = line.substr(a + 1, b - a - 1);
     const std::string parameter = line.substr(b + 1, c - b - 1);
     if (std::find(order.begin(), order.end(), parameter) == order.end()) order.push_back(parameter);
@@ -122,14 +127,15 @@ Figure coherence_figure(const Point& point, const std::string& name) {
   }
   const std::vector<std::string> layers = shown_layers(order);
   for (const char* kind : {"pristine", "corrupt"}) {
+    const bool corrupt = kind[0] == 'c';
     for (std::size_t layer = 0; layer < layers.size(); ++layer) {
       Curve curve{
           .label = fmt::format("{} {}", layers[layer].substr(0, layers[layer].rfind('.')), kind),
           .x = {},
           .y = {},
           .colour = kColours[layer],
-          .dash = kind[0] == 'c' ? 1 : 0,
-          .marker = static_cast<int>(layer)};
+          .dash = corrupt ? 1 : 0,
+          .marker = corrupt ? hollow(static_cast<int>(layer)) : static_cast<int>(layer)};
       for (std::size_t epoch = 0; epoch < point.epochs(); ++epoch) {
         std::vector<double> values;
         for (Coherences& seed : seeds) {

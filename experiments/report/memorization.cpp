@@ -76,27 +76,37 @@ double corrupt_of(const EpochRecord& e) { return e.corrupt.acc1; }
 double test_of(const EpochRecord& e) { return e.test.acc1; }
 double gap_of(const EpochRecord& e) { return e.gap(); }
 
-std::string against(const Point& a, const Point& b, const Quantity& quantity) {
-  return fmt::format("{} % against {} %", spread_text(a.last(quantity), a.seeds()),
-                     spread_text(b.last(quantity), b.seeds()));
+/// The last epochs of two points, where `margin` tells how far the first one lies on the claim's
+/// side.
+Evidence against(const Point& a, const Point& b, const Quantity& quantity,
+                 double (*margin)(double a, double b), const std::string& unit = " %") {
+  return {.values = {a.last(quantity).mean, b.last(quantity).mean},
+          .margin = [=](const auto& v) { return margin(v[0], v[1]); },
+          .text =
+              [=](int digits) {
+                return fmt::format("{} against {}", last_text(a, quantity, unit, digits),
+                                   last_text(b, quantity, unit, digits));
+              }};
 }
 
 void claim_about_mean(const Point& mean, const std::string& where, std::vector<Claim>& claims) {
-  const Spread fitted = mean.last(corrupt_of);
-  claims.push_back({fmt::format("{}: mean (plain SGD) memorizes: it fits at least {:.0f} % of the "
-                                "corrupt labels",
-                                where, kMemorizes),
-                    spread_text(fitted, mean.seeds()) + " %", fitted.mean >= kMemorizes});
+  claims.push_back(judged(
+      fmt::format("{}: mean (plain SGD) memorizes: it fits at least {:.0f} % of the corrupt labels",
+                  where, kMemorizes),
+      {.values = {mean.last(corrupt_of).mean},
+       .margin = [](const auto& v) { return v[0] - kMemorizes; },
+       .text = [&](int digits) { return last_text(mean, corrupt_of, " %", digits); }}));
 }
 
 void claim_about_control(const Point& point, const Point& mean, const std::string& where,
                          std::vector<Claim>& claims) {
   const std::string& name = point.settings().aggregator;
-  claims.push_back({fmt::format("{}: {}, the control for {}, fits at least {:.1f} times as many "
-                                "corrupt labels as mean",
-                                where, name, controlled_by(name), kControlRatio),
-                    against(point, mean, corrupt_of),
-                    point.last(corrupt_of).mean >= kControlRatio * mean.last(corrupt_of).mean});
+  claims.push_back(
+      judged(fmt::format("{}: {}, the control for {}, fits at least {:.1f} times as many corrupt "
+                         "labels as mean",
+                         where, name, controlled_by(name), kControlRatio),
+             against(point, mean, corrupt_of,
+                     [](double ours, double theirs) { return ours - kControlRatio * theirs; })));
 }
 
 /// Percent of the examples of either kind that are fitted.
@@ -122,84 +132,95 @@ Fitted stopped_at(const Point& mean, double pristine) {
 void claims_at_equal_pristine(const Point& point, const Point& mean, const std::string& where,
                               std::vector<Claim>& claims) {
   const std::string& name = point.settings().aggregator;
-  const Spread learned = point.last(pristine_of);
-  claims.push_back({fmt::format("{}: {} fits pristine examples nearly as well, at most {:.0f} "
-                                "points below mean",
-                                where, name, kPristineLoss),
-                    against(point, mean, pristine_of),
-                    learned.mean >= mean.last(pristine_of).mean - kPristineLoss});
-  const double ours = point.last(corrupt_of).mean;
-  const Fitted theirs = stopped_at(mean, learned.mean);
   claims.push_back(
-      {fmt::format("{}: {} fits at most {:.2f} times as many corrupt labels as mean "
-                   "stopped early, at the same pristine accuracy",
-                   where, name, kEarlyStopRatio),
-       fmt::format("{:.1f} % against {:.1f} % at {:.1f} % of the pristine{}", ours, theirs.corrupt,
-                   theirs.pristine, theirs.pristine < learned.mean ? ", where it ends" : ""),
-       ours <= kEarlyStopRatio * theirs.corrupt});
+      judged(fmt::format("{}: {} fits pristine examples nearly as well, at most {:.0f} points "
+                         "below mean",
+                         where, name, kPristineLoss),
+             against(point, mean, pristine_of,
+                     [](double ours, double theirs) { return ours - theirs + kPristineLoss; })));
+  const double learned = point.last(pristine_of).mean, ours = point.last(corrupt_of).mean;
+  const Fitted theirs = stopped_at(mean, learned);
+  claims.push_back(judged(
+      fmt::format("{}: {} fits at most {:.2f} times as many corrupt labels as mean stopped early, "
+                  "at the same pristine accuracy",
+                  where, name, kEarlyStopRatio),
+      {.values = {ours, theirs.corrupt},
+       .margin = [](const auto& v) { return kEarlyStopRatio * v[1] - v[0]; },
+       .text =
+           [&](int digits) {
+             return fmt::format("{:.{}f} % against {:.{}f} % at {:.1f} % of the pristine{}", ours,
+                                digits, theirs.corrupt, digits, theirs.pristine,
+                                theirs.pristine < learned ? ", where it ends" : "");
+           }}));
 }
+
+double half_margin(double ours, double theirs) { return kRobustRatio * theirs - ours; }
 
 void claims_about_robust(const Point& point, const Point& mean, const std::string& where,
                          std::vector<Claim>& claims) {
   const std::string& name = point.settings().aggregator;
   claims.push_back(
-      {fmt::format("{}: {} fits at most half as many corrupt labels as mean", where, name),
-       against(point, mean, corrupt_of),
-       point.last(corrupt_of).mean <= kRobustRatio * mean.last(corrupt_of).mean});
+      judged(fmt::format("{}: {} fits at most half as many corrupt labels as mean", where, name),
+             against(point, mean, corrupt_of, half_margin)));
   if (point.settings().corrupt_fraction < 1.0) {
     claims_at_equal_pristine(point, mean, where, claims);
   }
-  const Spread ours = point.last(gap_of), theirs = mean.last(gap_of);
-  claims.push_back({fmt::format("{}: the gap between training and test accuracy is at least {:.0f} "
-                                "points smaller with {} than with mean",
-                                where, kGapReduction, name),
-                    fmt::format("{} against {}", spread_text(ours, point.seeds()),
-                                spread_text(theirs, mean.seeds())),
-                    ours.mean <= theirs.mean - kGapReduction});
+  claims.push_back(
+      judged(fmt::format("{}: the gap between training and test accuracy is at least {:.0f} points "
+                         "smaller with {} than with mean",
+                         where, kGapReduction, name),
+             against(
+                 point, mean, gap_of,
+                 [](double ours, double theirs) { return theirs - ours - kGapReduction; }, "")));
   // With labels that are all random there is nothing to learn: no test accuracy to gain.
   if (point.settings().corrupt_fraction == 1.0) return;
-  claims.push_back({fmt::format("{}: test accuracy is at least {:.0f} points higher with {} than "
-                                "with mean",
-                                where, kTestAdvantage, name),
-                    against(point, mean, test_of),
-                    point.last(test_of).mean >= mean.last(test_of).mean + kTestAdvantage});
+  claims.push_back(judged(
+      fmt::format("{}: test accuracy is at least {:.0f} points higher with {} than with mean",
+                  where, kTestAdvantage, name),
+      against(point, mean, test_of,
+              [](double ours, double theirs) { return ours - theirs - kTestAdvantage; })));
 }
 
 /// The group's size is what a median suppresses by, so a smaller batch must not do as well.
 void claim_at_equal_group_size(const Point& point, const Point& mean, const std::string& where,
                                std::vector<Claim>& claims) {
-  claims.push_back({fmt::format("{}: {} fits at most half as many corrupt labels as mean at the "
-                                "batch size of its groups, {}",
-                                where, point.settings().aggregator, mean.settings().batch_size),
-                    against(point, mean, corrupt_of),
-                    point.last(corrupt_of).mean <= kRobustRatio * mean.last(corrupt_of).mean});
+  claims.push_back(
+      judged(fmt::format("{}: {} fits at most half as many corrupt labels as mean at the batch "
+                         "size of its groups, {}",
+                         where, point.settings().aggregator, mean.settings().batch_size),
+             against(point, mean, corrupt_of, half_margin)));
 }
 
 void claim_without_noise(const Point& point, const Point& mean, const std::string& where,
                          std::vector<Claim>& claims) {
-  claims.push_back({fmt::format("{}: test accuracy with {} is at most {:.0f} points below mean's",
-                                where, point.settings().aggregator, kCleanLoss),
-                    against(point, mean, test_of),
-                    point.last(test_of).mean >= mean.last(test_of).mean - kCleanLoss});
+  claims.push_back(
+      judged(fmt::format("{}: test accuracy with {} is at most {:.0f} points below mean's", where,
+                         point.settings().aggregator, kCleanLoss),
+             against(point, mean, test_of,
+                     [](double ours, double theirs) { return ours - theirs + kCleanLoss; })));
 }
 
 /// At the first epoch that has fitted half of the pristine examples.
 Claim claim_about_order(const Point& mean, const std::string& where) {
-  Claim claim{
-      fmt::format("{}: when the mean has fitted half of the pristine examples, it has fitted "
-                  "less than half as large a share of the corrupt ones",
-                  where),
-      "half of them were never fitted", false};
+  const std::string text = fmt::format(
+      "{}: when the mean has fitted half of the pristine examples, it has fitted less than half as "
+      "large a share of the corrupt ones",
+      where);
   for (std::size_t epoch = 1; epoch < mean.epochs(); ++epoch) {
     const double pristine = mean.at(epoch, pristine_of).mean;
     if (pristine < 50.0) continue;
     const double corrupt = mean.at(epoch, corrupt_of).mean;
-    claim.measured = fmt::format("{:.1f} % and {:.1f} % after epoch {}", pristine, corrupt,
-                                 mean.runs.front()->epochs[epoch].epoch);
-    claim.holds = corrupt < pristine / 2;
-    break;
+    return judged(text, {.values = {pristine, corrupt},
+                         .margin = [](const auto& v) { return v[0] / 2 - v[1]; },
+                         .text =
+                             [&](int digits) {
+                               return fmt::format("{:.{}f} % and {:.{}f} % after epoch {}",
+                                                  pristine, digits, corrupt, digits,
+                                                  mean.runs.front()->epochs[epoch].epoch);
+                             },
+                         .strict = true});
   }
-  return claim;
+  return {text, "half of them were never fitted", false};
 }
 
 bool winsorized(const Point& point) { return family(point.settings().aggregator) == "winsorized"; }
@@ -214,36 +235,45 @@ Series by_strength(const std::vector<Point>& points, double fraction, std::int64
     if (s.corrupt_fraction != fraction || s.batch_size != batch) continue;
     if (s.aggregator == "mean") series.emplace_back(0.0, &point);
     if (!winsorized(point)) continue;
-    series.emplace_back(std::stod(s.aggregator.substr(s.aggregator.find(':') + 1)), &point);
+    series.emplace_back(strength_of(s.aggregator), &point);
   }
   std::stable_sort(series.begin(), series.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   return series;
 }
 
+/// How far a series falls: as a whole, and at its worst step.
+double fall(const std::vector<double>& values) {
+  double margin = values.front() - values.back() - kGapReduction;
+  for (std::size_t i = 1; i < values.size(); ++i) {
+    margin = std::min(margin, values[i - 1] + kRise - values[i]);
+  }
+  return margin;
+}
+
 void claims_about_strength(const Series& series, const std::string& where, double fraction,
                            std::vector<Claim>& claims) {
   const auto falls = [&](const std::string& what, const std::string& unit,
                          const Quantity& quantity) {
-    std::vector<std::string> numbers, strengths;
-    bool holds = true;
-    for (std::size_t i = 0; i < series.size(); ++i) {
-      const auto& [strength, point] = series[i];
-      numbers.push_back(spread_text(point->last(quantity), point->seeds()));
+    std::vector<double> values;
+    std::vector<std::string> strengths;
+    for (const auto& [strength, point] : series) {
+      values.push_back(point->last(quantity).mean);
       strengths.push_back(fmt::format("{:g}", strength));
-      if (i > 0) {
-        holds = holds &&
-                point->last(quantity).mean <= series[i - 1].second->last(quantity).mean + kRise;
-      }
     }
-    holds = holds && series.back().second->last(quantity).mean <=
-                         series.front().second->last(quantity).mean - kGapReduction;
+    const auto text = [&](int digits) {
+      std::vector<std::string> numbers;
+      for (const auto& [strength, point] : series) {
+        numbers.push_back(last_text(*point, quantity, "", digits));
+      }
+      return fmt::format("{}{} at c = {}", fmt::join(numbers, ", "), unit,
+                         fmt::join(strengths, ", "));
+    };
     claims.push_back(
-        {fmt::format("{}: {} by at least {:.0f} points from the smallest c to the "
-                     "largest, and no step of c raises it by more than {:.0f}",
-                     where, what, kGapReduction, kRise),
-         fmt::format("{}{} at c = {}", fmt::join(numbers, ", "), unit, fmt::join(strengths, ", ")),
-         holds});
+        judged(fmt::format("{}: {} by at least {:.0f} points from the smallest c to "
+                           "the largest, and no step of c raises it by more than {:.0f}",
+                           where, what, kGapReduction, kRise),
+               {.values = values, .margin = fall, .text = text}));
   };
   if (fraction > 0.0) falls("the share of corrupt labels fitted falls", " %", corrupt_of);
   falls("the gap between training and test accuracy closes", " points", gap_of);

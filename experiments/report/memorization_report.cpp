@@ -18,13 +18,16 @@ constexpr const char* kReading =
     "directions that few examples of a group share, and it matters how large the groups are. "
     "Coherence is measured on pristine and on corrupt examples apart, over eight groups of eight: "
     "the squared norm of the groups' mean gradient over their mean squared norm, 1 when all pull "
-    "in one direction, 1/8 when their directions are orthogonal.";
+    "in one direction, 1/8 when their directions are orthogonal; pristine examples have solid "
+    "lines and filled markers, corrupt ones dashed lines and hollow markers. A run that failed is "
+    "drawn as far as it came, thin and marked ✗.";
 
 }  // namespace
 
 Report memorization_report(const std::vector<RunRecord>& runs) {
   Report report;
   report.reading = kReading;
+  report.runs = runs;
   for (const auto figures :
        {accuracy_figures, group_size_figures, learning_order_figures, coherence_figures}) {
     std::vector<FigureGroup> groups = figures(runs);

@@ -5,7 +5,8 @@
 
 namespace cograd {
 
-/// Figures and tables of `runs`; title, lead, claims, gallery and facts are the caller's.
+/// Figures and tables of `runs`; title, lead, claims, gallery, facts and name of the data set are
+/// the caller's.
 Report memorization_report(const std::vector<RunRecord>& runs);
 
 }  // namespace cograd

@@ -26,6 +26,12 @@ std::string spread_text(const Spread& spread, std::size_t seeds, int digits) {
   return seeds > 1 ? fmt::format("{} ± {:.{}f}", mean, spread.deviation, digits) : mean;
 }
 
+std::size_t Point::epochs() const {
+  std::size_t least = runs.empty() ? 0 : runs.front()->epochs.size();
+  for (const RunRecord* run : runs) least = std::min(least, run->epochs.size());
+  return least;
+}
+
 double Point::seconds() const {
   double sum = 0.0;
   for (const RunRecord* run : runs) sum += run->seconds;
@@ -46,19 +52,40 @@ Spread Point::at(std::size_t epoch, const Quantity& quantity) const {
   return spread_of(values);
 }
 
-std::vector<Point> points_of(const std::vector<RunRecord>& runs) {
+std::vector<Point> all_points_of(const std::vector<RunRecord>& runs) {
   std::vector<Point> points;
   for (const RunRecord& run : runs) {
     const auto same = std::find_if(points.begin(), points.end(), [&](const Point& point) {
       return same_but_seed(point.settings(), run.settings);
     });
-    if (same == points.end()) {
-      points.push_back({{&run}});
-    } else {
-      same->runs.push_back(&run);
-    }
+    Point& point = same == points.end() ? points.emplace_back() : *same;
+    (run.finished() && !run.epochs.empty() ? point.runs : point.failed).push_back(&run);
   }
   return points;
+}
+
+std::vector<Point> points_of(const std::vector<RunRecord>& runs) {
+  std::vector<Point> points = all_points_of(runs);
+  std::erase_if(points, [](const Point& point) { return point.runs.empty(); });
+  return points;
+}
+
+std::string seeds_text(const Point& point) {
+  return point.failed.empty()
+             ? fmt::format("{}", point.seeds())
+             : fmt::format("{} of {}", point.seeds(), point.seeds() + point.failed.size());
+}
+
+std::string last_text(const Point& point, const Quantity& quantity, const std::string& unit,
+                      int digits) {
+  return spread_text(point.last(quantity), point.seeds(), digits) + unit +
+         (point.failed.empty() ? "" : fmt::format(" ({} seeds)", seeds_text(point)));
+}
+
+std::string title_of(const RunRecord& run) {
+  return fmt::format("{}, {}, learning rate {:.6g}, seed {}", label_of(run.settings),
+                     noise_text(run.settings.corrupt_fraction), run.settings.learning_rate,
+                     run.settings.seed);
 }
 
 std::vector<std::string> names_of(const std::vector<const Point*>& points) {

@@ -3,12 +3,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
+#include <limits>
+#include <set>
 #include <string_view>
 
 #include "engine/error.h"
 #include "engine/file.h"
+#include "engine/text.h"
+#include "experiments/report/columns.h"
 #include "experiments/report/html.h"
+#include "experiments/report/point.h"
+#include "experiments/report/runs_csv.h"
+#include "experiments/run/terminal.h"
 
 namespace cograd {
 namespace {
@@ -34,7 +42,9 @@ th { color: var(--faint); font-weight: 600; }
 .numbers th + th, .numbers td + td { text-align: right; white-space: nowrap; }
 .holds { color: var(--good); font-weight: 600; white-space: nowrap; }
 .fails { color: var(--bad); font-weight: 600; white-space: nowrap; }
-.measured { white-space: nowrap; }
+.measured { min-width: 11rem; }
+.failed { color: var(--bad); overflow-wrap: anywhere; }
+.numbers td.failed { text-align: left; white-space: normal; }
 .figures { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr)); }
 figure { margin: 0; padding: .75rem; background: var(--card); border: 1px solid var(--line);
   border-radius: .5rem; }
@@ -56,7 +66,7 @@ dd { margin: 0; overflow-wrap: anywhere; }
 std::string claims_html(const std::vector<Claim>& claims) {
   if (claims.empty()) {
     return "<p>None: a claim compares an aggregator with the mean at the same batch size and "
-           "noise, and there is no such pair among these runs.</p>\n";
+           "noise, and there is no such pair among the runs that finished.</p>\n";
   }
   std::string html =
       "<table class=\"claims\">\n<thead><tr><th>Claim</th><th>Measured</th><th>Verdict</th></tr>"
@@ -70,15 +80,20 @@ std::string claims_html(const std::vector<Claim>& claims) {
   return html + "</tbody>\n</table>\n";
 }
 
-/// A name for a file: letters and digits of `text`, in lower case, with single dashes between.
-std::string file_name(std::string_view text) {
+/// A name for a file: letters and digits of `text`, in lower case, with single dashes between, and
+/// a number behind if it is `taken`, which takes it.
+std::string file_name(std::string_view text, std::set<std::string>& taken) {
+  constexpr std::size_t kLongest = 100;
   std::string name;
-  for (const char c : text) {
+  for (const char c : text.substr(0, kLongest)) {
     const bool keep = std::isalnum(static_cast<unsigned char>(c)) != 0;
     if (keep) name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     if (!keep && !name.empty() && name.back() != '-') name += '-';
   }
-  return name;
+  if (name.empty()) name = "figure";
+  std::string unique = name;
+  for (int i = 2; !taken.insert(unique).second; ++i) unique = fmt::format("{}-{}", name, i);
+  return unique;
 }
 
 /// An SVG of the page as a file of its own, for other documents: on white, where text is black.
@@ -93,7 +108,12 @@ std::string table_html(const Table& table) {
   html += "</tr></thead>\n<tbody>\n";
   for (const std::vector<std::string>& row : table.rows) {
     html += "<tr>";
-    for (const std::string& cell : row) html += "<td>" + escaped(cell) + "</td>";
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const bool rest = i + 1 == row.size() && row.size() < table.header.size();
+      html += rest ? fmt::format("<td class=\"failed\" colspan=\"{}\">", table.header.size() - i)
+                   : "<td>";
+      html += escaped(row[i]) + "</td>";
+    }
     html += "</tr>\n";
   }
   return html + "</tbody>\n</table></div>\n";
@@ -108,7 +128,45 @@ std::string pictures_html(const std::vector<Picture>& pictures) {
   return html + "</td>";
 }
 
+/// Which runs failed: "2 of 6 runs failed:" and a line for each; empty if none did.
+std::vector<std::string> failures_of(const std::vector<RunRecord>& runs) {
+  std::vector<std::string> lines;
+  for (const RunRecord& run : runs) {
+    if (!run.finished()) lines.push_back(title_of(run) + ": " + run.failure);
+  }
+  if (lines.empty()) return lines;
+  lines.insert(lines.begin(), fmt::format("{} of {} run{} failed:", lines.size(), runs.size(),
+                                          runs.size() == 1 ? "" : "s"));
+  return lines;
+}
+
+std::string failures_html(const std::vector<RunRecord>& runs) {
+  const std::vector<std::string> lines = failures_of(runs);
+  if (lines.empty()) return "";
+  std::string html = "<p class=\"failed\">" + escaped(lines[0]) + "</p>\n<ul class=\"failed\">\n";
+  for (std::size_t i = 1; i < lines.size(); ++i) html += "<li>" + escaped(lines[i]) + "</li>\n";
+  return html + "</ul>\n";
+}
+
+/// Images that the runs could not read: one number if all agree. Empty if there are none.
+std::string skipped_text(const std::vector<RunRecord>& runs) {
+  std::int64_t least = std::numeric_limits<std::int64_t>::max(), most = 0;
+  for (const RunRecord& run : runs) {
+    least = std::min(least, run.skipped_images);
+    most = std::max(most, run.skipped_images);
+  }
+  if (most == 0) return "";
+  return least == most
+             ? fmt::format("{} in each run could not be read, and are absent from its numbers",
+                           most)
+             : fmt::format(
+                   "{} to {} in a run (runs.csv has each run's number) could not be read, "
+                   "and are absent from its numbers",
+                   least, most);
+}
+
 std::string gallery_html(const Gallery& gallery) {
+  if (gallery.rows.empty()) return "";
   std::string html = fmt::format(
       "<h2>{}</h2>\n<p>{}</p>\n<div class=\"scroll\"><table "
       "class=\"gallery\">\n<thead><tr><th>class"
@@ -128,16 +186,20 @@ std::string report_html(const Report& report, const std::vector<std::string>& dr
   std::string html = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n<p>{2}</p>\n"
-      "<h2>Claims</h2>\n{3}",
-      escaped(report.title), kStyle, escaped(report.lead), claims_html(report.claims));
+      "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n<p>{2}</p>\n{3}"
+      "<h2>Claims</h2>\n{4}",
+      escaped(report.title), kStyle, escaped(report.lead), failures_html(report.runs),
+      claims_html(report.claims));
   html += "<h2>Curves</h2>\n<p>" + escaped(report.reading) + "</p>\n";
   if (!missing.empty()) html += "<p>No figures: " + escaped(missing) + "</p>\n";
   auto drawing = drawings.begin();
   for (const FigureGroup& group : report.figures) {
-    if (drawing == drawings.end()) break;
-    html += "<h3>" + escaped(group.heading) + "</h3>\n<div class=\"figures\">\n";
+    if (drawings.empty() && group.note.empty()) continue;
+    html += "<h3>" + escaped(group.heading) + "</h3>\n";
+    if (!group.note.empty()) html += "<p class=\"failed\">" + escaped(group.note) + "</p>\n";
+    html += "<div class=\"figures\">\n";
     for (const Figure& figure : group.figures) {
+      if (drawing == drawings.end()) break;
       html += fmt::format("<figure><figcaption>{}</figcaption>\n{}</figure>\n",
                           escaped(figure.title), *drawing++);
     }
@@ -152,6 +214,9 @@ std::string report_html(const Report& report, const std::vector<std::string>& dr
   html += "<h2>What was run</h2>\n<dl>\n";
   for (const auto& [name, value] : report.facts) {
     html += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escaped(name), escaped(value));
+  }
+  if (const std::string skipped = skipped_text(report.runs); !skipped.empty()) {
+    html += "<dt>Skipped images</dt><dd>" + escaped(skipped) + "</dd>\n";
   }
   return html + "</dl>\n</body>\n</html>\n";
 }
@@ -172,24 +237,39 @@ std::string write_report(const Report& report, const std::filesystem::path& fold
   // Beside the page and not in a folder of their own: the authors' analysis script takes every
   // folder here for a run.
   auto drawing = drawings.begin();
+  std::set<std::string> taken;
   for (const FigureGroup& group : report.figures) {
     for (const Figure& figure : group.figures) {
       if (drawing == drawings.end()) break;
       const std::string title = figure.title.substr(0, figure.title.find(": "));
-      write_file(folder / (file_name(group.heading + " " + title) + ".svg"),
+      write_file(folder / (file_name(group.heading + " " + title, taken) + ".svg"),
                  standalone(*drawing++));
     }
   }
-  write_claims(report.claims, folder / "claims.json");
+  write_file(folder / "claims.json", claims_json(report.claims));
+  write_file(folder / "runs.csv", runs_csv(report.runs, folder, report.dataset));
   write_file(folder / "report.html", report_html(report, drawings, missing));
   return missing;
 }
 
 void publish(const Report& report, const std::filesystem::path& folder) {
+  constexpr int kWidest = 120;      // longer lines are hard to read
+  constexpr int kUsualWidth = 100;  // of what is no terminal
+  const std::size_t width =
+      static_cast<std::size_t>(std::clamp(terminal_width(stdout, kUsualWidth), 20, kWidest));
+  const auto say = [&](const std::string& text) {
+    for (const std::string& line : wrapped(printable(text), width)) show(stdout, line + "\n");
+  };
   const std::string missing = write_report(report, folder);
-  if (!report.claims.empty()) fmt::print("\n{}\n", claims_table(report.claims));
-  if (!missing.empty()) fmt::print("The report has no figures: {}\n", missing);
-  fmt::print("report: {}\n", std::filesystem::absolute(folder / "report.html").string());
+  show(stdout, "\n");
+  if (!report.claims.empty()) {
+    show(stdout, claims_table(report.claims, static_cast<int>(width)) + "\n");
+  }
+  for (const std::string& line : failures_of(report.runs)) say(line);
+  if (!missing.empty()) say("The report has no figures: " + missing);
+  // One piece, however long: it is to be copied.
+  const std::string page = std::filesystem::absolute(folder / "report.html").string();
+  show(stdout, "report: " + printable(page) + "\n");
 }
 
 }  // namespace cograd

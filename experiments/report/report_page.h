@@ -9,6 +9,7 @@
 #include "experiments/report/claims.h"
 #include "experiments/report/figures.h"
 #include "experiments/report/gallery.h"
+#include "experiments/run/run.h"
 
 namespace cograd {
 
@@ -16,16 +17,18 @@ namespace cograd {
 struct FigureGroup {
   std::string heading;
   std::vector<Figure> figures;
+  std::string note{};  ///< below the heading: which runs failed
 };
 
 struct Table {
   std::string heading;
   std::string text{};               ///< how to read it; may be empty
   std::vector<std::string> header;  ///< the first column is text, the others are numbers
+  /// One shorter than the header says something of a failed run in its last cell.
   std::vector<std::vector<std::string>> rows{};
 };
 
-/// What a page says; all plain text.
+/// What a page says; all plain text, of any bytes.
 struct Report {
   std::string title;
   std::string lead;  ///< what the study asks, in a paragraph
@@ -35,6 +38,8 @@ struct Report {
   std::vector<Table> tables;
   std::vector<Gallery> galleries;
   std::vector<std::pair<std::string, std::string>> facts;  ///< command, settings, machine, time
+  std::string dataset{};                                   ///< for runs.csv
+  std::vector<RunRecord> runs{};  ///< that it is about: for runs.csv, and which of them failed
 };
 
 /// The page. `drawings` holds the SVGs of the figures, group by group; empty if they could not be
@@ -42,12 +47,12 @@ struct Report {
 std::string report_html(const Report& report, const std::vector<std::string>& drawings,
                         const std::string& missing);
 
-/// Draws the figures and writes folder/report.html, each figure as an SVG file beside it, and
-/// claims.json. Returns an empty string, or why there are no figures. Throws IoError if something
-/// cannot be written.
+/// Draws the figures and writes folder/report.html, each figure as an SVG file beside it,
+/// claims.json and runs.csv. Returns an empty string, or why there are no figures. Throws IoError
+/// if something cannot be written.
 std::string write_report(const Report& report, const std::filesystem::path& folder);
 
-/// write_report(), and says on stdout which claims hold and where the page is.
+/// write_report(), and says on stdout which claims hold, which runs failed and where the page is.
 void publish(const Report& report, const std::filesystem::path& folder);
 
 }  // namespace cograd

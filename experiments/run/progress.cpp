@@ -11,6 +11,8 @@
 #include "engine/text.h"
 #include "experiments/run/terminal.h"
 
+#include "experiments/run/terminal.h"
+
 namespace cograd {
 namespace {
 

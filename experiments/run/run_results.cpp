@@ -137,10 +137,4 @@ RunRecord read_run(const fs::path& folder) {
   return results_in(folder, settings);
 }
 
-bool is_run(const fs::path& folder) {
-  std::error_code unreadable;  // counts as none
-  return folder.extension() != kPartial && fs::exists(folder / "config.json", unreadable) &&
-         fs::exists(folder / "summary.json", unreadable);
-}
-
 }  // namespace cograd

@@ -29,9 +29,6 @@ std::optional<RunRecord> run_in(const std::filesystem::path& parent, const RunSe
 RunRecord read_run(const std::filesystem::path& folder);
 nlohmann::ordered_json read_config(const std::filesystem::path& folder);
 
-/// Whether a folder is that of a run that is over.
-bool is_run(const std::filesystem::path& folder);
-
 /// The rows of all evaluations of a run that did so many epochs. Throws FormatError unless the test
 /// set has a row for each.
 std::vector<EpochRecord> read_evaluations(const std::filesystem::path& folder, std::int64_t epochs);

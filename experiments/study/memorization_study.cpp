@@ -16,12 +16,16 @@
 namespace cograd {
 namespace {
 
-/// The run whose learning order the gallery shows: without noise, else the first.
+/// The run whose learning order the gallery shows: one that finished, without noise if there is
+/// one.
 const RunRecord& judge_of(const std::vector<RunRecord>& records) {
-  const auto clean = std::find_if(records.begin(), records.end(), [](const RunRecord& record) {
-    return record.settings.corrupt_fraction == 0.0;
+  const auto finished =
+      std::find_if(records.begin(), records.end(), std::mem_fn(&RunRecord::finished));
+  const auto clean = std::find_if(finished, records.end(), [](const RunRecord& record) {
+    return record.finished() && record.settings.corrupt_fraction == 0.0;
   });
-  return clean != records.end() ? *clean : records.front();
+  if (clean != records.end()) return *clean;
+  return finished != records.end() ? *finished : records.front();
 }
 
 void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
@@ -47,6 +51,7 @@ void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
   Report report = memorization_report(records);
   report.title = text.title;
   report.lead = text.lead;
+  report.dataset = options.dataset;
   report.claims = text.claims(records);
   report.galleries.push_back(difficulty_gallery(judge_of(records), study.data));
   report.facts = facts_of(
