@@ -1,8 +1,10 @@
 // Learning-rate schedules: the rate as a function of the epoch, counted from 0.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace cograd {
 
@@ -26,12 +28,26 @@ class ConstantRate final : public Schedule {
 class StepRate final : public Schedule {
  public:
   /// Throws ValueError unless step_size >= 1.
-  StepRate(double base, int step_size, double gamma = 0.1);
+  StepRate(double base, std::int64_t step_size, double gamma = 0.1);
   double rate(double epoch) const override;
 
  private:
   double base_;
-  int step_size_;
+  std::int64_t step_size_;
+  double gamma_;
+};
+
+/// base * gamma^(milestones that are at most epoch): PyTorch's MultiStepLR.
+class MultiStepRate final : public Schedule {
+ public:
+  /// Throws ValueError unless the milestones ascend from 0 or later. Of two at the same epoch both
+  /// count.
+  MultiStepRate(double base, std::vector<std::int64_t> milestones, double gamma = 0.1);
+  double rate(double epoch) const override;
+
+ private:
+  double base_;
+  std::vector<std::int64_t> milestones_;
   double gamma_;
 };
 
@@ -40,12 +56,12 @@ class StepRate final : public Schedule {
 class CosineRate final : public Schedule {
  public:
   /// Throws ValueError unless epochs >= 1.
-  CosineRate(double base, int epochs, double floor = 0.0);
+  CosineRate(double base, std::int64_t epochs, double floor = 0.0);
   double rate(double epoch) const override;
 
  private:
   double base_;
-  int epochs_;
+  std::int64_t epochs_;
   double floor_;
 };
 
@@ -53,7 +69,7 @@ class CosineRate final : public Schedule {
 /// Goyal et al., "Accurate, Large Minibatch SGD", 2017.
 class WarmUp final : public Schedule {
  public:
-  /// Throws ValueError unless epochs > 0.
+  /// Throws ValueError unless epochs is positive and finite.
   WarmUp(std::unique_ptr<Schedule> after, double epochs);
   double rate(double epoch) const override;
 
@@ -62,8 +78,11 @@ class WarmUp final : public Schedule {
   double epochs_;
 };
 
-/// By name: "constant", "step" (a tenth every third of `epochs`), "cosine" (to 0 over `epochs`).
-/// Throws ValueError naming the known ones.
-std::unique_ptr<Schedule> make_schedule(const std::string& name, double base, int epochs);
+/// By name: "constant"; "step": a tenth from each third of `epochs` on, that is from the first
+/// epoch that begins when it is over, so 90 epochs drop before 30 and 60, 40 before 14 and 27, 2
+/// before 1 alone, and 1 never; "cosine": to 0 over `epochs`. These are PyTorch's MultiStepLR and
+/// CosineAnnealingLR; for epochs that 3 divides the former is StepLR(epochs / 3, 0.1). Throws
+/// ValueError naming the known ones, or unless epochs >= 1.
+std::unique_ptr<Schedule> make_schedule(const std::string& name, double base, std::int64_t epochs);
 
 }  // namespace cograd

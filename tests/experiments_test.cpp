@@ -43,10 +43,40 @@ TEST_CASE("presets set defaults and explicit flags win", "[experiments]") {
   CHECK(parse({"--epochs", "3", "--preset", "laptop"}).run.epochs == 3);
   CHECK(parse({"--preset", "paper"}).dataset == "imagenet");
   CHECK(parse({"--preset", "paper", "--dataset", "mnist"}).dataset == "mnist");
+  // The paper's schedules: StepLR(30, 0.1) for ResNets, cosine for VGG and Inception.
+  const auto schedule = [](std::vector<const char*> arguments) {
+    return parse(std::move(arguments)).run.schedule;
+  };
+  CHECK(schedule({"--preset", "paper"}) == "step");
+  CHECK(schedule({"--preset", "paper", "--model", "resnet50"}) == "step");
+  for (const char* model : {"vgg13_bn", "vgg16_bn", "inception_v3"}) {
+    CHECK(schedule({"--preset", "paper", "--model", model}) == "cosine");
+    CHECK(schedule({"--model", model, "--preset", "paper"}) == "cosine");
+    CHECK(schedule({"--preset", "paper", "--model", model, "--schedule", "step"}) == "step");
+    CHECK(schedule({"--preset", "laptop", "--model", model}) == "constant");
+    CHECK(parse({"--preset", "paper", "--model", model}).run.model == model);
+    CHECK(easy_hard_preset("paper", "", model).study.run.schedule == "cosine");
+  }
   // A batch size given explicitly replaces those in the preset's list of aggregators.
   const StudyOptions options = parse({"--batch-size", "24"});
   CHECK(options.run.batch_size == 24);
   CHECK(options.aggregators == "mean,m3,rm3,ra3");
+}
+
+TEST_CASE("easy_hard's paper preset is the authors'", "[experiments]") {
+  const EasyHardOptions options = easy_hard_preset("paper", "");
+  CHECK(options.scout_epochs == 2);
+  CHECK(options.split_train == 500'000);
+  CHECK(options.split_test == 100'000);
+  const StudyOptions& study = options.study;
+  CHECK(study.dataset == "imagenet");
+  CHECK(study.learning_rates == "0.1");
+  CHECK(study.momentum_of_mean == 0.9);
+  CHECK(study.run.weight_decay == 0.0);
+  CHECK(study.run.model == "resnet18");
+  CHECK(study.run.batch_size == 256);
+  CHECK(study.run.epochs == 90);
+  CHECK(study.run.schedule == "step");
 }
 
 TEST_CASE("the command line refuses what it does not know", "[experiments]") {

@@ -1,4 +1,9 @@
 // SGD and the schedules: what golden trajectories do not reach.
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <numbers>
 #include <set>
 
 #include "optim/schedule.h"
@@ -24,6 +29,43 @@ std::vector<double> trajectory(const Aggregator& rule, const SgdOptions& options
     values.push_back(p.value.item());
   }
   return values;
+}
+
+/// As PyTorch's schedulers make each rate from the one before ("chainable"): MultiStepLR,
+/// StepLR(epochs / 3) and CosineAnnealingLR(T_max = epochs), all from 0.1.
+std::vector<double> multi_step_lr(std::int64_t epochs, const std::multiset<std::int64_t>& at) {
+  std::vector<double> rates{0.1};
+  for (std::int64_t e = 1; e < epochs; ++e) {
+    rates.push_back(rates.back() * std::pow(0.1, static_cast<double>(at.count(e))));
+  }
+  return rates;
+}
+std::vector<double> step_lr(std::int64_t epochs) {
+  std::vector<double> rates{0.1};
+  for (std::int64_t e = 1; e < epochs; ++e) {
+    rates.push_back(e % (epochs / 3) == 0 ? 0.1 * rates.back() : rates.back());
+  }
+  return rates;
+}
+std::vector<double> cosine_annealing_lr(std::int64_t epochs) {
+  const auto half_wave = [epochs](std::int64_t e) {
+    return 1.0 + std::cos(std::numbers::pi * static_cast<double>(e) / static_cast<double>(epochs));
+  };
+  std::vector<double> rates{0.1};
+  for (std::int64_t e = 1; e < epochs; ++e) {
+    rates.push_back(half_wave(e) / half_wave(e - 1) * rates.back());
+  }
+  return rates;
+}
+
+/// Largest relative difference between the named schedule and these rates.
+double furthest(const std::string& name, const std::vector<double>& rates) {
+  const auto schedule = make_schedule(name, 0.1, std::ssize(rates));
+  double worst = 0.0;
+  for (std::size_t e = 0; e < rates.size(); ++e) {
+    worst = std::max(worst, std::abs(schedule->rate(static_cast<double>(e)) / rates[e] - 1.0));
+  }
+  return worst;
 }
 
 }  // namespace
@@ -116,6 +158,44 @@ TEST_CASE("SGD names what a step is like", "[optim]") {
   for (const std::size_t i : {2, 3, 4}) CHECK(rolling[i] == rolling[i + 3]);
 }
 
+TEST_CASE("schedules are PyTorch's for every number of epochs from 1 to 200", "[optim]") {
+  for (std::int64_t epochs = 1; epochs <= 200; ++epochs) {
+    CAPTURE(epochs);
+    const auto n = static_cast<std::size_t>(epochs);
+    CHECK(furthest("constant", std::vector<double>(n, 0.1)) == 0.0);
+    CHECK(furthest("cosine", cosine_annealing_lr(epochs)) < 1e-10);  // the recurrence rounds more
+    const std::int64_t first = (epochs + 2) / 3, second = (2 * epochs + 2) / 3;
+    CHECK(furthest("step", multi_step_lr(epochs, {first, second})) < 1e-12);
+    if (epochs % 3 == 0) CHECK(furthest("step", step_lr(epochs)) < 1e-12);
+  }
+}
+
+TEST_CASE("step drops twice, a third of the epochs apart, however many there are", "[optim]") {
+  const auto lengths = [](std::int64_t epochs) {  // of the levels
+    std::map<double, int, std::greater<>> levels;
+    const auto schedule = make_schedule("step", 1.0, epochs);
+    for (std::int64_t e = 0; e < epochs; ++e) ++levels[schedule->rate(static_cast<double>(e))];
+    std::vector<int> result;
+    for (const auto& [rate, count] : levels) result.push_back(count);
+    return result;
+  };
+  CHECK(lengths(1) == std::vector{1});
+  CHECK(lengths(2) == std::vector{1, 1});
+  CHECK(lengths(3) == std::vector{1, 1, 1});
+  CHECK(lengths(4) == std::vector{2, 1, 1});
+  CHECK(lengths(5) == std::vector{2, 2, 1});
+  CHECK(lengths(40) == std::vector{14, 13, 13});
+  CHECK(lengths(90) == std::vector{30, 30, 30});
+  for (std::int64_t epochs = 3; epochs <= 200; ++epochs) {
+    CAPTURE(epochs);
+    const std::vector<int> levels = lengths(epochs);
+    REQUIRE(levels.size() == 3);
+    CHECK(*std::max_element(levels.begin(), levels.end()) -
+              *std::min_element(levels.begin(), levels.end()) <=
+          1);
+  }
+}
+
 TEST_CASE("schedules by name, warm-up and refusals", "[optim]") {
   CHECK(make_schedule("constant", 0.1, 90)->rate(50) == 0.1);
   CHECK(make_schedule("step", 0.1, 90)->rate(29) == Approx(0.1));
@@ -130,6 +210,12 @@ TEST_CASE("schedules by name, warm-up and refusals", "[optim]") {
   CHECK_THROWS_AS(StepRate(0.1, 0), ValueError);
   CHECK_THROWS_AS(CosineRate(0.1, 0), ValueError);
   CHECK_THROWS_AS(WarmUp(make_schedule("constant", 0.1, 1), 0.0), ValueError);
+  CHECK_THROWS_AS(WarmUp(make_schedule("constant", 0.1, 1), INFINITY), ValueError);
+  CHECK_THROWS_AS(MultiStepRate(0.1, {20, 10}), ValueError);
+  CHECK(MultiStepRate(1.0, {2, 2, 5}, 0.5).rate(4.0) == 0.25);
+  for (const char* name : {"constant", "step", "cosine"}) {
+    CHECK_THROWS_WITH(make_schedule(name, 0.1, 0), contains("1 epoch"));
+  }
 }
 
 }  // namespace cograd::testing

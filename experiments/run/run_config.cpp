@@ -112,7 +112,7 @@ void check_settings(const RunSettings& s) {
                       s.learning_rate);
   require<ValueError>(std::isfinite(s.weight_decay), "[trainer] a weight decay of {}",
                       s.weight_decay);
-  make_schedule(s.schedule, s.learning_rate, static_cast<int>(s.epochs));
+  make_schedule(s.schedule, s.learning_rate, s.epochs);
   require<ValueError>(s.workers >= 0 && s.workers <= kMostWorkers,
                       "[trainer] {} loader threads: expected 0 to {}", s.workers, kMostWorkers);
   require<ValueError>(s.checkpoint_every >= 0.0, "[trainer] checkpoints every {} seconds",

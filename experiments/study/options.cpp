@@ -127,8 +127,8 @@ std::vector<double> parse_numbers(std::string_view list, std::string_view flag,
 
 StudyOptions parse_options(int argc, const char* const* argv, std::string_view description,
                            const Presets& presets, const std::function<void(CLI::App&)>& more) {
-  // The first pass finds preset and data set, which decide the defaults of the second.
-  StudyOptions options = presets("quick", "glyphs");
+  // The first pass finds preset, data set and model, which decide the defaults of the second.
+  StudyOptions options = presets("quick", "glyphs", "");
   for (int pass = 0; pass < 2; ++pass) {
     CLI::App app{std::string(description)};
     add_flags(app, options);
@@ -139,7 +139,9 @@ StudyOptions parse_options(int argc, const char* const* argv, std::string_view d
     }
     if (pass == 0) {
       const bool dataset_given = app.count("--dataset") > 0;
-      options = presets(options.preset, dataset_given ? options.dataset : "");
+      const bool model_given = app.count("--model") > 0;
+      options = presets(options.preset, dataset_given ? options.dataset : "",
+                        model_given ? options.run.model : "");
     } else {
       if (app.count("--momentum") > 0) options.momentum_of_mean = options.run.momentum;
       if (app.count("--batch-size") > 0 && app.count("--aggregator") == 0) {

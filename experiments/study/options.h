@@ -48,8 +48,10 @@ struct StudyOptions {
   std::string command;        ///< the command line, quoted for a shell
 };
 
-/// A study's defaults for a preset ("quick", "laptop", "paper") on a data set.
-using Presets = std::function<StudyOptions(const std::string& preset, const std::string& dataset)>;
+/// A study's defaults for a preset ("quick", "laptop", "paper") on a data set with a model; empty
+/// where the command line names none.
+using Presets = std::function<StudyOptions(const std::string& preset, const std::string& dataset,
+                                           const std::string& model)>;
 
 /// Reads the command line; a preset sets the defaults, explicit flags win. `more` adds a study's
 /// own flags. Throws UsageError.
