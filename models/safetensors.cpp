@@ -146,8 +146,11 @@ const Tensor& Safetensors::at(const std::string& name) const {
 }
 
 Safetensors read_safetensors(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  require<IoError>(file.good() && std::filesystem::is_regular_file(path),
+  std::error_code unreadable;  // to open a pipe would be to wait for who writes to it
+  const bool is_file = std::filesystem::is_regular_file(path, unreadable);
+  std::ifstream file;
+  if (is_file) file.open(path, std::ios::binary | std::ios::ate);
+  require<IoError>(is_file && file.good(),
                    "[safetensors] cannot open {}: expected a readable file", path.string());
   const auto size = static_cast<std::uint64_t>(file.tellg());
   file.seekg(0);

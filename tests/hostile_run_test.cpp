@@ -27,7 +27,7 @@ using Json = nlohmann::ordered_json;
 
 StudyOptions options_in(const fs::path& folder) {
   StudyOptions options = label_noise_preset("quick", "");
-  options.train_size = 60;
+  options.train_size = 150;
   options.test_size = 20;
   options.aggregators = "m3@12";
   options.corrupt_fractions = "0.5";
