@@ -6,7 +6,7 @@
 
 namespace cograd {
 
-constexpr int kMaxThreads = 4096;
+constexpr int kMaxThreads = 1024;
 
 /// Of the loops below and of oneDNN. Until it is set: what OMP_NUM_THREADS says, else
 /// available_processors().
