@@ -9,6 +9,7 @@
 #include "data/byte_images.h"
 #include "engine/error.h"
 #include "engine/random.h"
+#include "engine/threads.h"
 
 namespace cograd {
 namespace {
@@ -86,8 +87,7 @@ DatasetPtr draw_glyphs(const GlyphOptions& options) {
       .pixels = std::vector<std::uint8_t>(static_cast<std::size_t>(n * pixels)),
       .labels = std::vector<std::uint8_t>(static_cast<std::size_t>(n)),
       .classes = kClasses};
-#pragma omp parallel for schedule(static)
-  for (std::int64_t i = 0; i < n; ++i) {
+  const auto draw_image = [&](std::int64_t i) {
     // Splits take turns in the streams of one seed, so neither repeats the other.
     const auto stream = static_cast<std::uint64_t>(2 * i) + (options.split == Split::test);
     Random random(options.seed, stream);
@@ -95,7 +95,10 @@ DatasetPtr draw_glyphs(const GlyphOptions& options) {
     const cv::Mat image = draw(label, static_cast<int>(options.image_size), random);
     std::copy_n(image.ptr<std::uint8_t>(), pixels, content.pixels.data() + i * pixels);
     content.labels[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(label);
-  }
+  };
+  parallel_ranges(n, true, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) draw_image(i);
+  });
   return std::make_shared<ByteImages>(std::move(content));
 }
 

@@ -99,6 +99,7 @@ void run(int argc, char** argv) {
     return;
   }
   check(options.study);
+  prepare_threads(options.study, argv);
   const Study scouts = scouts_of(options);
   show(
       stdout,

@@ -9,6 +9,7 @@
 #include "data/transform.h"
 #include "engine/autograd.h"
 #include "engine/file.h"
+#include "engine/threads.h"
 #include "experiments/run/model_card.h"
 #include "experiments/run/terminal.h"
 #include "experiments/study/command_line.h"
@@ -136,10 +137,13 @@ void run(int argc, char** argv) {
   app.add_option("--labels", options.labels, "Text file with the name of a class on each line");
   app.add_option("--device", options.device, "Where to compute")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  int threads = 0;
+  add_threads_option(app, threads);
   if (const std::string help = parse_command_line(app, argc, argv); !help.empty()) {
     show(stdout, help);
     return;
   }
+  if (threads > 0) set_thread_count(threads);
   Safetensors weights = read_safetensors(options.weights);
   drop_auxiliary_head(weights);
   ModelCard card = card_of(options, weights);

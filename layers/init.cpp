@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/backend.h"
+#include "engine/threads.h"
 
 namespace cograd::init {
 namespace {
@@ -17,13 +18,11 @@ Tensor filled(const Shape& shape, Random& random, std::uint64_t words, const Dra
   float* values = tensor.data<float>();
   const std::int64_t n = shape.numel();
   const std::uint64_t start = random.position();
-#pragma omp parallel for schedule(static) if (n > kPiece)
-  for (std::int64_t begin = 0; begin < n; begin += kPiece) {
+  parallel_ranges(n, n > kPiece, [&](std::int64_t begin, std::int64_t end) {
     Random here = random;
     here.seek(start + words * static_cast<std::uint64_t>(begin));
-    const std::int64_t end = std::min(n, begin + kPiece);
     for (std::int64_t i = begin; i < end; ++i) values[i] = static_cast<float>(draw(here));
-  }
+  });
   random.seek(start + words * static_cast<std::uint64_t>(n));
   return tensor;
 }

@@ -88,6 +88,15 @@ TEST_CASE("the command line refuses what it does not know", "[experiments]") {
   CHECK_THAT(parse({"--help"}).help, contains("--corrupt-fraction"));
 }
 
+TEST_CASE("--threads is a number of threads", "[experiments][threads]") {
+  CHECK(parse({}).threads == 0);
+  CHECK(parse({"--threads", "1"}).threads == 1);
+  CHECK(parse({"--threads", "1024"}).threads == 1024);
+  for (const char* bad : {"0", "-1", "x", "", "1.5", "2x", "1025", "99999999999"}) {
+    CHECK_THROWS_WITH(parse({"--threads", bad}), contains("--threads"));
+  }
+}
+
 TEST_CASE("the command is quoted for a shell", "[experiments]") {
   const StudyOptions options = parse({"--output-dir", "my run's"});
   CHECK(options.command == "label_noise --output-dir 'my run'\\''s'");

@@ -1,29 +1,20 @@
-// OpenMP threads for a scope.
+// A number of threads for a scope.
 #pragma once
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
+#include "engine/threads.h"
 
 namespace cograd::testing {
 
-/// While one is alive, parallel regions have `count` threads; without OpenMP one, as ever.
+/// While one is alive, loops and oneDNN have `count` threads.
 class Threads {
  public:
-#ifdef _OPENMP
-  explicit Threads(int count) : before_(omp_get_max_threads()) { omp_set_num_threads(count); }
-  ~Threads() { omp_set_num_threads(before_); }
-#else
-  explicit Threads(int) {}
-  ~Threads() {}
-#endif
+  explicit Threads(int count) : before_(thread_count()) { set_thread_count(count); }
+  ~Threads() { set_thread_count(before_); }
   Threads(const Threads&) = delete;
   Threads& operator=(const Threads&) = delete;
 
-#ifdef _OPENMP
  private:
   int before_;
-#endif
 };
 
 }  // namespace cograd::testing

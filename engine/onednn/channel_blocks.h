@@ -8,6 +8,7 @@
 #include "engine/onednn/precision.h"
 #include "engine/onednn/primitive.h"
 #include "engine/simd/kernels.h"
+#include "engine/threads.h"
 
 namespace cograd::onednn {
 
@@ -37,9 +38,11 @@ struct Blocks {
   /// body(image, block), on all threads.
   template <class Body>
   void for_each(const Body& body) const {
-    [[maybe_unused]] constexpr std::int64_t kWorthThreads = 1 << 15;  // elements
-#pragma omp parallel for schedule(static) if (images * channels * block.pixels > kWorthThreads)
-    for (std::int64_t i = 0; i < images * count; ++i) body(i / count, i % count);
+    constexpr std::int64_t kWorthThreads = 1 << 15;  // elements
+    parallel_ranges(images * count, images * channels * block.pixels > kWorthThreads,
+                    [&](std::int64_t begin, std::int64_t end) {
+                      for (std::int64_t i = begin; i < end; ++i) body(i / count, i % count);
+                    });
   }
 };
 

@@ -1,17 +1,15 @@
 #include "engine/onednn/primitive_cache.h"
 
 #include <bit>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
+
+#include "engine/threads.h"
 
 namespace cograd::onednn {
 
 PrimitiveKey::PrimitiveKey(Pass pass) {
   add(static_cast<std::int64_t>(pass));
-#ifdef _OPENMP
-  add(std::int64_t{omp_get_max_threads()});  // a primitive plans its work for so many threads
-#endif
+  share_threads_with_openmp();
+  add(std::int64_t{thread_count()});  // a primitive plans its work for so many
 }
 
 PrimitiveKey& PrimitiveKey::add(const Shape& shape) {

@@ -8,7 +8,7 @@
 #include "engine/error.h"
 #include "engine/simd/kernels.h"
 #include "engine/simd/simd.h"
-#include "engine/simd/threads.h"
+#include "engine/threads.h"
 
 namespace cograd::simd {
 namespace {
@@ -73,10 +73,12 @@ constexpr std::int64_t kBlock = 32768;
 /// body(begin, size) over blocks of [0, n).
 template <class Body>
 void for_each_block(std::int64_t n, const Body& body) {
-#pragma omp parallel for schedule(static) if (n > kBlock)
-  for (std::int64_t begin = 0; begin < n; begin += kBlock) {
-    body(begin, std::min(kBlock, n - begin));
-  }
+  const std::int64_t blocks = (n + kBlock - 1) / kBlock;
+  parallel_ranges(blocks, blocks > 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t begin = first * kBlock; begin < std::min(n, last * kBlock); begin += kBlock) {
+      body(begin, std::min(kBlock, n - begin));
+    }
+  });
 }
 
 /// body(arrays, begin, size) over blocks of all parameters. Blocks end where they do with any
@@ -89,15 +91,14 @@ void for_each_block(std::span<const ParameterArrays> parameters, const Body& bod
   std::int64_t elements = 0;
   for (const ParameterArrays& a : parameters) elements += a.n;
   const std::int64_t threads = elements > kBlock ? thread_count() : 1;
-#pragma omp parallel for schedule(static, 1) if (threads > 1)
-  for (std::int64_t thread = 0; thread < threads; ++thread) {
+  parallel(threads, [&](std::int64_t thread) {
     for (const ParameterArrays& a : parameters) {
       const Part blocks((a.n + kPart - 1) / kPart, threads, thread);
       for (std::int64_t b = blocks.begin; b < blocks.end; ++b) {
         body(a, b * kPart, std::min(kPart, a.n - b * kPart));
       }
     }
-  }
+  });
 }
 
 OrderedSum ordered_sum(const Reduction& reduction, std::int64_t k) {
@@ -235,16 +236,14 @@ void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std:
   const std::int64_t block = std::max(kTile, 2 * kBlock / k / kTile * kTile);
   const std::int64_t blocks = (n + block - 1) / block;
   std::vector<NormSums> partial(norms == nullptr ? 0 : static_cast<std::size_t>(blocks));
-#pragma omp parallel if (blocks > 1)
-  {
+  parallel_ranges(blocks, blocks > 1, [&](std::int64_t first, std::int64_t last) {
     std::vector<CacheLine> scratch(tile_scratch(k));
-#pragma omp for schedule(static)
-    for (std::int64_t b = 0; b < blocks; ++b) {
+    for (std::int64_t b = first; b < last; ++b) {
       const std::int64_t begin = b * block;
       kernel(plan, stack + begin, n, std::min(block, n - begin), out + begin, scratch[0].values,
              norms == nullptr ? nullptr : &partial[static_cast<std::size_t>(b)]);
     }
-  }
+  });
   put_norms(partial, k, norms);
 }
 
@@ -254,15 +253,13 @@ void reduce_outer_products(const Reduction& reduction, const float* a, const flo
   const ReductionPlan plan = plan_of(reduction, k);
   const auto kernel = kernels().reduce_outer_products;
   std::vector<NormSums> partial(norms == nullptr ? 0 : static_cast<std::size_t>(m));
-#pragma omp parallel if (k * m * n > kBlock)
-  {
+  parallel_ranges(m, k * m * n > kBlock, [&](std::int64_t first, std::int64_t last) {
     std::vector<CacheLine> scratch(tile_scratch(k));
-#pragma omp for schedule(static)
-    for (std::int64_t o = 0; o < m; ++o) {
+    for (std::int64_t o = first; o < last; ++o) {
       kernel(plan, a + o, m, b, n, n, out + o * n, scratch[0].values,
              norms == nullptr ? nullptr : &partial[static_cast<std::size_t>(o)]);
     }
-  }
+  });
   put_norms(partial, k, norms);
 }
 
@@ -276,14 +273,12 @@ void reduce_products(const Reduction& reduction, std::span<const Product> produc
   const std::int64_t rows = std::min(m, std::max(kernel.rows, kRows / plan.k));
   const std::int64_t pieces = (m + rows - 1) / rows, tiles = (n + kTile - 1) / kTile;
   std::vector<NormSums> partial(norms == nullptr ? 0 : static_cast<std::size_t>(pieces * tiles));
-#pragma omp parallel if (plan.k * m * n > kBlock)
-  {
+  const auto reduce_tiles = [&](std::int64_t begin_tile, std::int64_t end_tile) {
     thread_local std::vector<CacheLine> packed, stack, scratch;
     packed.resize(static_cast<std::size_t>(kernel.buffer / 16));
     scratch.resize(std::max(scratch.size(), tile_scratch(plan.k)));
     stack.resize(std::max(stack.size(), static_cast<std::size_t>(rows) * tile_scratch(plan.k)));
-#pragma omp for schedule(static)
-    for (std::int64_t t = 0; t < pieces * tiles; ++t) {
+    for (std::int64_t t = begin_tile; t < end_tile; ++t) {
       const std::int64_t piece = t / tiles, first = t % tiles * kTile;
       const std::int64_t begin = piece * m / pieces, end = (piece + 1) * m / pieces;
       const std::int64_t width = std::min(kTile, n - first), size = (end - begin) * kTile;
@@ -305,7 +300,8 @@ void reduce_products(const Reduction& reduction, std::span<const Product> produc
                             out + begin * n + first, n, scratch[0].values,
                             norms == nullptr ? nullptr : &partial[static_cast<std::size_t>(t)]);
     }
-  }
+  };
+  parallel_ranges(pieces * tiles, plan.k * m * n > kBlock, reduce_tiles);
   put_norms(partial, plan.k, norms);
 }
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "engine/simd/kernels.h"
-#include "engine/simd/threads.h"
+#include "engine/threads.h"
 
 namespace cograd::simd {
 namespace {
@@ -72,8 +72,7 @@ void multiply(std::span<const Product> products) {
   const std::int64_t threads = threads_for((work + work_by_rows) * kernel.columns);
   const Shares shares = share_out(products, kernel, threads, work);
 
-#pragma omp parallel for schedule(static, 1) if (threads > 1)
-  for (std::int64_t thread = 0; thread < threads; ++thread) {
+  parallel(threads, [&](std::int64_t thread) {
     thread_local std::vector<CacheLine> buffer;
     buffer.resize(static_cast<std::size_t>(kernel.buffer / 16));
     for (const Product& p : products) {
@@ -90,7 +89,7 @@ void multiply(std::span<const Product> products) {
       kernel.multiply_panel(rows_of(*task.product, task.begin, task.end), task.panel,
                             buffer[0].values);
     }
-  }
+  });
 }
 
 }  // namespace cograd::simd

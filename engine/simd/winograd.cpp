@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "engine/simd/kernels.h"
-#include "engine/simd/threads.h"
+#include "engine/threads.h"
 
 namespace cograd::simd {
 namespace {
@@ -72,8 +72,7 @@ void winograd_convolution(const Images<const T>& x, const Filters& filters, cons
                      sum_point * std::int64_t{sizeof(float)});
   std::byte* const memory = workspace(grid.count() * bytes);
 
-#pragma omp parallel for schedule(static, 1)
-  for (std::int64_t part = 0; part < grid.count(); ++part) {
+  parallel(grid.count(), [&](std::int64_t part) {
     const Part own_rows(y.count * rows, grid.down, part / grid.across);
     const Part own_panels(panels, grid.across, part % grid.across);
     T* const filter = reinterpret_cast<T*>(memory + part * bytes);
@@ -111,7 +110,7 @@ void winograd_convolution(const Images<const T>& x, const Filters& filters, cons
         }
       }
     }
-  }
+  });
 }
 
 template <class T>
@@ -140,8 +139,7 @@ void winograd_weight_gradient(const Images<const T>& x, const Images<const T>& d
                                             sum_point * std::int64_t{sizeof(float)});
   std::byte* const memory = workspace(grid.count() * bytes);
 
-#pragma omp parallel for schedule(static, 1)
-  for (std::int64_t part = 0; part < grid.count(); ++part) {
+  parallel(grid.count(), [&](std::int64_t part) {
     const Part own_blocks(blocks, grid.down, part / grid.across);
     const Part own_panels(panels, grid.across, part % grid.across);
     T* const input = reinterpret_cast<T*>(memory + part * bytes);
@@ -180,7 +178,7 @@ void winograd_weight_gradient(const Images<const T>& x, const Images<const T>& d
         }
       }
     }
-  }
+  });
 }
 
 template void winograd_convolution(const Images<const float>&, const Filters&, const float*, Pair,

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "engine/text.h"
+#include "engine/threads.h"
 #include "experiments/run/interruption.h"
 #include "experiments/run/terminal.h"
 #include "experiments/study/version.h"
@@ -91,6 +92,15 @@ std::string parse_command_line(CLI::App& app, int argc, const char* const* argv)
     throw UsageError(error.what());
   }
   return "";
+}
+
+void add_threads_option(CLI::App& app, int& threads) {
+  app.add_option_function<int>(
+         "--threads", [&threads](int count) { threads = count; },
+         "Threads of the CPU's loops; default: $OMP_NUM_THREADS, else as many as affinity and\n"
+         "the container's quota allow. Convolutional networks repeat to the bit on as many\n"
+         "threads as before, MLPs on any number")
+      ->check(CLI::Range(1, kMaxThreads).description(""));
 }
 
 CLI::Validator at_least(int low) {

@@ -22,6 +22,9 @@ class UsageError : public Error {
 /// unknown option may have meant.
 std::string parse_command_line(CLI::App& app, int argc, const char* const* argv);
 
+/// Sets `threads` to what --threads says, 1 to kMaxThreads, if the flag is given.
+void add_threads_option(CLI::App& app, int& threads);
+
 /// CLI11's own range check prints the largest double as the upper end.
 CLI::Validator at_least(int low);
 

@@ -35,6 +35,7 @@ void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
     show(stdout, options.help);
     return;
   }
+  prepare_threads(options, argv);
   const Study study = prepare_study(options);
   const auto kept = std::count_if(study.over.begin(), study.over.end(),
                                   [](const auto& record) { return record.has_value(); });

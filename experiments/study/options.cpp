@@ -6,6 +6,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "engine/threads.h"
+#include "engine/threads.h"
 #include "experiments/run/run_config.h"
 #include "experiments/study/datasets.h"
 #include "models/registry.h"
@@ -94,6 +96,7 @@ void add_flags(CLI::App& app, StudyOptions& options) {
       ->check(one_of({"auto", "cpu", "cuda"}));
   app.add_flag("--deterministic", options.deterministic,
                "Same seed, same bits, on the same GPU; CPUs do so anyway");
+  add_threads_option(app, options.threads);
   app.add_option("--workers", run.workers, "Loader threads; 0: the training thread loads")
       ->check(at_least(0));
 }
@@ -156,6 +159,11 @@ StudyOptions parse_options(int argc, const char* const* argv, std::string_view d
   }
   options.command = quoted_command(argc, argv);
   return options;
+}
+
+void prepare_threads(const StudyOptions& options, char* const* argv) {
+  if (options.threads > 0) set_thread_count(options.threads);
+  if (options.run.model != "mlp" && options.device != "cuda") limit_spinning_of_openmp(argv);
 }
 
 std::vector<AggregatorChoice> parse_aggregators(std::string_view list) {

@@ -41,6 +41,7 @@ struct StudyOptions {
   double momentum_of_mean = 0.0;
   std::string device = "auto";
   bool deterministic = false;  ///< Backend::set_deterministic()
+  int threads = 0;             ///< 0: the default of thread_count()
   std::string output_dir;
   bool resume = false;        ///< go on with what is in output_dir instead of refusing to start
   bool retry_failed = false;  ///< with resume: runs that failed too
@@ -57,6 +58,11 @@ using Presets = std::function<StudyOptions(const std::string& preset, const std:
 /// own flags. Throws UsageError.
 StudyOptions parse_options(int argc, const char* const* argv, std::string_view description,
                            const Presets& presets, const std::function<void(CLI::App&)>& more = {});
+
+/// Puts --threads into effect. For the beginning of a study, before anything is opened or printed:
+/// where a convolutional network will train on the CPU the program is started again, see
+/// limit_spinning_of_openmp().
+void prepare_threads(const StudyOptions& options, char* const* argv);
 
 /// "m3@30,trimmed:5,1,mean": an item that begins with a digit continues the one before it.
 std::vector<AggregatorChoice> parse_aggregators(std::string_view list);
