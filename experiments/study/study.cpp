@@ -8,11 +8,11 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <thread>
 
 #include "engine/aggregation/aggregator.h"
 #include "engine/autograd.h"
 #include "engine/text.h"
+#include "engine/threads.h"
 #include "experiments/run/interruption.h"
 #include "experiments/run/model_card.h"
 #include "experiments/run/run_config.h"
@@ -38,7 +38,7 @@ std::string processor_name() {
 }
 
 std::string machine_text() {
-  return fmt::format("{}, {} threads", processor_name(), std::thread::hardware_concurrency());
+  return fmt::format("{}, {} threads", processor_name(), thread_count());
 }
 
 std::string backend_text(const Backend& backend) {
