@@ -6,6 +6,7 @@
 #include "data/index_file.h"
 #include "engine/file.h"
 #include "experiments/report/memorization_report.h"
+#include "experiments/run/model_card.h"
 #include "experiments/run/run_results.h"
 #include "experiments/study/presets.h"
 #include "experiments/study/study.h"
@@ -130,6 +131,31 @@ TEST_CASE("a test set of broken images is a failure, not a number", "[isolation]
   for (const RunRecord& record : run_study(prepare_study(study_on(folder.path, "skip")))) {
     CHECK_THAT(record.failure, contains("no image of image-folder test can be read"));
   }
+}
+
+TEST_CASE("classes with names of any bytes train, report and predict", "[isolation]") {
+  const TemporaryFolder folder;
+  make_images(folder.path / "data");
+  for (const char* split : {"train", "val"}) {
+    fs::rename(folder.path / "data" / split / "dark", folder.path / "data" / split / "c\xE4t");
+    fs::rename(folder.path / "data" / split / "light",
+               folder.path / "data" / split / "<script>\x1B[31m\n");
+  }
+  const StudyOptions options = study_on(folder.path, "fail");
+  const Study study = prepare_study(options);
+  const std::vector<RunRecord> records = run_study(study);
+  REQUIRE(records[0].finished());
+  const Safetensors weights = read_safetensors(records[0].folder / "weights.safetensors");
+  const ModelCard card = parse_card(weights.metadata, "weights");
+  CHECK(card.class_names == std::vector<std::string>{"<script>\\x1b[31m\\x0a", "c\\xe4t"});
+  Report report = memorization_report(records);
+  report.galleries.push_back(difficulty_gallery(records[0], study.data));
+  REQUIRE(report.galleries[0].rows.size() == 2);
+  write_report(report, options.output_dir);
+  const std::string page = read_file(options.output_dir + "/report.html");
+  CHECK(page.find("c\\xe4t") != std::string::npos);
+  CHECK(page.find("<script>") == std::string::npos);
+  CHECK(page.find('\x1B') == std::string::npos);
 }
 
 }  // namespace cograd::testing

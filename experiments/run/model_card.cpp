@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/text.h"
+
 namespace cograd {
 namespace {
 
@@ -24,6 +26,8 @@ ModelCard card_of(const RunSettings& settings, const StudyData& data) {
 }
 
 std::map<std::string, std::string> to_metadata(const ModelCard& card) {
+  std::vector<std::string> names;  // JSON is text, names of folders may be any bytes
+  for (const std::string& name : card.class_names) names.push_back(printable(name));
   const Shape& image = card.options.image;
   const Json json = {{"model", card.model},
                      {"image", {image[0], image[1], image[2]}},
@@ -32,7 +36,7 @@ std::map<std::string, std::string> to_metadata(const ModelCard& card) {
                      {"resize", card.transform.resize},
                      {"mean", card.transform.statistics.mean},
                      {"deviation", card.transform.statistics.deviation},
-                     {"class_names", card.class_names}};
+                     {"class_names", names}};
   return {{kKey, json.dump()}};
 }
 
