@@ -84,7 +84,7 @@ TrainingState read_state(const StateReader& reader, const RunLength& length,
   state.batches = reader.integer(root, "batches", 0, length.steps_per_epoch);
   for (const auto& [name, values] : reader.object("coherence").items()) {
     const bool known = std::any_of(parameters.begin(), parameters.end(),
-                                   [&](const Parameter* p) { return p->name == name; });
+                                   [&, &key = name](const Parameter* p) { return p->name == key; });
     reader.check(known && values.is_array(), "coherence");
     for (const Json& value : values) {
       state.coherence[name].push_back(reader.number(value, "coherence"));
