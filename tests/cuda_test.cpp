@@ -201,6 +201,47 @@ TEST_CASE("cuda cross-entropy equals the reference", "[cuda]") {
   }
 }
 
+TEST_CASE("cuda cross-entropy of infinite logits is the reference's", "[cuda]") {
+  Backend* cuda = device();
+  if (cuda == nullptr) return;
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  const std::vector<float> values{-kInf, 0.0f,  1.0f,   // the label's is finite
+                                  0.0f,  -kInf, 1.0f,   // the label's is not
+                                  kInf,  0.0f,  1.0f,   //
+                                  -kInf, -kInf, -kInf,  //
+                                  NAN,   0.0f,  1.0f};
+  const std::vector<std::int64_t> labels{1, 1, 0, 0, 2};
+  const Groups groups(5, 5);
+  for (const double smoothing : {0.0, 0.1, 1.0}) {
+    CAPTURE(smoothing);
+    const auto run = [&](Backend& backend) {
+      const Tensor on = Tensor::from(labels, {5}, backend);
+      const Tensor logits = Tensor::from(values, {5, 3}, backend);
+      const CrossEntropyResult r = backend.cross_entropy(logits, on, smoothing, groups);
+      const Tensor dloss = Tensor::full({5}, 1.0, Dtype::f32, backend);
+      std::vector<float> all = r.loss.to_vector<float>();
+      for (const Tensor& t :
+           {r.probabilities,
+            backend.cross_entropy_backward(r.probabilities, on, smoothing, groups, dloss)}) {
+        const std::vector<float> more = t.to_vector<float>();
+        all.insert(all.end(), more.begin(), more.end());
+      }
+      return all;
+    };
+    const std::vector<float> expected = run(reference_backend()), got = run(*cuda);
+    REQUIRE(got.size() == expected.size());
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      CAPTURE(i, got[i], expected[i]);
+      if (std::isfinite(expected[i])) {
+        CHECK(got[i] == Approx(expected[i]).margin(1e-6));
+      } else {
+        CHECK(std::isnan(got[i]) == std::isnan(expected[i]));
+        CHECK(std::isinf(got[i]) == std::isinf(expected[i]));
+      }
+    }
+  }
+}
+
 TEST_CASE("cuda reduces groups like the reference, in every way", "[cuda]") {
   Backend* cuda = device();
   if (cuda == nullptr) return;

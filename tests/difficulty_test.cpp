@@ -36,6 +36,16 @@ std::vector<double> squared_norms(Module& model, const Dataset& data, std::int64
   return norms;
 }
 
+/// A model that says what it is told.
+class Oracle final : public Module {
+ public:
+  explicit Oracle(Tensor logits) : logits_(std::move(logits)) {}
+  Variable forward(Variable) override { return Variable(logits_); }
+
+ private:
+  Tensor logits_;
+};
+
 }  // namespace
 
 TEST_CASE("the learning order follows examples through a run", "[difficulty]") {
@@ -130,6 +140,37 @@ TEST_CASE("EL2N and the last layer's gradient norm are those of the gradients", 
     const Judgement& judgement = judgements[static_cast<std::size_t>(i)];
     CHECK(judgement.error_norm == Approx(std::sqrt(bias)).epsilon(1e-4));
     CHECK(judgement.last_layer_gradient == Approx(std::sqrt(bias + weight)).epsilon(1e-4));
+  }
+}
+
+TEST_CASE("infinite logits are judged by the limit, others as no prediction", "[difficulty]") {
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  const DatasetPtr data = draw_glyphs({.size = 6});
+  std::vector<float> logits(60, -kInf);
+  const auto of = [&](std::int64_t i, std::int64_t c) -> float& {
+    return logits[static_cast<std::size_t>(i * 10 + (data->label(i) + c) % 10)];
+  };
+  of(0, 0) = 0.0f;             // right, and sure
+  of(1, 1) = 0.0f;             // wrong, and sure
+  of(2, 0) = of(2, 1) = 0.0f;  // undecided
+  of(3, 0) = kInf;             // an overflow
+  of(4, 0) = of(4, 1) = NAN;   //
+  /* all of the last are -inf */
+  Oracle model(Tensor::from(logits, {6, 10}, cpu_backend()));
+  const std::vector<Judgement> j = Evaluator(data, cpu_backend(), 0)(model);
+  CHECK(j[0].loss == 0.0f);
+  CHECK(j[0].rank == 0);
+  CHECK(j[0].error_norm == 0.0f);
+  CHECK(j[1].loss == kInf);
+  CHECK(j[1].rank >= 1);
+  CHECK(j[1].error_norm == Approx(std::sqrt(2.0)));
+  CHECK(j[2].loss == Approx(std::log(2.0)));
+  CHECK(j[2].error_norm == Approx(std::sqrt(0.5)));
+  for (const std::size_t i : {3, 4, 5}) {
+    CAPTURE(i);
+    CHECK_FALSE(std::isfinite(j[i].loss));
+    CHECK(j[i].rank >= 5);  // neither acc1 nor acc5
+    CHECK(std::isnan(j[i].error_norm));
   }
 }
 

@@ -1,6 +1,10 @@
 // Every op against finite differences, in one group and in several, and its refusals.
 #include "engine/ops/ops.h"
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include "tests/catch.h"
 #include "tests/gradient_check.h"
 
@@ -261,6 +265,59 @@ TEST_CASE("cross_entropy: finite differences with and without smoothing", "[ops]
       check.groups = groups;
       check.loss = [&](const auto& x) { return cross_entropy(x[0], target, smoothing); };
       check.run();
+    }
+  }
+}
+
+TEST_CASE("cross_entropy: infinite logits give the limit, and never a plausible number", "[ops]") {
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  struct Case {
+    std::vector<double> logits;
+    std::int64_t label;
+    double smoothing, loss;
+    std::vector<double> gradient;  // empty: there is none
+  };
+  const double p = 1.0 / (1.0 + std::exp(1.0)), q = 1.0 - p;  // softmax of 0 and 1
+  const std::vector<Case> cases{
+      {{-kInf, 0.0}, 1, 0.0, 0.0, {0.0, 0.0}},
+      {{0.0, -kInf, 1.0}, 0, 0.0, -std::log(p), {p - 1.0, 0.0, q}},
+      {{-kInf, 0.0, -kInf, -kInf}, 1, 0.0, 0.0, {0.0, 0.0, 0.0, 0.0}},
+      {{0.0, -kInf, 1.0}, 1, 0.0, kInf, {p, -1.0, q}},
+      {{0.0, -kInf, 1.0}, 0, 0.3, kInf, {p - 0.8, -0.1, q - 0.1}},
+      {{0.0, -kInf, 1.0}, 1, 1.0, kInf, {p - 1.0 / 3, -1.0 / 3, q - 1.0 / 3}},
+      {{-1e30, 0.0}, 1, 0.0, 0.0, {0.0, 0.0}},
+      {{kInf, 0.0}, 1, 0.0, kInf, {}},
+      {{kInf, 0.0}, 0, 0.0, kInf, {}},
+      {{-kInf, -kInf}, 0, 0.0, kInf, {}},
+      {{std::nan(""), 0.0}, 1, 0.0, std::nan(""), {}},
+      {{0.0, std::nan("")}, 0, 0.1, std::nan(""), {}}};
+  for (const auto& [backend, dtype] :
+       {std::pair{&reference_backend(), Dtype::f64}, std::pair{&reference_backend(), Dtype::f32},
+        std::pair{&cpu_backend(), Dtype::f32}}) {
+    for (const Case& c : cases) {
+      CAPTURE(backend->name(), name_of(dtype), c.logits, c.label, c.smoothing);
+      const Shape shape{1, std::ssize(c.logits)};
+      const Tensor logits = Tensor::from(c.logits, shape, reference_backend()).to(dtype);
+      const Variable z = Variable::leaf(logits.to(*backend).clone(), Groups(1, 1));
+      const Tensor label = Tensor::from(std::vector{c.label}, {1}, *backend);
+      const Variable loss = cross_entropy(z, label, c.smoothing);
+      const double got = loss.value().to(Dtype::f64).to_vector<double>()[0];
+      if (std::isfinite(c.loss)) {
+        CHECK(got == Approx(c.loss).margin(1e-6));
+      } else {
+        CHECK((std::isnan(c.loss) ? std::isnan(got) : got == c.loss));
+      }
+      Mean mean;
+      backward(loss, mean);
+      const auto gradient = z.gradient().to(Dtype::f64).to_vector<double>();
+      REQUIRE(gradient.size() == c.logits.size());
+      for (std::size_t i = 0; i < c.gradient.size(); ++i) {
+        CHECK(gradient[i] == Approx(c.gradient[i]).margin(1e-6));
+      }
+      if (c.gradient.empty()) {
+        CHECK(
+            std::any_of(gradient.begin(), gradient.end(), [](double g) { return std::isnan(g); }));
+      }
     }
   }
 }

@@ -9,6 +9,11 @@ namespace {
 
 constexpr int kRows = kThreads / kWarp;  // of a block: one warp each
 
+/// Of a logit that is minus infinity and has no weight nothing is to be seen.
+__device__ float weighted(float weight, float log_odds) {
+  return weight == 0.0f ? 0.0f : weight * log_odds;
+}
+
 // log p = z - max z - log sum exp(z - max z); sum over c of t z is (1 - e) z[label] + e mean(z)
 __global__ void softmax_rows(std::int64_t rows, int classes, const float* logits,
                              const std::int64_t* labels, float smoothing, float* probabilities,
@@ -31,7 +36,9 @@ __global__ void softmax_rows(std::int64_t rows, int classes, const float* logits
   for (int c = lane; c < classes; c += kWarp) p[c] /= sum;
   if (lane == 0) {
     const float hot = z[labels[n]] - top, mean = total / static_cast<float>(classes);
-    losses[n] = logf(sum) - (1.0f - smoothing) * hot - smoothing * mean;
+    losses[n] = isinf(top)  // there is no softmax: the probabilities are NaN
+                    ? INFINITY
+                    : logf(sum) - weighted(1.0f - smoothing, hot) - weighted(smoothing, mean);
   }
 }
 

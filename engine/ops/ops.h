@@ -66,7 +66,8 @@ Variable flatten(const Variable& x);
 /// Softmax cross-entropy, natural logarithm. logits [N, C], labels i64 [N]. The
 /// result is [K]: the mean loss of each group, so that backward() finds for
 /// each group the gradient of its own mean loss. With smoothing e the target is
-/// (1 - e) one-hot + e / C on every class.
+/// (1 - e) one-hot + e / C on every class. A logit of minus infinity gives the limit; where the
+/// largest is infinite the loss is, and the gradient NaN.
 Variable cross_entropy(const Variable& logits, const Tensor& labels, double smoothing = 0.0);
 
 }  // namespace cograd

@@ -1,6 +1,7 @@
 // Softmax cross-entropy of logits [N, C]; p = softmax(logits), t = (1 - e) one-hot + e / C.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "engine/reference/dispatch.h"
@@ -9,6 +10,13 @@
 namespace cograd {
 
 using reference::dispatch;
+
+namespace {
+
+/// Of a logit that is minus infinity and has no weight nothing is to be seen.
+double weighted(double weight, double log_odds) { return weight == 0.0 ? 0.0 : weight * log_odds; }
+
+}  // namespace
 
 // loss[g] = - 1/B_g sum over n in g, c of t log p,  log p = z - max z - log sum exp(z - max z)
 CrossEntropyResult ReferenceBackend::cross_entropy(const Tensor& logits, const Tensor& labels,
@@ -26,18 +34,22 @@ CrossEntropyResult ReferenceBackend::cross_entropy(const Tensor& logits, const T
         const T* z = logits.data<T>() + n * classes;
         T* p = result.probabilities.data<T>() + n * classes;
         const double top = *std::max_element(z, z + classes);  // keeps exp() from overflowing
-        double sum = 0.0, sum_z = 0.0;
+        double sum = 0.0, total = 0.0;
         for (std::int64_t c = 0; c < classes; ++c) {
           sum += exponentials[static_cast<std::size_t>(c)] = std::exp(z[c] - top);
-          sum_z += z[c];
+          total += z[c] - top;
         }
         for (std::int64_t c = 0; c < classes; ++c) {
           p[c] = static_cast<T>(exponentials[static_cast<std::size_t>(c)] / sum);
         }
+        if (std::isinf(top)) {  // there is no softmax: the probabilities are NaN
+          loss += std::numeric_limits<double>::infinity();
+          continue;
+        }
         // sum over c of t z is (1 - e) z[label] + e mean(z), and the targets sum to 1.
-        const double z_label = z[labels.data<std::int64_t>()[n]];
-        const double mean_z = sum_z / static_cast<double>(classes);
-        loss += top + std::log(sum) - (1.0 - smoothing) * z_label - smoothing * mean_z;
+        const double hot = z[labels.data<std::int64_t>()[n]] - top;
+        const double mean = total / static_cast<double>(classes);
+        loss += std::log(sum) - weighted(1.0 - smoothing, hot) - weighted(smoothing, mean);
       }
       result.loss.data<T>()[g] = static_cast<T>(loss / static_cast<double>(groups.size(g)));
     }

@@ -18,6 +18,8 @@ constexpr std::int64_t kBatchSize = 500;
 constexpr std::int64_t kBatchElements = std::int64_t{1} << 22;  // larger images, fewer of them
 constexpr std::int64_t kBytesToKeep = std::int64_t{512} << 20;
 
+/// Of logits that make no prediction, since one is NaN or the largest infinite, the loss is not
+/// finite and the label's rank beyond all classes.
 Judgement judge(const float* logits, std::int64_t classes, std::int64_t label) {
   const float largest = *std::max_element(logits, logits + classes);
   const float of_label = logits[label];
@@ -29,11 +31,14 @@ Judgement judge(const float* logits, std::int64_t classes, std::int64_t label) {
     // Of equal logits the first class wins.
     judgement.rank += logits[c] > of_label || (logits[c] == of_label && c < label);
   }
-  judgement.loss = static_cast<float>(std::log(sum) + largest - of_label);
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  judgement.loss =
+      std::isinf(largest) ? kInfinity : static_cast<float>(std::log(sum) + largest - of_label);
+  if (std::isnan(sum)) judgement.rank = std::numeric_limits<std::int32_t>::max();
   // sum_c (p_c - [c = label])^2 = sum_c p_c^2 - 2 p_label + 1
   const double p_label = std::exp(static_cast<double>(of_label - largest)) / sum;
-  judgement.error_norm =
-      static_cast<float>(std::sqrt(std::max(0.0, squares / (sum * sum) - 2.0 * p_label + 1.0)));
+  const double squared = squares / (sum * sum) - 2.0 * p_label + 1.0;
+  judgement.error_norm = static_cast<float>(std::sqrt(squared < 0.0 ? 0.0 : squared));  // or NaN
   return judgement;
 }
 
