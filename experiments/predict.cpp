@@ -3,12 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <numeric>
 
+#include "data/text_lines.h"
 #include "data/transform.h"
 #include "engine/autograd.h"
 #include "engine/file.h"
+#include "engine/text.h"
 #include "engine/threads.h"
 #include "experiments/run/model_card.h"
 #include "experiments/run/terminal.h"
@@ -66,13 +67,10 @@ ModelCard card_of(const Options& options, const Safetensors& weights) {
 }
 
 std::vector<std::string> read_labels(const std::string& path, std::int64_t classes) {
-  std::ifstream in(path);
-  std::vector<std::string> names;
-  for (std::string line; std::getline(in, line);) names.push_back(line);
-  require<IoError>(!names.empty(), "[labels] {} cannot be read or is empty", path);
+  std::vector<std::string> names = read_text_lines(path);
   require<FormatError>(std::ssize(names) == classes,
-                       "[labels] {} has {} lines: expected one for each of {} classes", path,
-                       names.size(), classes);
+                       "[labels] {} has {} lines: expected one for each of {} classes",
+                       printable(path), names.size(), classes);
   return names;
 }
 
@@ -109,8 +107,8 @@ void print_top(const std::vector<float>& logits, const std::vector<std::string>&
   for (std::size_t i = 0; i < std::min(kTop, order.size()); ++i) {
     const std::size_t c = order[i];
     const double share = std::exp(static_cast<double>(logits[c]) - logits[order[0]]) / sum;
-    fmt::print("  {:7.3f} %  {}\n", 100.0 * share,
-               names.empty() ? fmt::format("class {}", c) : names[c]);
+    show(stdout, fmt::format("  {:7.3f} %  {}\n", 100.0 * share,
+                             names.empty() ? fmt::format("class {}", c) : printable(names[c])));
   }
 }
 
@@ -159,7 +157,7 @@ void run(int argc, char** argv) {
   for (const std::string& path : options.images) {
     const Tensor image = read_image(path, card, backend);
     const Variable logits = (*model)(Variable(image));
-    fmt::print("{}\n", path);
+    show(stdout, printable(path) + "\n");
     print_top(logits.value().row_major().to_vector<float>(), card.class_names);
   }
 }

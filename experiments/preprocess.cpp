@@ -46,7 +46,7 @@ void run(int argc, char** argv) {
   }
   Safetensors content;
   content.tensors.emplace_back("images", std::move(images));
-  write_safetensors(output, content);
+  write_safetensors(output, content, Existing::write_through);
   show(stdout, fmt::format("{}: {} images of {} x {}\n", output, count, size, size));
 }
 
