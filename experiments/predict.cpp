@@ -3,12 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <numeric>
 
+#include "data/text_lines.h"
 #include "data/transform.h"
 #include "engine/autograd.h"
 #include "engine/file.h"
+#include "engine/text.h"
 #include "engine/threads.h"
 #include "experiments/run/model_card.h"
 #include "experiments/run/terminal.h"
@@ -66,13 +67,10 @@ ModelCard card_of(const Options& options, const Safetensors& weights) {
 }
 
 std::vector<std::string> read_labels(const std::string& path, std::int64_t classes) {
-  std::ifstream in(path);
-  std::vector<std::string> names;
-  for (std::string line; std::getline(in, line);) names.push_back(line);
-  require<IoError>(!names.empty(), "[labels] {} cannot be read or is empty", path);
+  std::vector<std::string> names = read_text_lines(path);
   require<FormatError>(std::ssize(names) == classes,
-                       "[labels] {} has {} lines: expected one for each of {} classes", path,
-                       names.size(), classes);
+                       "[labels] {} has {} lines: expected one for each of {} classes",
+                       printable(path), names.size(), classes);
   return names;
 }
 
