@@ -14,6 +14,7 @@
 #include <jpeglib.h>
 
 #include "engine/error.h"
+#include "engine/file_kind.h"
 
 namespace cograd {
 namespace {
@@ -201,9 +202,12 @@ void decode_image(std::span<const std::uint8_t> file, const std::string& name,
   if (begins_with(file, {0xFF, 0xD8})) return decode_jpeg(file, name, choose, image);
   if (begins_with(file, {0x89, 'P', 'N', 'G'})) return decode_png(file, name, choose, image);
   const auto head = file.first(std::min<std::size_t>(file.size(), 4));
-  throw ImageError(fmt::format(
-      "[image] {} is neither a JPEG nor a PNG: it {}", name,
-      head.empty() ? "is empty" : fmt::format("begins with {:02x}", fmt::join(head, " "))));
+  const std::string_view kind =
+      kind_of_content({reinterpret_cast<const char*>(file.data()), file.size()});
+  throw ImageError(fmt::format("[image] {} is neither a JPEG nor a PNG: it {}", name,
+                               kind.empty()
+                                   ? fmt::format("begins with {:02x}", fmt::join(head, " "))
+                                   : fmt::format("is {}", kind)));
 }
 
 Image decode_image(std::span<const std::uint8_t> file, const std::string& name) {

@@ -34,29 +34,11 @@ const char* kind_of(mode_t mode) {
 /// Fills `bytes`, a string or a vector.
 template <class Bytes>
 void read_into(const fs::path& path, std::uint64_t limit, Bytes& bytes) {
-  const auto check = [&](bool ok) {
-    require<IoError>(ok, "[file] {} cannot be read: {}", printable(path.native()),
-                     std::strerror(errno));
-  };
-  // Without O_NONBLOCK, to open a pipe is to wait for who writes to it.
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
-  check(file.number >= 0);
-  struct stat status {};
-  check(::fstat(file.number, &status) == 0);
-  require<IoError>(S_ISREG(status.st_mode), "[file] {} is {}: expected a file",
-                   printable(path.native()), kind_of(status.st_mode));
-  const auto size = static_cast<std::uint64_t>(status.st_size);
-  require<IoError>(size <= limit, "[file] {} has {} bytes: expected at most {}",
-                   printable(path.native()), size, limit);
-  bytes.resize(static_cast<std::size_t>(size));
-  for (std::size_t have = 0; have < bytes.size();) {
-    const ssize_t got = ::read(file.number, bytes.data() + have, bytes.size() - have);
-    if (got < 0 && errno == EINTR) continue;
-    check(got >= 0);
-    require<IoError>(got > 0, "[file] {} became shorter while it was read",
-                     printable(path.native()));
-    have += static_cast<std::size_t>(got);
-  }
+  const InputFile file(path);
+  require<IoError>(file.size() <= limit, "[file] {} has {} bytes: expected at most {}",
+                   printable(path.native()), file.size(), limit);
+  bytes.resize(static_cast<std::size_t>(file.size()));
+  file.read(0, bytes.data(), bytes.size());
 }
 
 /// Where a path leads through links, the last of which may lead to nothing yet.
@@ -73,6 +55,37 @@ fs::path followed(const fs::path& path) {
 }
 
 }  // namespace
+
+InputFile::InputFile(fs::path path) : path_(std::move(path)) {
+  // Without O_NONBLOCK, to open a pipe is to wait for who writes to it.
+  Descriptor file{::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  check(file.number >= 0);
+  struct stat status {};
+  check(::fstat(file.number, &status) == 0);
+  require<IoError>(S_ISREG(status.st_mode), "[file] {} is {}: expected a file",
+                   printable(path_.native()), kind_of(status.st_mode));
+  size_ = static_cast<std::uint64_t>(status.st_size);
+  descriptor_ = std::exchange(file.number, -1);
+}
+
+InputFile::~InputFile() { ::close(descriptor_); }
+
+void InputFile::read(std::uint64_t offset, void* data, std::size_t bytes) const {
+  for (std::size_t have = 0; have < bytes;) {
+    const ssize_t got = ::pread(descriptor_, static_cast<char*>(data) + have, bytes - have,
+                                static_cast<off_t>(offset + have));
+    if (got < 0 && errno == EINTR) continue;
+    check(got >= 0);
+    require<IoError>(got > 0, "[file] {} became shorter while it was read",
+                     printable(path_.native()));
+    have += static_cast<std::size_t>(got);
+  }
+}
+
+void InputFile::check(bool ok) const {
+  require<IoError>(ok, "[file] {} cannot be read: {}", printable(path_.native()),
+                   std::strerror(errno));
+}
 
 std::string read_file(const fs::path& path, std::uint64_t limit) {
   std::string bytes;

@@ -11,6 +11,29 @@
 
 namespace cograd {
 
+/// A regular file that is read piece by piece.
+class InputFile {
+ public:
+  /// Throws IoError, as read() does: also for a folder, a device, a pipe or a socket, for which
+  /// nobody waits.
+  explicit InputFile(std::filesystem::path path);
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  /// In bytes.
+  std::uint64_t size() const { return size_; }
+  /// Fills `data` with the bytes from `offset` on.
+  void read(std::uint64_t offset, void* data, std::size_t bytes) const;
+
+ private:
+  void check(bool ok) const;
+
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+  std::uint64_t size_ = 0;
+};
+
 /// The content of a regular file. Throws IoError when it cannot be read, when it is larger than
 /// `limit` bytes, or when it is a folder, a device, a pipe or a socket, for which nobody waits.
 std::string read_file(const std::filesystem::path& path,

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <fstream>
+#include <cstring>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "engine/backend.h"
+#include "engine/file_kind.h"
+#include "engine/text.h"
 
 namespace cograd {
 namespace {
@@ -17,21 +20,30 @@ static_assert(std::endian::native == std::endian::little,
 
 using Json = nlohmann::json;
 
-constexpr std::array<std::pair<std::string_view, Dtype>, 6> kDtypes{{{"F64", Dtype::f64},
-                                                                     {"F32", Dtype::f32},
-                                                                     {"BF16", Dtype::bf16},
-                                                                     {"I64", Dtype::i64},
-                                                                     {"I32", Dtype::i32},
-                                                                     {"U8", Dtype::u8}}};
+struct Type {
+  std::string_view code;
+  std::uint64_t bits;  // of an element
+  std::optional<Dtype> dtype;
+};
+/// Of those that the format knows the engine has the first few.
+constexpr std::array kTypes{
+    Type{"F64", 64, Dtype::f64}, Type{"F32", 32, Dtype::f32}, Type{"BF16", 16, Dtype::bf16},
+    Type{"I64", 64, Dtype::i64}, Type{"I32", 32, Dtype::i32}, Type{"U8", 8, Dtype::u8},
+    Type{"F16", 16, Dtype::f32},  // every one is an f32, too
+    Type{"BOOL", 8, {}},         Type{"I8", 8, {}},           Type{"I16", 16, {}},
+    Type{"U16", 16, {}},         Type{"U32", 32, {}},         Type{"U64", 64, {}},
+    Type{"C64", 64, {}},         Type{"F8_E4M3", 8, {}},      Type{"F8_E5M2", 8, {}},
+    Type{"F8_E4M3FNUZ", 8, {}},  Type{"F8_E5M2FNUZ", 8, {}},  Type{"F8_E8M0", 8, {}},
+    Type{"F6_E2M3", 6, {}},      Type{"F6_E3M2", 6, {}},      Type{"F4", 4, {}}};
 constexpr std::uint64_t kMaxHeader = 100'000'000;  // the format's own limit
-constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 62;
+constexpr std::uint64_t kMaxBits = std::uint64_t{1} << 62;
 
 /// Throws FormatError about the file unless `ok`.
 template <class... Args>
 void expect(bool ok, const std::filesystem::path& path, fmt::format_string<Args...> what,
             Args&&... args) {
   if (!ok) {
-    throw FormatError(fmt::format("[safetensors] {}: {}", path.string(),
+    throw FormatError(fmt::format("[safetensors] {}: {}", printable(path.native()),
                                   fmt::format(what, std::forward<Args>(args)...)));
   }
 }
@@ -39,7 +51,7 @@ void expect(bool ok, const std::filesystem::path& path, fmt::format_string<Args.
 /// One tensor's entry in the header.
 struct Entry {
   std::string name;
-  Dtype dtype;
+  const Type* type;
   Shape shape;
   std::uint64_t begin, end;
 };
@@ -49,36 +61,38 @@ Entry parse_entry(const std::filesystem::path& path, const std::string& name, co
              json.contains("data_offsets") && json["dtype"].is_string() &&
              json["shape"].is_array() && json["data_offsets"].is_array() &&
              json["data_offsets"].size() == 2,
-         path, "the entry of tensor '{}' needs dtype, shape and two data_offsets", name);
-  Entry entry{name, Dtype::f32, {}, 0, 0};
+         path, "the entry of tensor '{}' needs dtype, shape and two data_offsets", printable(name));
+  Entry entry{name, nullptr, {}, 0, 0};
   const auto code = json["dtype"].get<std::string>();
-  const auto* known = std::find_if(kDtypes.begin(), kDtypes.end(),
-                                   [&](const auto& pair) { return pair.first == code; });
-  expect(known != kDtypes.end(), path,
-         "tensor '{}' has dtype '{}': expected F64, F32, BF16, I64, I32 or U8", name, code);
-  entry.dtype = known->second;
+  entry.type = std::find_if(kTypes.begin(), kTypes.end(),
+                            [&](const Type& type) { return type.code == code; });
+  expect(entry.type != kTypes.end(), path,
+         "tensor '{}' has dtype '{}', which the format does not know", printable(name),
+         printable(code));
 
   std::vector<std::int64_t> extents;
-  std::uint64_t bytes = size_of(entry.dtype);
+  std::uint64_t bits = entry.type->bits;
   for (const Json& extent : json["shape"]) {
     expect(extent.is_number_unsigned() && extents.size() < Shape::kMaxRank, path,
-           "tensor '{}' has a shape that is not up to {} non-negative integers", name,
+           "tensor '{}' has a shape that is not up to {} non-negative integers", printable(name),
            Shape::kMaxRank);
     const auto e = extent.get<std::uint64_t>();
-    expect(e <= kMaxBytes / std::max<std::uint64_t>(bytes, 1), path,
-           "tensor '{}' is absurdly large", name);
-    bytes *= e;
+    expect(e <= kMaxBits / std::max<std::uint64_t>(bits, 1), path, "tensor '{}' is absurdly large",
+           printable(name));
+    bits *= e;
     extents.push_back(static_cast<std::int64_t>(e));
   }
+  const std::uint64_t bytes = bits / 8;
+  expect(bits % 8 == 0, path, "tensor '{}' ends within a byte", printable(name));
   entry.shape = Shape(extents);
   const Json& offsets = json["data_offsets"];
   expect(offsets[0].is_number_unsigned() && offsets[1].is_number_unsigned(), path,
-         "tensor '{}' has data_offsets that are not non-negative integers", name);
+         "tensor '{}' has data_offsets that are not non-negative integers", printable(name));
   entry.begin = offsets[0].get<std::uint64_t>();
   entry.end = offsets[1].get<std::uint64_t>();
   expect(entry.begin <= entry.end && entry.end - entry.begin == bytes, path,
-         "tensor '{}' of shape {} takes {} bytes, but its data_offsets are {} to {}", name,
-         entry.shape, bytes, entry.begin, entry.end);
+         "tensor '{}' of shape {} takes {} bytes, but its data_offsets are {} to {}",
+         printable(name), entry.shape, bytes, entry.begin, entry.end);
   return entry;
 }
 
@@ -89,7 +103,8 @@ class UniqueKeys : public nlohmann::json_sax<Json> {
   explicit UniqueKeys(const std::filesystem::path& path) : path_(path) {}
 
   bool key(string_t& key) override {
-    expect(depth_ != 1 || keys_.insert(key).second, path_, "tensor '{}' occurs twice", key);
+    expect(depth_ != 1 || keys_.insert(key).second, path_, "tensor '{}' occurs twice",
+           printable(key));
     return true;
   }
   bool start_object(std::size_t) override {
@@ -127,8 +142,95 @@ Json parse_header(const std::filesystem::path& path, const std::string& text) {
     expect(header.is_object(), path, "the header is not a JSON object");
     return header;
   } catch (const Json::exception&) {
-    throw FormatError(fmt::format("[safetensors] {}: the header is not valid JSON", path.string()));
+    expect(false, path, "the header is not valid JSON");
+    throw;
   }
+}
+
+/// The header's text, and where the tensors begin behind it.
+struct Head {
+  std::string json;
+  std::uint64_t data = 0;
+};
+
+/// Says of a file that is none of the format what it seems to be.
+void refuse_others(const std::filesystem::path& path, std::string_view head) {
+  const std::string_view kind = kind_of_content(head);
+  const bool of_pytorch = kind.find("pickle") != kind.npos || kind.find("torch.save") != kind.npos;
+  expect(kind.empty() || (kind == "text" && head.size() < sizeof(std::uint64_t)), path,
+         "this is {}: expected safetensors{}", kind,
+         of_pytorch ? ", which safetensors.torch.save_file(torch.load(OLD), NEW) makes of weights"
+                    : "");
+}
+
+Head read_head(const InputFile& file, const std::filesystem::path& path) {
+  const std::uint64_t size = file.size();
+  std::string start(std::min<std::uint64_t>(size, kKindBytes), '\0');
+  file.read(0, start.data(), start.size());
+  std::uint64_t length = 0;
+  const bool has_length = size >= sizeof(length);
+  if (has_length) std::memcpy(&length, start.data(), sizeof(length));
+  const bool fits = has_length && length <= size - sizeof(length);
+  if (!fits || start[sizeof(length)] != '{') refuse_others(path, start);
+  expect(has_length, path, "{} bytes are too few for a header", size);
+  expect(fits && length <= kMaxHeader, path, "the header claims {} bytes, but the file has {}",
+         length, size);
+  Head head{std::string(length, '\0'), sizeof(length) + length};
+  file.read(sizeof(length), head.json.data(), length);
+  return head;
+}
+
+/// IEEE 754's binary16.
+float half_to_float(std::uint16_t half) {
+  const std::uint32_t sign = (half & 0x8000u) << 16, exponent = half >> 10 & 0x1F,
+                      fraction = half & 0x3FFu;
+  if (exponent == 0) {  // zero, or a number below the normal ones
+    const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
+    return sign ? -magnitude : magnitude;
+  }
+  const std::uint32_t rebiased = exponent == 0x1F ? 0xFF : exponent + 127 - 15;
+  return std::bit_cast<float>(sign | rebiased << 23 | fraction << 13);
+}
+
+Tensor read_tensor(const InputFile& file, const Entry& entry, std::uint64_t data) {
+  Tensor tensor = Tensor::empty(entry.shape, *entry.type->dtype, reference_backend());
+  if (entry.type->code == "F16") {
+    std::vector<std::uint16_t> halves(static_cast<std::size_t>(tensor.numel()));
+    file.read(data + entry.begin, halves.data(), 2 * halves.size());
+    std::transform(halves.begin(), halves.end(), tensor.data<float>(), half_to_float);
+  } else {
+    file.read(data + entry.begin, tensor.raw(), tensor.bytes());
+  }
+  return tensor;
+}
+
+std::map<std::string, std::string> parse_metadata(const std::filesystem::path& path,
+                                                  const Json& json) {
+  std::map<std::string, std::string> metadata;
+  if (json.is_null()) return metadata;
+  expect(json.is_object(), path, "__metadata__ is not a JSON object");
+  for (const auto& [key, item] : json.items()) {
+    expect(item.is_string(), path, "metadata '{}' is not a string", printable(key));
+    metadata[key] = item.get<std::string>();
+  }
+  return metadata;
+}
+
+/// Without gap or overlap in `data_size` bytes.
+void check_offsets(const std::filesystem::path& path, std::vector<Entry>& entries,
+                   std::uint64_t data_size) {
+  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
+  std::uint64_t expected = 0;
+  for (const Entry& entry : entries) {
+    expect(entry.begin == expected, path,
+           "the data of tensor '{}' begins at {}: expected {}, without gap or overlap",
+           printable(entry.name), entry.begin, expected);
+    expected = entry.end;
+  }
+  expect(expected == data_size, path, "the header describes {} bytes of data, but there are {}",
+         expected, data_size);
 }
 
 }  // namespace
@@ -142,61 +244,34 @@ const Tensor& Safetensors::at(const std::string& name) const {
   for (const auto& [key, tensor] : tensors) {
     if (key == name) return tensor;
   }
-  throw ValueError(fmt::format("[safetensors] there is no tensor '{}'", name));
+  const auto other = unread.find(name);
+  require<DtypeError>(other == unread.end(),
+                      "[safetensors] tensor '{}' is {}: expected F64, F32, F16, BF16, I64, I32 or "
+                      "U8",
+                      printable(name), other == unread.end() ? "" : other->second);
+  throw ValueError(fmt::format("[safetensors] there is no tensor '{}'", printable(name)));
 }
 
 Safetensors read_safetensors(const std::filesystem::path& path) {
-  std::error_code unreadable;  // to open a pipe would be to wait for who writes to it
-  const bool is_file = std::filesystem::is_regular_file(path, unreadable);
-  std::ifstream file;
-  if (is_file) file.open(path, std::ios::binary | std::ios::ate);
-  require<IoError>(is_file && file.good(),
-                   "[safetensors] cannot open {}: expected a readable file", path.string());
-  const auto size = static_cast<std::uint64_t>(file.tellg());
-  file.seekg(0);
-
-  std::uint64_t length = 0;
-  expect(size >= sizeof(length), path, "{} bytes are too few for a header", size);
-  file.read(reinterpret_cast<char*>(&length), sizeof(length));
-  expect(length <= kMaxHeader && length <= size - sizeof(length), path,
-         "the header claims {} bytes, but the file has {}", length, size);
-  std::string text(length, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(length));
-  require<IoError>(file.good(), "[safetensors] cannot read {}", path.string());
-  const Json header = parse_header(path, text);
-
+  const InputFile file(path);
+  const Head head = read_head(file, path);
+  const Json header = parse_header(path, head.json);
   Safetensors content;
   std::vector<Entry> entries;
   for (const auto& [name, value] : header.items()) {
     if (name == "__metadata__") {
-      expect(value.is_object(), path, "__metadata__ is not a JSON object");
-      for (const auto& [key, item] : value.items()) {
-        expect(item.is_string(), path, "metadata '{}' is not a string", key);
-        content.metadata[key] = item.get<std::string>();
-      }
+      content.metadata = parse_metadata(path, value);
     } else {
       entries.push_back(parse_entry(path, name, value));
     }
   }
-  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
-  });
-  const std::uint64_t data_size = size - sizeof(length) - length;
-  std::uint64_t expected = 0;
+  check_offsets(path, entries, file.size() - head.data);
   for (const Entry& entry : entries) {
-    expect(entry.begin == expected, path,
-           "the data of tensor '{}' begins at {}: expected {}, without gap or overlap", entry.name,
-           entry.begin, expected);
-    expected = entry.end;
-  }
-  expect(expected == data_size, path, "the header describes {} bytes of data, but there are {}",
-         expected, data_size);
-
-  for (const Entry& entry : entries) {
-    Tensor tensor = Tensor::empty(entry.shape, entry.dtype, reference_backend());
-    file.read(reinterpret_cast<char*>(tensor.raw()), static_cast<std::streamsize>(tensor.bytes()));
-    require<IoError>(file.good(), "[safetensors] cannot read {}", path.string());
-    content.tensors.emplace_back(entry.name, std::move(tensor));
+    if (entry.type->dtype) {
+      content.tensors.emplace_back(entry.name, read_tensor(file, entry, head.data));
+    } else {
+      content.unread.emplace(entry.name, entry.type->code);
+    }
   }
   return content;
 }
@@ -210,16 +285,17 @@ void write_safetensors(const std::filesystem::path& path, const Safetensors& con
     require<ValueError>(!header.contains(name), "[safetensors] tensor '{}' is given twice", name);
     const std::uint64_t end =
         offset + static_cast<std::uint64_t>(tensor.numel()) * size_of(tensor.dtype());
-    const auto* code =
-        std::find_if(kDtypes.begin(), kDtypes.end(),
-                     [dtype = tensor.dtype()](const auto& pair) { return pair.second == dtype; });
+    const auto* type =
+        std::find_if(kTypes.begin(), kTypes.end(),
+                     [dtype = tensor.dtype()](const Type& t) { return t.dtype == dtype; });
     header[name] = {
-        {"dtype", code->first},
+        {"dtype", type->code},
         {"shape", std::vector<std::int64_t>(tensor.shape().begin(), tensor.shape().end())},
         {"data_offsets", {offset, end}}};
     offset = end;
   }
-  std::string text = header.dump();
+  // A name or text that is no UTF-8 ends no run.
+  std::string text = header.dump(-1, ' ', false, Json::error_handler_t::replace);
   text.resize((text.size() + 7) / 8 * 8, ' ');  // the data starts aligned
 
   OutputFile file(path, existing);
