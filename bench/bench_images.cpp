@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "data/image_index.h"
+#include "data/image_scan.h"
 #include "data/transform.h"
 #include "engine/file.h"
 
@@ -21,7 +21,11 @@ std::vector<std::string> photographs() {
   if (const char* root = std::getenv("COGRAD_DATA")) {
     const std::filesystem::path folder = std::filesystem::path(root) / "imagenet_samples";
     for (const ImageIndex::Class& c : scan_image_folder(folder).classes) {
-      for (const ImageIndex::File& f : c.files) paths.push_back(folder / c.name / f.path);
+      for (const ImageIndex::Folder& below : c.folders) {
+        for (const ImageIndex::File& f : below.files) {
+          paths.push_back(folder / c.name / below.path / f.name);
+        }
+      }
     }
   }
   return paths;

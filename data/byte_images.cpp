@@ -17,8 +17,9 @@ ByteImages::ByteImages(Content content) : content_(std::move(content)) {
                       content_.image_shape);
   for (std::size_t i = 0; i < content_.labels.size(); ++i) {
     require<FormatError>(content_.labels[i] < content_.classes,
-                         "[{}] label {} of example {} is above {}", content_.name,
-                         content_.labels[i], i, content_.classes - 1);
+                         "[{}] label {} of example {} is above {}: expected {} classes",
+                         content_.name, content_.labels[i], i, content_.classes - 1,
+                         content_.classes);
   }
 }
 

@@ -14,7 +14,7 @@ class ByteImages final : public Dataset {
     std::vector<std::uint8_t> pixels;  ///< [N, C, H, W]
     std::vector<std::uint8_t> labels;  ///< [N]
     std::int64_t classes = 10;
-    std::vector<std::string> class_names{};
+    std::vector<std::string> class_names{}, notes{};
   };
   /// Throws FormatError for a label that is not a class, ShapeError if the numbers do not fit.
   explicit ByteImages(Content content);
@@ -24,6 +24,7 @@ class ByteImages final : public Dataset {
   Shape image_shape() const override { return content_.image_shape; }
   std::string name() const override { return content_.name; }
   std::vector<std::string> class_names() const override { return content_.class_names; }
+  std::vector<std::string> notes() const override { return content_.notes; }
   std::int64_t label(std::int64_t index) const override;
   void read(std::int64_t index, std::int64_t epoch, float* pixels) const override;
   /// With the pixels.

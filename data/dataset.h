@@ -54,6 +54,8 @@ class Dataset {
   /// Tells sets of other examples from this one: a checksum over the labels in order and, where
   /// that costs little, the images. Of files their names and sizes count.
   virtual std::string fingerprint() const;
+  /// What a person should know of how the set was read, as files that were left out: a line each.
+  virtual std::vector<std::string> notes() const { return {}; }
   /// The set that this one has its examples from, as it was opened, and where example `index`
   /// stands there. A set that was not cut from another is whole.
   virtual const Dataset& whole() const { return *this; }

@@ -26,6 +26,7 @@ class DecoratedDataset : public Dataset {
     base_->read_bytes(index, bytes);
   }
   std::string fingerprint() const override { return base_->fingerprint(); }
+  std::vector<std::string> notes() const override { return base_->notes(); }
   const Dataset& whole() const override { return base_->whole(); }
   std::int64_t whole_index(std::int64_t index) const override { return base_->whole_index(index); }
 

@@ -1,11 +1,16 @@
 #include "data/image_folder.h"
 
-#include <algorithm>
-#include <map>
-#include <sstream>
-#include <system_error>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <system_error>
+#include <unordered_set>
+
+#include "data/annotations.h"
 #include "data/checksum.h"
+#include "data/image_scan.h"
 #include "data/text_lines.h"
 #include "engine/error.h"
 #include "engine/file.h"
@@ -20,43 +25,68 @@ namespace fs = std::filesystem;
 /// Streams of the seed for augmentation begin here: one for each (epoch, index).
 constexpr std::uint64_t kAugmentation = std::uint64_t{1} << 63;
 constexpr int kIndexBits = 32;
+constexpr std::size_t kMostNamed = 5;
+constexpr const char* kTypes = ".jpg, .jpeg or .png";
+
+std::string shown(const fs::path& path) { return printable(path.native()); }
 
 /// ROOT/train, or ROOT/val, or ROOT/test where there is no val.
 fs::path folder_of(const fs::path& root, Split split, const std::string& name) {
-  std::error_code unreadable;  // counts as none
   if (split == Split::train) {
-    require<IoError>(fs::is_directory(root / "train", unreadable),
+    require<IoError>(is_folder(root / "train"),
                      "[{}] there is no folder train/ in {}: expected train/CLASS/*.jpg", name,
-                     printable(root.native()));
+                     shown(root));
     return root / "train";
   }
   for (const char* folder : {"val", "test"}) {
-    if (fs::is_directory(root / folder, unreadable)) return root / folder;
+    if (is_folder(root / folder)) return root / folder;
   }
   throw IoError(fmt::format("[{}] there is no folder val/ or test/ in {}: expected val/CLASS/*.jpg",
-                            name, printable(root.native())));
+                            name, shown(root)));
 }
 
 /// Tiny ImageNet's val: all images in one folder, their classes in a table.
 fs::path annotations_in(const fs::path& folder) {
   const fs::path table = folder / "val_annotations.txt";
-  std::error_code unreadable;  // counts as none
-  const bool both =
-      fs::is_regular_file(table, unreadable) && fs::is_directory(folder / "images", unreadable);
-  return both ? table : fs::path();
+  return status_of(table).is_file && is_folder(folder / "images") ? table : fs::path();
 }
 
-/// Throws FormatError for a class of which no image can be used: it would have a label.
-void check_class(const ImageIndex::Class& c, const fs::path& folder) {
+/// "a, b and 3 more".
+std::string listed(const std::vector<std::string>& names) {
+  std::vector<std::string> first;
+  for (std::size_t i = 0; i < std::min(kMostNamed, names.size()); ++i) {
+    first.push_back(printable(names[i]));
+  }
+  const std::string more =
+      names.size() > kMostNamed ? fmt::format(" and {} more", names.size() - kMostNamed) : "";
+  return fmt::format("{}{}", fmt::join(first, ", "), more);
+}
+
+/// "3 .webp, 1 .gif".
+std::string listed(const std::map<std::string, std::int64_t>& unread) {
+  std::vector<std::string> parts;
+  for (const auto& [type, count] : unread) parts.push_back(fmt::format("{} {}", count, type));
+  return fmt::format("{}", fmt::join(parts, ", "));
+}
+
+std::string counted(std::int64_t count, const char* one, const char* many) {
+  return fmt::format("{} {}", count, count == 1 ? one : many);
+}
+
+void check_no_class_is_empty(const ImageIndex& index, const fs::path& folder,
+                             const std::string& name) {
+  std::vector<std::string> empty;
+  std::map<std::string, std::int64_t> unread;
+  for (const ImageIndex::Class& c : index.classes) {
+    if (c.images() > 0) continue;
+    empty.push_back(c.name);
+    for (const auto& [type, count] : c.unread) unread[type] += count;
+  }
   require<FormatError>(
-      !c.files.empty(), "[image folder] the class {} {}: expected .jpg, .jpeg or .png files",
-      printable((folder / c.name).native()),
-      c.unread > 0 ? fmt::format("has only images of other types ({} of them)", c.unread)
-                   : std::string("has no image"));
-}
-
-ImageIndex index_of(const fs::path& root, const fs::path& folder) {
-  return open_image_index(folder, root / (".cograd-index-" + folder.filename().string()));
+      empty.empty(), "[{}] {} {} in {} {} no image{}: expected {} files in each", name,
+      empty.size() == 1 ? "the class" : "the classes", listed(empty), shown(folder),
+      empty.size() == 1 ? "has" : "have",
+      unread.empty() ? "" : fmt::format(" that can be read, but {}", listed(unread)), kTypes);
 }
 
 }  // namespace
@@ -65,77 +95,143 @@ ImageFolder::ImageFolder(const fs::path& root, Split split, const std::string& n
                          ImageFolderOptions options)
     : root_(root),
       folder_(folder_of(root, split, name)),
+      set_(name),
       name_(name + (split == Split::train ? " train" : " test")),
       options_(std::move(options)) {
   require<ValueError>(
       options_.transform.crop >= 1 && options_.transform.resize >= options_.transform.crop,
       "[{}] cannot crop {} from {} pixels", name, options_.transform.crop,
       options_.transform.resize);
-  std::map<std::string, std::int64_t> labels;
-  const fs::path train = folder_of(root, Split::train, name);
-  for (const ImageIndex::Class& c : index_of(root, train).classes) {
-    check_class(c, train);
-    labels.emplace(c.name, std::ssize(classes_));
-    classes_.push_back(c.name);
-  }
-  if (const fs::path table = annotations_in(folder_); !table.empty()) {
+  const ImageIndex train = index_of(folder_of(root, Split::train, name));
+  for (const ImageIndex::Class& c : train.classes) classes_.push_back(c.name);
+  if (split == Split::train) {
+    add(train);
+  } else if (const fs::path table = annotations_in(folder_); !table.empty()) {
     add_annotated(table);
   } else {
-    for (const ImageIndex::Class& c : index_of(root, folder_).classes) {
-      const auto label = labels.find(c.name);
-      require<FormatError>(label != labels.end(), "[{}] {} is a class that train/ does not have",
-                           name, printable((folder_ / c.name).native()));
-      if (c.unread > 0) check_class(c, folder_);
-      unread_ += c.unread;
-      for (const ImageIndex::File& f : c.files) {
-        files_.push_back({label->second, c.name + "/" + f.path, f.bytes, f.modified});
+    add(index_of(folder_));
+  }
+  note_missing_classes();
+  read_class_names();
+  fingerprint_ = make_fingerprint();
+}
+
+std::int64_t ImageFolder::label_of(const std::string& folder) const {
+  const auto c = std::lower_bound(classes_.begin(), classes_.end(), folder);
+  return c != classes_.end() && *c == folder ? c - classes_.begin() : -1;
+}
+
+ImageIndex ImageFolder::index_of(const fs::path& folder) const {
+  ImageIndex index =
+      open_image_index(folder, root_ / (".cograd-index-" + folder.filename().string()));
+  check_no_class_is_empty(index, folder, set_);
+  return index;
+}
+
+void ImageFolder::add(const ImageIndex& index) {
+  for (const ImageIndex::Class& c : index.classes) {
+    const std::int64_t label = label_of(c.name);
+    require<FormatError>(label >= 0, "[{}] {} is a class that train/ does not have", set_,
+                         shown(folder_ / c.name));
+    for (const ImageIndex::Folder& folder : c.folders) {
+      const std::string below = c.name + "/" + (folder.path.empty() ? "" : folder.path + "/");
+      for (const ImageIndex::File& f : folder.files) {
+        files_.push_back({label, below + f.name, f.bytes, f.modified});
       }
     }
   }
-  require<IoError>(!files_.empty(),
-                   "[{}] there are no .jpg, .jpeg or .png files in the folders of {}", name,
-                   printable(folder_.native()));
+  note_left_out(index);
 }
 
 void ImageFolder::add_annotated(const fs::path& annotations) {
-  // "val_0.JPEG n03444034 0 32 44 62": file, class and a box that is of no use here.
-  const std::string table = printable(annotations.native());
-  std::int64_t number = 0;
-  for (const std::string& line : read_text_lines(annotations)) {
-    ++number;
-    std::istringstream fields(line);
-    std::string file, wnid;
-    require<FormatError>(
-        static_cast<bool>(fields >> file >> wnid) && file.find('/') == std::string::npos,
-        "[{}] {}: line {}: expected a file name and a class", name_, table, number);
-    const auto c = std::lower_bound(classes_.begin(), classes_.end(), wnid);
-    require<FormatError>(c != classes_.end() && *c == wnid,
-                         "[{}] {}: line {}: {} is a class that train/ does not have", name_, table,
-                         number, printable(wnid));
-    const fs::path path = folder_ / "images" / file;
-    std::error_code error;
-    const auto bytes = fs::file_size(path, error);
-    require<IoError>(!error, "[{}] {} is listed in {}, but cannot be read", name_,
-                     printable(path.native()), table);
-    files_.push_back({c - classes_.begin(), "images/" + file, static_cast<std::int64_t>(bytes),
-                      modified_at(path)});
+  std::unordered_set<std::string> known;
+  for (const auto& [file, wnid] : read_annotations(annotations)) {
+    const std::int64_t label = label_of(wnid);
+    require<FormatError>(label >= 0, "[{}] {}: line {}: {} is a class that train/ does not have",
+                         set_, shown(annotations), files_.size() + 1, printable(wnid));
+    const FileStatus status = status_of(folder_ / "images" / file);
+    files_.push_back({label, "images/" + file,
+                      status.is_file ? status.bytes : ImageIndex::kUnreadable, status.modified});
+    known.insert(file);
+  }
+  require<FormatError>(!files_.empty(), "[{}] {} lists no images", set_, shown(annotations));
+  const bool any = std::any_of(files_.begin(), files_.end(),
+                               [](const File& f) { return f.bytes != ImageIndex::kUnreadable; });
+  require<IoError>(any, "[{}] {} lists {} images, none of which is in {}", set_, shown(annotations),
+                   files_.size(), shown(folder_ / "images"));
+  std::error_code error;
+  std::int64_t unlisted = 0;
+  for (fs::directory_iterator it(folder_ / "images", error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string file = it->path().filename().native();
+    unlisted += is_image_name(file) && known.count(file) == 0;
+  }
+  if (unlisted > 0) {
+    notes_.push_back(fmt::format("{}: {} left out: val_annotations.txt does not list them", name_,
+                                 counted(unlisted, "image is", "images are")));
   }
 }
 
-std::vector<std::string> ImageFolder::class_names() const {
-  std::vector<std::string> names = classes_;
+void ImageFolder::note_left_out(const ImageIndex& index) {
+  const auto note = [&](std::int64_t count, const char* one, const char* many, const char* why) {
+    if (count == 0) return;
+    notes_.push_back(fmt::format("{}: {} left out: {}", name_, counted(count, one, many), why));
+  };
+  std::map<std::string, std::int64_t> unread;
+  for (const ImageIndex::Class& c : index.classes) {
+    for (const auto& [type, count] : c.unread) unread[type] += count;
+  }
+  if (!unread.empty()) {
+    notes_.push_back(
+        fmt::format("{}: files are left out that are not {}: {}", name_, kTypes, listed(unread)));
+  }
+  note(index.hidden, "entry is", "entries are", "hidden, or what archives and systems leave");
+  note(index.outside, "image is", "images are", "in no folder of a class");
+  note(index.lost_links, "link is", "links are", "leading nowhere");
+}
+
+void ImageFolder::note_missing_classes() {
+  std::vector<bool> there(classes_.size());
+  for (const File& f : files_) there[static_cast<std::size_t>(f.label)] = true;
+  std::vector<std::string> missing;
+  for (std::size_t i = 0; i < classes_.size(); ++i) {
+    if (!there[i]) missing.push_back(classes_[i]);
+  }
+  if (missing.empty()) return;
+  notes_.push_back(fmt::format("{}: {} of {} classes have no images in {}/: {}", name_,
+                               missing.size(), classes_.size(), folder_.filename().string(),
+                               listed(missing)));
+}
+
+void ImageFolder::read_class_names() {
+  class_names_ = classes_;
   const fs::path words = root_ / "words.txt";
-  std::error_code unreadable;  // counts as none
-  if (!fs::is_regular_file(words, unreadable)) return names;
+  std::error_code error;
+  if (fs::symlink_status(words, error).type() == fs::file_type::not_found) return;
   for (const std::string& line : read_text_lines(words)) {
     const std::size_t tab = line.find('\t');
     if (tab == std::string::npos) continue;
-    const std::string wnid = line.substr(0, tab);
-    const auto c = std::lower_bound(classes_.begin(), classes_.end(), wnid);
-    if (c == classes_.end() || *c != wnid) continue;
-    names[static_cast<std::size_t>(c - classes_.begin())] = line.substr(tab + 1);
+    const std::int64_t label = label_of(line.substr(0, tab));
+    if (label >= 0) class_names_[static_cast<std::size_t>(label)] = line.substr(tab + 1);
   }
-  return names;
+}
+
+std::string ImageFolder::make_fingerprint() const {
+  Checksum checksum;
+  const auto add_number = [&](std::int64_t number) {
+    checksum.add({reinterpret_cast<const char*>(&number), sizeof(number)});
+  };
+  const auto add_text = [&](const std::string& text) {
+    add_number(std::ssize(text));
+    checksum.add(text);
+  };
+  for (const std::string& name : classes_) add_text(name);
+  for (const File& f : files_) {
+    add_number(f.label);
+    add_number(f.bytes);
+    add_text(f.path);
+  }
+  return checksum.text();
 }
 
 const ImageFolder::File& ImageFolder::file(std::int64_t index) const {
@@ -144,44 +240,46 @@ const ImageFolder::File& ImageFolder::file(std::int64_t index) const {
   return files_[static_cast<std::size_t>(index)];
 }
 
-std::string ImageFolder::fingerprint() const {
-  Checksum checksum;
-  for (const std::string& name : classes_) checksum.add(fmt::format("{}\n{}", name.size(), name));
-  for (const File& f : files_) {
-    checksum.add(fmt::format("{} {} {}\n{}", f.label, f.bytes, f.path.size(), f.path));
-  }
-  return checksum.text();
-}
-
 fs::path ImageFolder::path(std::int64_t index) const { return folder_ / file(index).path; }
+
+fs::path ImageFolder::path_in_class(std::int64_t index) const {
+  const std::string& path = file(index).path;
+  return path.substr(path.find('/') + 1);
+}
 
 void ImageFolder::read(std::int64_t index, std::int64_t epoch, float* pixels) const {
   const File& f = file(index);
   const fs::path where = folder_ / f.path;
   thread_local std::vector<std::uint8_t> bytes;
+  errno = 0;
   try {
     read_file(where, bytes);
-  } catch (const IoError& error) {  // of one image: others may be read
-    throw ImageError(error.what());
+  } catch (const IoError& error) {
+    // What no other file could be read for either is no fault of this one.
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) throw;
+    throw ImageError(fmt::format("[{}] {}", name_, error.what()));
   }
-  require<ImageError>(std::ssize(bytes) == f.bytes && modified_at(where) == f.modified,
-                      "[{}] {} has changed since the folder was indexed: remove {}/.cograd-index-*",
-                      name_, printable(where.native()), printable(root_.native()));
+  require<ImageError>(std::ssize(bytes) == f.bytes && status_of(where).modified == f.modified,
+                      "[{}] {} has changed since the folder was indexed: remove "
+                      "{}/.cograd-index-*",
+                      name_, shown(where), shown(root_));
   Random random(options_.seed, kAugmentation + (static_cast<std::uint64_t>(epoch) << kIndexBits) +
                                    static_cast<std::uint64_t>(index));
-  transform_image(bytes, printable(where.native()), options_.transform, random, pixels);
+  transform_image(bytes, shown(where), options_.transform, random, pixels);
 }
 
 void hard_link_images(const ImageFolder& images, const std::vector<std::int64_t>& indices,
                       const fs::path& folder) {
   for (const std::int64_t index : indices) {
-    const fs::path from = images.path(index);
-    const fs::path to = folder / images.class_folder(images.label(index)) / from.filename();
+    const fs::path to =
+        folder / images.class_folder(images.label(index)) / images.path_in_class(index);
     std::error_code error;
     fs::create_directories(to.parent_path(), error);
+    // To the file itself: a link to a relative link would lead elsewhere.
+    const fs::path from = error ? fs::path() : fs::canonical(images.path(index), error);
     if (!error) fs::create_hard_link(from, to, error);
-    require<IoError>(!error, "[hard links] cannot link {} as {}: {}", printable(from.native()),
-                     printable(to.native()), error.message());
+    require<IoError>(!error, "[hard links] cannot link {} as {}: {}", shown(images.path(index)),
+                     shown(to), error.message());
   }
 }
 

@@ -17,14 +17,14 @@ struct ImageFolderOptions {
   std::uint64_t seed = 0;  ///< of augmentation
 };
 
-/// The images of one split, ROOT/train/CLASS/FILE and ROOT/val/CLASS/FILE (or test/), also in
-/// folders below CLASS, by torchvision's rules and in its order: see ImageIndex. Tiny ImageNet's
-/// original layout is read too, val/images/FILE with val/val_annotations.txt. Classes are those of
+/// The images of one split, ROOT/train/CLASS/.../FILE and ROOT/val/CLASS/.../FILE (or test/), which
+/// ones and in which order as torchvision has them; hidden ones do not count. Tiny ImageNet's
+/// original layout is read too: val/images/FILE with val/val_annotations.txt. Classes are those of
 /// the training split. Which files there are is remembered in ROOT/.cograd-index-SPLIT.
 class ImageFolder final : public Dataset {
  public:
-  /// Throws IoError when a folder is missing or empty, FormatError for a class without images and
-  /// when the classes of the splits or the annotations do not fit.
+  /// Throws IoError when a folder is missing, cannot be read or holds nothing, FormatError when a
+  /// class has no images or when the classes of the splits or the annotations do not fit.
   ImageFolder(const std::filesystem::path& root, Split split, const std::string& name,
               ImageFolderOptions options);
 
@@ -35,20 +35,20 @@ class ImageFolder final : public Dataset {
   }
   std::string name() const override { return name_; }
   /// From ROOT/words.txt ("n01443537 goldfish, Carassius auratus") where there is one, else the
-  /// names of the folders.
-  std::vector<std::string> class_names() const override;
+  /// names of the folders. They may be any bytes.
+  std::vector<std::string> class_names() const override { return class_names_; }
   std::int64_t label(std::int64_t index) const override { return file(index).label; }
   /// Throws ImageError for a file that is broken, cannot be read, or whose size or date is not what
   /// the index says.
   void read(std::int64_t index, std::int64_t epoch, float* pixels) const override;
+  /// Of labels, paths below the folder, and sizes.
+  std::string fingerprint() const override { return fingerprint_; }
+  std::vector<std::string> notes() const override { return notes_; }
 
-  /// Of the files' names, sizes and classes.
-  std::string fingerprint() const override;
-
-  /// Images beside these that are of types which cannot be read.
-  std::int64_t unread() const { return unread_; }
   /// Of the image file.
   std::filesystem::path path(std::int64_t index) const;
+  /// Of the image file, below the folder of its class.
+  std::filesystem::path path_in_class(std::int64_t index) const;
   const std::string& class_folder(std::int64_t label) const {
     return classes_[static_cast<std::size_t>(label)];
   }
@@ -60,18 +60,26 @@ class ImageFolder final : public Dataset {
     std::int64_t bytes, modified;
   };
   const File& file(std::int64_t index) const;
+  std::int64_t label_of(const std::string& folder) const;  // -1: none
+  ImageIndex index_of(const std::filesystem::path& folder) const;
+  void add(const ImageIndex& index);
   void add_annotated(const std::filesystem::path& annotations);
+  void note_left_out(const ImageIndex& index);
+  void note_missing_classes();
+  void read_class_names();
+  std::string make_fingerprint() const;
 
   std::filesystem::path root_, folder_;
-  std::string name_;
+  std::string set_, name_;  // "imagenet", "imagenet train"
   ImageFolderOptions options_;
-  std::vector<std::string> classes_;
+  std::vector<std::string> classes_, class_names_;
   std::vector<File> files_;
-  std::int64_t unread_ = 0;
+  std::vector<std::string> notes_;
+  std::string fingerprint_;
 };
 
-/// ROOT/FOLDER/CLASS/FILE for each of `indices`, as hard links to the files of `images`: an image
-/// folder that takes no room. Throws IoError when a link cannot be made.
+/// ROOT/FOLDER/CLASS/.../FILE for each of `indices`, as hard links to the files of `images`: an
+/// image folder that takes no room. Throws IoError when a link cannot be made.
 void hard_link_images(const ImageFolder& images, const std::vector<std::int64_t>& indices,
                       const std::filesystem::path& folder);
 

@@ -1,19 +1,18 @@
 #include "data/image_index.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
-#include <initializer_list>
+#include <chrono>
 #include <iterator>
+#include <optional>
 #include <string_view>
-#include <system_error>
-#include <utility>
 
+#include "data/checksum.h"
+#include "data/image_scan.h"
 #include "engine/error.h"
+#include "engine/file.h"
 #include "engine/text.h"
 
 namespace cograd {
@@ -22,136 +21,32 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kHeader = "cograd image index 2";
+constexpr std::string_view kChecksum = "checksum ";
+/// Within so many nanoseconds a folder may change twice and have one date: that of FAT is so
+/// coarse.
+constexpr std::int64_t kDateStep = 2'000'000'000;
 
-struct Status {
-  bool exists = false;
-  std::int64_t bytes = 0, modified = 0;
-};
-
-Status status_of(const fs::path& path) {
-  struct stat s {};
-  if (stat(path.c_str(), &s) != 0) return {};
-  return {true, s.st_size, std::int64_t{s.st_mtim.tv_sec} * 1'000'000'000 + s.st_mtim.tv_nsec};
-}
-
-/// The name's end in lower case: ".jpg".
-std::string type_of(const std::string& name) {
-  std::string type = fs::path(name).extension().native();
-  std::transform(type.begin(), type.end(), type.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return type;
-}
-
-bool is_one_of(const std::string& text, std::initializer_list<const char*> list) {
-  return std::find(list.begin(), list.end(), text) != list.end();
-}
-
-bool is_image(const std::string& name) {
-  return is_one_of(type_of(name), {".jpg", ".jpeg", ".png"});
-}
-
-/// What torchvision reads and we do not, and what it does not either.
-bool is_unread_image(const std::string& name) {
-  return is_one_of(type_of(name), {".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif",
-                                   ".avif", ".heic", ".jxl", ".jp2"});
-}
-
-/// What archives and systems leave behind.
-bool is_junk(const std::string& name) {
-  return name.starts_with('.') ||
-         is_one_of(name, {"__MACOSX", "Thumbs.db", "desktop.ini", "$RECYCLE.BIN", "@eaDir",
-                          "System Volume Information"});
-}
-
-struct Entries {
-  std::vector<std::string> folders, files;  // names, sorted
-};
-
-Entries entries_of(const fs::path& folder) {
-  std::error_code error;
-  Entries entries;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    std::string name = it->path().filename().native();
-    if (is_junk(name)) continue;
-    std::error_code dangling;  // then it is no folder
-    (it->is_directory(dangling) ? entries.folders : entries.files).push_back(std::move(name));
-  }
-  require<IoError>(!error, "[image folder] {} cannot be read: {}", printable(folder.native()),
-                   error.message());
-  std::sort(entries.folders.begin(), entries.folders.end());
-  std::sort(entries.files.begin(), entries.files.end());
-  return entries;
-}
-
-/// Walks down from the folder of a class, as os.walk(followlinks=True) does.
-class ClassScan {
- public:
-  ClassScan(const fs::path& folder, const std::string& name) : root_(folder) {
-    found_.name = name;
-    walk(".");
-    std::sort(folders_.begin() + 1, folders_.end(),  // the class itself comes first
-              [](const auto& a, const auto& b) { return a.first.path < b.first.path; });
-    for (auto& [f, files] : folders_) {
-      found_.folders.push_back(std::move(f));
-      std::move(files.begin(), files.end(), std::back_inserter(found_.files));
-    }
-  }
-  ImageIndex::Class take() { return std::move(found_); }
-
- private:
-  void walk(const std::string& path) {
-    const fs::path folder = path == "." ? root_ : root_ / path;
-    struct stat s {};
-    const bool there = ::stat(folder.c_str(), &s) == 0;
-    const auto identity = std::pair(s.st_dev, s.st_ino);
-    require<IoError>(!there || std::find(above_.begin(), above_.end(), identity) == above_.end(),
-                     "[image folder] {} is a link to a folder that it lies in",
-                     printable(folder.native()));
-    above_.push_back(identity);
-    const std::string prefix = path == "." ? "" : path + "/";
-    std::pair<ImageIndex::Folder, std::vector<ImageIndex::File>> found{{path, modified_at(folder)},
-                                                                       {}};
-    const Entries entries = entries_of(folder);
-    for (const std::string& file : entries.files) {
-      found_.unread += is_unread_image(file);
-      if (!is_image(file)) continue;
-      const Status status = status_of(folder / file);
-      found.second.push_back({prefix + file, status.bytes, status.modified});
-    }
-    folders_.push_back(std::move(found));
-    for (const std::string& below : entries.folders) walk(prefix + below);
-    above_.pop_back();
-  }
-
-  fs::path root_;
-  ImageIndex::Class found_;
-  std::vector<std::pair<ImageIndex::Folder, std::vector<ImageIndex::File>>> folders_;
-  std::vector<std::pair<dev_t, ino_t>> above_;  // the folders that the walk is in
-};
-
-/// A name as a part of a line.
-std::string quoted(const std::string& name) {
+/// A name on a line: it may be any bytes.
+std::string escaped(std::string_view name) {
   std::string text;
-  for (const char c : name) text += c == '\n' ? "\\n" : c == '\\' ? "\\\\" : std::string(1, c);
+  for (const char c : name) {
+    if (c == '\n') {
+      text += "\\n";
+    } else {
+      text += c;
+      if (c == '\\') text += c;
+    }
+  }
   return text;
 }
 
-std::string unquoted(std::string_view text) {
-  std::string name;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool escape = text[i] == '\\' && i + 1 < text.size();
-    if (escape) ++i;
-    name += escape && text[i] == 'n' ? '\n' : text[i];
-  }
-  return name;
-}
-
-/// Hands out the lines of a text and the numbers at their beginning.
+/// Hands out the lines of a text and what is at their beginning.
 class Lines {
  public:
   Lines(std::string_view text, const std::string& name) : text_(text), name_(name) {}
 
   bool done() const { return text_.empty(); }
+  bool next_begins(std::string_view word) const { return text_.starts_with(word); }
   /// Goes to the next line.
   void next() {
     ++number_;
@@ -166,14 +61,33 @@ class Lines {
     check(line_.starts_with(word) && line_.substr(word.size()).starts_with(' '), word);
     line_.remove_prefix(word.size() + 1);
   }
-  /// Takes a number and a blank off the line.
+  /// Takes a number and, if it is not the end of the line, a blank off it.
   std::int64_t number() {
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(line_.data(), line_.data() + line_.size(), value);
-    const auto length = static_cast<std::size_t>(end - line_.data());
-    check(error == std::errc() && value >= 0 && length < line_.size() && *end == ' ', "a number");
-    line_.remove_prefix(length + 1);
+    line_.remove_prefix(static_cast<std::size_t>(end - line_.data()));
+    check(error == std::errc() && (line_.empty() || line_[0] == ' '), "a number");
+    if (!line_.empty()) line_.remove_prefix(1);
     return value;
+  }
+  std::int64_t count() {
+    const std::int64_t value = number();
+    check(value >= 0, "a count");
+    return value;
+  }
+  /// The rest of the line, as it was before escaped().
+  std::string name() const {
+    std::string result;
+    for (std::size_t i = 0; i < line_.size(); ++i) {
+      if (line_[i] != '\\') {
+        result += line_[i];
+        continue;
+      }
+      ++i;
+      check(i < line_.size() && (line_[i] == '\\' || line_[i] == 'n'), "'\\\\' or '\\n'");
+      result += line_[i] == 'n' ? '\n' : '\\';
+    }
+    return result;
   }
   void check(bool ok, std::string_view expected) const {
     require<FormatError>(ok, "[image index] {}: line {}: expected {}", name_, number_, expected);
@@ -185,103 +99,171 @@ class Lines {
   std::int64_t number_ = 0;
 };
 
-/// The cached index, if it can be read and its classes are those of the folder, unchanged.
-std::optional<ImageIndex> cached_index(const fs::path& folder, const fs::path& cache) {
-  std::ifstream in(cache, std::ios::binary);
-  if (!in) return std::nullopt;
-  const std::string text(std::istreambuf_iterator<char>(in), {});
-  ImageIndex index;
-  try {
-    index = parse_image_index(text, cache.string());
-  } catch (const FormatError&) {
-    return std::nullopt;  // broken off while written, or of another version
+/// Whether this is the name of something in a folder.
+bool is_name(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos &&
+         name.find('\0') == std::string_view::npos;
+}
+
+bool is_path(std::string_view path) {
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find('/'), path.size());
+    if (!is_name(path.substr(0, end)) || end + 1 == path.size()) return false;
+    path.remove_prefix(std::min(end + 1, path.size()));
   }
-  const std::vector<std::string> found = entries_of(folder).folders;
-  if (found.size() != index.classes.size()) return std::nullopt;
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    const ImageIndex::Class& c = index.classes[i];
-    if (c.name != found[i] || c.folders.empty()) return std::nullopt;
+  return true;
+}
+
+ImageIndex::Folder parse_folder(Lines& lines, const ImageIndex::Class& c) {
+  lines.expect("folder");
+  const std::int64_t files = lines.count();
+  ImageIndex::Folder folder{.path = {}, .modified = lines.number(), .files = {}};
+  folder.path = lines.name();
+  lines.check(c.folders.empty() ? folder.path.empty()
+                                : is_path(folder.path) && c.folders.back().path < folder.path,
+              "the next folder of the class");
+  for (std::int64_t i = 0; i < files; ++i) {
+    lines.next();
+    ImageIndex::File file;
+    file.bytes = lines.count();
+    file.modified = lines.number();
+    file.name = lines.name();
+    const bool next = folder.files.empty() || folder.files.back().name < file.name;
+    lines.check(next && is_name(file.name) && is_image_name(file.name), "the next image");
+    folder.files.push_back(std::move(file));
+  }
+  return folder;
+}
+
+/// Takes the last line off `text`.
+void check_checksum(std::string_view& text, const std::string& name) {
+  constexpr std::size_t kDigits = 32;
+  const std::size_t length = kChecksum.size() + kDigits + 1;
+  const std::size_t begin = text.size() - std::min(text.size(), length);
+  const std::string_view last = text.substr(begin);
+  text = text.substr(0, begin);
+  require<FormatError>(last == fmt::format("{}{}\n", kChecksum, checksum_of(text)),
+                       "[image index] {} is damaged: its checksum is not that of its lines", name);
+}
+
+std::int64_t now() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+/// The cached index, if it can be read and says what the folder's classes still are.
+std::optional<ImageIndex> cached_index(const fs::path& folder, const fs::path& cache) {
+  RememberedIndex remembered;
+  try {
+    remembered = parse_image_index(read_file(cache), printable(cache.native()));
+  } catch (const Error&) {
+    return std::nullopt;  // not there, damaged, or of another version
+  }
+  ImageIndex found;
+  const std::vector<std::string> names = list_classes(folder, found);
+  const auto& classes = remembered.index.classes;
+  const auto named = [](const std::string& name, const auto& c) { return name == c.name; };
+  if (!std::equal(names.begin(), names.end(), classes.begin(), classes.end(), named)) {
+    return std::nullopt;
+  }
+  for (const ImageIndex::Class& c : classes) {
     for (const ImageIndex::Folder& f : c.folders) {
-      if (f.modified != modified_at(folder / c.name / f.path)) return std::nullopt;
+      const FileStatus status = status_of(folder / c.name / f.path);
+      const bool same = status.is_folder && status.modified == f.modified;
+      if (!same || f.modified > remembered.scanned - kDateStep) return std::nullopt;
     }
   }
-  return index;
+  return std::move(remembered.index);
+}
+
+bool is_complete(const ImageIndex& index) {
+  for (const ImageIndex::Class& c : index.classes) {
+    for (const ImageIndex::Folder& folder : c.folders) {
+      for (const ImageIndex::File& file : folder.files) {
+        if (file.bytes == ImageIndex::kUnreadable) return false;
+      }
+    }
+  }
+  return true;
 }
 
 }  // namespace
 
-std::int64_t modified_at(const fs::path& path) { return status_of(path).modified; }
-
-ImageIndex scan_image_folder(const fs::path& folder) {
-  ImageIndex index;
-  for (const std::string& name : entries_of(folder).folders) {
-    index.classes.push_back(ClassScan(folder / name, name).take());
-  }
-  require<IoError>(!index.classes.empty(),
-                   "[image folder] {} holds no folders: expected one for each class",
-                   printable(folder.native()));
-  return index;
+std::int64_t ImageIndex::Class::images() const {
+  std::int64_t count = 0;
+  for (const Folder& folder : folders) count += std::ssize(folder.files);
+  return count;
 }
 
-std::string to_text(const ImageIndex& index) {
+std::string to_text(const ImageIndex& index, std::int64_t scanned) {
   fmt::memory_buffer text;
   const auto out = std::back_inserter(text);
-  fmt::format_to(out, "{}\n", kHeader);
+  fmt::format_to(out, "{}\nscanned {}\nleft_out {} {} {}\n", kHeader, scanned, index.hidden,
+                 index.outside, index.lost_links);
   for (const ImageIndex::Class& c : index.classes) {
-    fmt::format_to(out, "class {} {} {} {}\n", c.folders.size(), c.files.size(), c.unread,
-                   quoted(c.name));
-    for (const ImageIndex::Folder& f : c.folders) {
-      fmt::format_to(out, "{} {}\n", f.modified, quoted(f.path));
-    }
-    for (const ImageIndex::File& f : c.files) {
-      fmt::format_to(out, "{} {} {}\n", f.bytes, f.modified, quoted(f.path));
+    fmt::format_to(out, "class {}\n", escaped(c.name));
+    for (const auto& [type, count] : c.unread) fmt::format_to(out, "unread {} {}\n", count, type);
+    for (const ImageIndex::Folder& folder : c.folders) {
+      fmt::format_to(out, "folder {} {} {}\n", folder.files.size(), folder.modified,
+                     escaped(folder.path));
+      for (const ImageIndex::File& f : folder.files) {
+        fmt::format_to(out, "{} {} {}\n", f.bytes, f.modified, escaped(f.name));
+      }
     }
   }
+  const std::string sum = checksum_of({text.data(), text.size()});
+  fmt::format_to(out, "{}{}\n", kChecksum, sum);
   return fmt::to_string(text);
 }
 
-ImageIndex parse_image_index(const std::string& text, const std::string& name) {
-  Lines lines(text, name);
+RememberedIndex parse_image_index(const std::string& text, const std::string& name) {
+  std::string_view body = text;
+  check_checksum(body, name);
+  Lines lines(body, name);
   lines.next();
   lines.check(lines.rest() == kHeader, kHeader);
-  ImageIndex index;
+  RememberedIndex result;
+  lines.next();
+  lines.expect("scanned");
+  result.scanned = lines.count();
+  lines.next();
+  lines.expect("left_out");
+  ImageIndex& index = result.index;
+  for (std::int64_t* count : {&index.hidden, &index.outside, &index.lost_links}) {
+    *count = lines.count();
+  }
   while (!lines.done()) {
     lines.next();
     lines.expect("class");
-    const std::int64_t folders = lines.number(), files = lines.number();
-    ImageIndex::Class& c = index.classes.emplace_back();
-    c.unread = lines.number();
-    c.name = unquoted(lines.rest());
-    for (std::int64_t i = 0; i < folders; ++i) {
+    ImageIndex::Class c{.name = lines.name(), .folders = {}};
+    lines.check(is_name(c.name) && (index.classes.empty() || index.classes.back().name < c.name),
+                "the next class");
+    while (lines.next_begins("unread ")) {
       lines.next();
-      ImageIndex::Folder& f = c.folders.emplace_back();
-      f.modified = lines.number();
-      f.path = unquoted(lines.rest());
+      lines.expect("unread");
+      const std::int64_t count = lines.count();
+      c.unread[std::string(lines.rest())] = count;
     }
-    for (std::int64_t i = 0; i < files; ++i) {
+    while (lines.next_begins("folder ")) {
       lines.next();
-      ImageIndex::File& f = c.files.emplace_back();
-      f.bytes = lines.number();
-      f.modified = lines.number();
-      f.path = unquoted(lines.rest());
+      c.folders.push_back(parse_folder(lines, c));
     }
+    lines.check(!c.folders.empty(), "a folder of the class");
+    index.classes.push_back(std::move(c));
   }
-  return index;
+  return result;
 }
 
 ImageIndex open_image_index(const fs::path& folder, const fs::path& cache) {
   if (auto index = cached_index(folder, cache)) return *std::move(index);
+  const std::int64_t before = now();
   ImageIndex index = scan_image_folder(folder);
-  // To a name of its own and renamed: others may read or write the cache at the same time.
-  const fs::path temporary = fmt::format("{}.{}", cache.string(), getpid());
-  std::ofstream out(temporary, std::ios::binary);
-  out << to_text(index);
-  out.close();
-  std::error_code ignored;  // a folder that cannot be written is scanned every time
-  if (out.good()) {
-    fs::rename(temporary, cache, ignored);
-  } else {
-    fs::remove(temporary, ignored);
+  // What cannot be read today may be tomorrow, in a folder that has its old date.
+  if (!is_complete(index)) return index;
+  try {
+    write_file(cache, to_text(index, before));
+  } catch (const IoError&) {  // it is scanned every time
   }
   return index;
 }

@@ -3,56 +3,64 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
+#include <map>
 #include <string>
 #include <vector>
 
 namespace cograd {
 
-/// The image files of one split of an image folder: FOLDER/CLASS/FILE, and those in folders below a
-/// class, in torchvision's order: folders by their whole path, in each the files by name.
+/// The image files of one split of an image folder, FOLDER/CLASS/.../FILE. Names are bytes.
 struct ImageIndex {
+  /// Bytes of a file that cannot be looked at, or is none.
+  static constexpr std::int64_t kUnreadable = -1;
+
   struct File {
-    std::string path;  ///< below the folder of its class
+    std::string name;
     std::int64_t bytes = 0;
     std::int64_t modified = 0;  ///< nanoseconds
     friend bool operator==(const File&, const File&) = default;
   };
   struct Folder {
-    std::string path;  ///< likewise; "." for the folder of the class itself
+    std::string path;  ///< below that of the class, which is "" itself
     std::int64_t modified = 0;
+    std::vector<File> files;  ///< sorted by name
     friend bool operator==(const Folder&, const Folder&) = default;
   };
   struct Class {
     std::string name;
-    std::vector<Folder> folders;
-    std::vector<File> files;
-    std::int64_t unread = 0;  ///< images of types that cannot be read, as .webp
+    std::vector<Folder> folders;  ///< sorted by path
+    /// Images of types that are not decoded, by type: {".webp", 3}.
+    std::map<std::string, std::int64_t> unread{};
+
+    std::int64_t images() const;
     friend bool operator==(const Class&, const Class&) = default;
   };
-  std::vector<Class> classes;  ///< sorted by name
+
+  std::vector<Class> classes;   ///< sorted by name
+  std::int64_t hidden = 0;      ///< hidden folders and images, and those that archives leave
+  std::int64_t outside = 0;     ///< images in no class
+  std::int64_t lost_links = 0;  ///< links that lead nowhere and are not named as images
   friend bool operator==(const ImageIndex&, const ImageIndex&) = default;
 };
 
-/// Nanoseconds; 0 if there is no such file.
-std::int64_t modified_at(const std::filesystem::path& path);
+/// The index as text: a header, what was left out, and for each class "class NAME", its unread
+/// types "unread COUNT TYPE" and its folders, "folder FILES MODIFIED PATH", each with its files,
+/// "BYTES MODIFIED NAME". `scanned` is when that was so, in nanoseconds. The last line is a
+/// checksum.
+std::string to_text(const ImageIndex& index, std::int64_t scanned);
 
-/// Lists the classes and files of `folder`. What is hidden does not count, nor what archives and
-/// systems leave: __MACOSX, Thumbs.db, desktop.ini. Files must end in .jpg, .jpeg or .png, in any
-/// case of letters. Links are followed. Throws IoError when a folder cannot be read or leads back
-/// into itself, or when there is no class.
-ImageIndex scan_image_folder(const std::filesystem::path& folder);
+struct RememberedIndex {
+  ImageIndex index;
+  std::int64_t scanned = 0;
+};
+/// The inverse; takes only what scanning a folder can give: sorted, of names that stay in it.
+/// Throws FormatError, naming `name` and the line.
+RememberedIndex parse_image_index(const std::string& text, const std::string& name);
 
-/// The index as text: a header, then for each class "class FOLDERS FILES UNREAD NAME", for each of
-/// its folders "MODIFIED PATH" and for each of its files "BYTES MODIFIED PATH". Line breaks in
-/// names are written as \n, backslashes as \\.
-std::string to_text(const ImageIndex& index);
-/// The inverse. Throws FormatError, naming `name` and the line.
-ImageIndex parse_image_index(const std::string& text, const std::string& name);
-
-/// The index of `folder`, from the file `cache` if that is there and none of the folders in it has
-/// been modified since, else by scanning; `cache` is then written, where that is possible. That the
-/// files themselves are unchanged is checked when they are read: see ImageFolder.
+/// The index of `folder`, from the file `cache` if that is there and no folder of a class has been
+/// modified since, else by scanning; `cache` is then written, where that is possible. That the
+/// files themselves are unchanged is checked when they are read: see ImageFolder. Throws as
+/// scan_image_folder().
 ImageIndex open_image_index(const std::filesystem::path& folder,
                             const std::filesystem::path& cache);
 

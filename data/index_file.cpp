@@ -24,7 +24,24 @@ bool is_word(std::string_view text) {
          });
 }
 
+/// What two words of sets differ in.
+std::string_view difference(std::string_view one, std::string_view other) {
+  const auto name = [](std::string_view word) { return word.substr(0, word.find('/')); };
+  const auto size = [](std::string_view word) { return word.substr(0, word.rfind('/')); };
+  return name(one) != name(other)   ? "another set"
+         : size(one) != size(other) ? "another number of examples"
+                                    : "other files, images, labels or class names";
+}
+
 }  // namespace
+
+std::int64_t IndexFile::examples_of_set() const {
+  const std::size_t begin = set.find('/') + 1, end = set.rfind('/');
+  std::int64_t examples = 0;
+  if (begin == 0 || end <= begin) return 0;
+  const auto [stop, error] = std::from_chars(set.data() + begin, set.data() + end, examples);
+  return error == std::errc() && stop == set.data() + end && examples > 0 ? examples : 0;
+}
 
 void write_index_file(const std::filesystem::path& path, const IndexFile& content) {
   OutputFile out(path);
@@ -77,10 +94,16 @@ IndexFile parse_index_file(std::string_view text, const std::string& name) {
 
 void check_index_file(const IndexFile& file, const std::filesystem::path& path,
                       const Dataset& data) {
-  if (file.set.empty()) return;
-  const std::string set = identity_of(data.whole()).word();
-  require<ValueError>(file.set == set, "[index file] {} counts in {}, but the data are {}",
-                      printable(path.native()), file.set, set);
+  const DataIdentity whole = identity_of(data.whole());
+  const std::string set = whole.word();
+  require<ValueError>(file.set.empty() || file.set == set,
+                      "[index file] {} counts in {}, but the data are {}: {}",
+                      printable(path.native()), file.set, set, difference(file.set, set));
+  for (const std::int64_t index : file.indices) {
+    require<ValueError>(index < whole.examples,
+                        "[index file] {} names example {}: {} has {}, counted from 0",
+                        printable(path.native()), index, whole.kind, whole.examples);
+  }
 }
 
 }  // namespace cograd

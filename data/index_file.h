@@ -15,6 +15,9 @@ namespace cograd {
 struct IndexFile {
   std::vector<std::int64_t> indices;  ///< in the whole set, as it is opened
   std::string set{};                  ///< DataIdentity::word(); empty: the file does not say
+
+  /// As `set` says; 0: it does not.
+  std::int64_t examples_of_set() const;
 };
 
 /// As the authors' released code writes learned_examples.csv, but for the second column. Throws
@@ -28,7 +31,7 @@ IndexFile read_index_file(const std::filesystem::path& path);
 IndexFile parse_index_file(std::string_view text, const std::string& name);
 
 /// Throws ValueError, which names both, unless the file counts in the whole set that `data` was cut
-/// from, or does not say what it counts in.
+/// from, or does not say what it counts in; and for an index beyond that set.
 void check_index_file(const IndexFile& file, const std::filesystem::path& path,
                       const Dataset& data);
 

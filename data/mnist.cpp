@@ -1,13 +1,36 @@
 #include "data/mnist.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <system_error>
 
 #include "data/byte_images.h"
 #include "data/idx.h"
 #include "engine/error.h"
+#include "engine/text.h"
 
 namespace cograd {
 namespace {
+
+std::string shown(const std::filesystem::path& path) { return printable(path.native()); }
+
+/// Names in `folder` that look like IDX files, for messages: "(it holds a, b)".
+std::string similar_files_in(const std::filesystem::path& folder) {
+  constexpr std::size_t kMostNamed = 4;
+  std::error_code error;
+  std::vector<std::string> names;
+  for (std::filesystem::directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string name = it->path().filename().native();
+    if (name.find("idx") != std::string::npos) names.push_back(printable(name));
+  }
+  if (error) return fmt::format(" ({})", error.message());
+  if (names.empty()) return "";
+  std::sort(names.begin(), names.end());
+  names.resize(std::min(names.size(), kMostNamed));
+  return fmt::format(" (it holds {})", fmt::join(names, ", "));
+}
 
 /// The file with or without .gz.
 std::filesystem::path find(const std::filesystem::path& folder, const std::string& file,
@@ -18,9 +41,9 @@ std::filesystem::path find(const std::filesystem::path& folder, const std::strin
     if (std::filesystem::exists(path, unreadable)) return path;
   }
   throw IoError(
-      fmt::format("[{}] there is no {} (or .gz) in {}: name the folder that has it, or fetch it "
+      fmt::format("[{}] there is no {} (or .gz) in {}{}: name the folder that has it, or fetch it "
                   "with data/fetch.sh {}",
-                  name, file, folder.string(), name));
+                  name, file, shown(folder), similar_files_in(folder), name));
 }
 
 }  // namespace
@@ -31,14 +54,17 @@ DatasetPtr open_mnist(const std::filesystem::path& folder, Split split, const st
   const auto label_path = find(folder, prefix + "-labels-idx1-ubyte", name);
   Idx images = read_idx(image_path);
   Idx labels = read_idx(label_path);
+  require<FormatError>(images.shape.rank() != 1 || labels.shape.rank() != 3,
+                       "[{}] {} holds labels and {} holds images: the two are exchanged", name,
+                       shown(image_path), shown(label_path));
   require<FormatError>(images.shape.rank() == 3 && images.shape.numel() > 0,
-                       "[{}] {} has shape {}: expected images [N, H, W]", name, image_path.string(),
+                       "[{}] {} has shape {}: expected images [N, H, W]", name, shown(image_path),
                        images.shape);
   require<FormatError>(labels.shape.rank() == 1, "[{}] {} has shape {}: expected labels [N]", name,
-                       label_path.string(), labels.shape);
+                       shown(label_path), labels.shape);
   require<FormatError>(images.shape[0] == labels.shape[0],
                        "[{}] {} images in {}, but {} labels in {}", name, images.shape[0],
-                       image_path.string(), labels.shape[0], label_path.string());
+                       shown(image_path), labels.shape[0], shown(label_path));
   return std::make_shared<ByteImages>(
       ByteImages::Content{.name = name + (split == Split::train ? " train" : " test"),
                           .image_shape = {1, images.shape[1], images.shape[2]},

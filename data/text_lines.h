@@ -3,13 +3,17 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cograd {
 
-/// The lines of a text file, without their ends (LF or CRLF) and without a byte order mark; what
-/// they hold may be any bytes. A last line that is empty does not count. Throws IoError when it
-/// cannot be read, FormatError for UTF-16 and for a file with zero bytes.
+/// The lines of a text without their ends, LF or CRLF, the last of which may be missing. A byte
+/// order mark is dropped and UTF-16, which has one, becomes UTF-8; else the bytes stay as they are.
+/// Throws FormatError naming `name` for zero bytes and broken UTF-16.
+std::vector<std::string> text_lines(std::string_view text, const std::string& name);
+
+/// Of a file. Throws IoError, too.
 std::vector<std::string> read_text_lines(const std::filesystem::path& path);
 
 }  // namespace cograd

@@ -6,6 +6,7 @@
 #include <exception>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -67,36 +68,90 @@ void use_all_places() {
 #endif
 }
 
-/// Threads that sleep between loops. A loop's parts are claimed, not assigned: nobody waits for a
-/// thread that the machine does not run.
+using PartFunction = void (*)(const void* body, std::int64_t index);
+
+std::exception_ptr attempt(PartFunction part, const void* body, std::int64_t index) {
+  try {
+    part(body, index);
+  } catch (...) {
+    return std::current_exception();
+  }
+  return nullptr;
+}
+
+/// A thread of the pool, and its part of a loop. All that the two sides tell each other lies in one
+/// cache line: to fetch one that another core has written takes up to 300 ns.
+class alignas(64) Worker {
+ public:
+  explicit Worker(std::int64_t index) : index_(index) {}
+
+  /// Where no thread can be had, the caller will take every part back.
+  void start() {
+    try {
+      std::thread(&Worker::work, this).detach();
+    } catch (const std::system_error&) {
+    }
+  }
+
+  void offer(PartFunction part, const void* body) {
+    part_ = part;
+    body_ = body;
+    state_ =
+        kOpen;  // sequentially consistent, like all that is notified of: or a sleeper is missed
+    state_.notify_one();
+  }
+
+  /// The part is done then: by the worker, or by the caller if the worker has not begun.
+  std::exception_ptr finish() {
+    int open = kOpen;
+    if (state_.compare_exchange_strong(open, kIdle, std::memory_order_acquire)) {
+      return attempt(part_, body_, index_);
+    }
+    wait_while(state_, kClaimed);
+    return error_ ? std::exchange(error_, nullptr) : nullptr;
+  }
+
+ private:
+  enum State : int { kIdle, kOpen, kClaimed };
+
+  void work() {
+    use_all_places();
+    for (;;) {
+      wait_while(state_, kIdle);
+      int open = kOpen;
+      // While it succeeds, the loop is alive: its caller waits for the part.
+      if (!state_.compare_exchange_strong(open, kClaimed, std::memory_order_acquire)) continue;
+      error_ = attempt(part_, body_, index_);
+      state_ = kIdle;
+      state_.notify_one();
+    }
+  }
+
+  std::atomic<int> state_ = kIdle;
+  PartFunction part_ = nullptr;
+  const void* body_ = nullptr;
+  std::exception_ptr error_;
+  std::int64_t index_;
+};
+
+/// Threads that sleep between loops. Parts are offered, not assigned: nobody waits for a thread
+/// that the machine does not run.
 class Pool {
  public:
-  void run(std::int64_t parts, void (*part)(const void*, std::int64_t), const void* body) {
+  void run(std::int64_t parts, PartFunction part, const void* body) {
     if (busy_.test_and_set(std::memory_order_acquire)) {
       for (std::int64_t i = 0; i < parts; ++i) part(body, i);
       return;
     }
-    hire(parts - 1);
-    part_ = part;
-    body_ = body;
-    const auto others = static_cast<std::size_t>(parts - 1);
-    for (std::size_t i = 0; i < others; ++i) {
-      workers_[i]->state.store(kOpen, std::memory_order_release);
+    while (std::ssize(workers_) < parts - 1) {  // as many as were ever needed
+      workers_.push_back(std::make_unique<Worker>(std::ssize(workers_) + 1));
+      workers_.back()->start();
     }
-    loops_.fetch_add(1);  // in the total order, as all that is notified of: or a sleeper is missed
-    loops_.notify_all();
-
-    std::exception_ptr error = attempt(0);
-    for (std::size_t i = 0; i < others; ++i) {
-      Worker& worker = *workers_[i];
-      std::exception_ptr other;
-      if (worker.claim()) {
-        other = attempt(static_cast<std::int64_t>(i) + 1);
-        worker.state.store(kIdle, std::memory_order_relaxed);
-      } else {
-        wait_while(worker.state, kClaimed);
-        other = std::exchange(worker.error, nullptr);
-      }
+    const std::span others(workers_.data(), static_cast<std::size_t>(parts - 1));
+    for (const auto& worker : others) worker->offer(part, body);
+    std::exception_ptr error = attempt(part, body, 0);
+    for (const auto& worker : others) {
+      const std::exception_ptr other = worker->finish();
       if (!error) error = other;
     }
     busy_.clear(std::memory_order_release);
@@ -104,58 +159,8 @@ class Pool {
   }
 
  private:
-  enum State : int { kIdle, kOpen, kClaimed };
-
-  struct alignas(64) Worker {
-    std::atomic<int> state = kIdle;  // of its part of the loop
-    std::exception_ptr error;
-
-    /// While it succeeds, part_ and body_ are those of the loop: the caller waits for the part.
-    bool claim() {
-      int open = kOpen;
-      return state.compare_exchange_strong(open, kClaimed, std::memory_order_acquire);
-    }
-  };
-
-  /// There are as many workers as were ever needed. Where no thread can be had, the caller does
-  /// the worker's part.
-  void hire(std::int64_t count) {
-    while (std::ssize(workers_) < count) {
-      workers_.push_back(std::make_unique<Worker>());
-      const std::int64_t index = std::ssize(workers_);
-      try {
-        std::thread(&Pool::work, this, workers_.back().get(), index, loops_.load()).detach();
-      } catch (const std::system_error&) {
-      }
-    }
-  }
-
-  void work(Worker* worker, std::int64_t index, int seen) {
-    use_all_places();
-    for (;;) {
-      wait_while(loops_, seen);
-      seen = loops_.load(std::memory_order_acquire);
-      if (!worker->claim()) continue;
-      worker->error = attempt(index);
-      worker->state.store(kIdle);
-      worker->state.notify_one();
-    }
-  }
-
-  std::exception_ptr attempt(std::int64_t index) {
-    try {
-      part_(body_, index);
-    } catch (...) {
-      return std::current_exception();
-    }
-    return nullptr;
-  }
-
   std::atomic_flag busy_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  alignas(64) std::atomic<int> loops_ = 0;
-  void (*part_)(const void*, std::int64_t) = nullptr;
-  const void* body_ = nullptr;
 };
 
 /// Never destroyed: its threads wait in it until the process ends.
@@ -181,15 +186,14 @@ std::atomic<bool>& loops_on_openmp() {
   return on;
 }
 
-void run_on_openmp(std::int64_t parts, void (*part)(const void*, std::int64_t), const void* body) {
+void run_on_openmp(std::int64_t parts, PartFunction part, const void* body) {
   std::exception_ptr error;
-#pragma omp parallel for schedule(static, 1) num_threads(static_cast <int>(parts))
+  const auto threads = static_cast<int>(parts);
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
   for (std::int64_t i = 0; i < parts; ++i) {
-    try {
-      part(body, i);
-    } catch (...) {
+    if (const std::exception_ptr own = attempt(part, body, i)) {
 #pragma omp critical
-      error = std::current_exception();
+      error = own;
     }
   }
   if (error) std::rethrow_exception(error);

@@ -7,6 +7,7 @@
 
 #include "data/image_folder.h"
 #include "data/index_file.h"
+#include "engine/text.h"
 #include "experiments/run/run_results.h"
 #include "experiments/run/terminal.h"
 #include "experiments/study/command_line.h"
@@ -57,7 +58,7 @@ void run(int argc, char** argv) {
   write_splits(splits, output);
   show(stdout,
        fmt::format("{}: {} easy and as many hard examples for training, {} each for testing\n",
-                   output.string(), train, test));
+                   printable(output.native()), train, test));
 }
 
 }  // namespace

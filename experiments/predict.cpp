@@ -26,6 +26,7 @@ struct Options {
   std::vector<std::string> images;
   std::string weights, model, labels, device = "auto";
   std::int64_t image_size = 0, width = 0;
+  int threads = 0;
   std::vector<float> mean, deviation;
 };
 
@@ -151,6 +152,7 @@ std::string parse(int argc, char** argv, Options& options) {
   app.add_option("--labels", options.labels, "Text file with the name of a class on each line");
   app.add_option("--device", options.device, "Where to compute")
       ->check(one_of({"auto", "cpu", "cuda"}));
+  add_threads_option(app, options.threads);
   return parse_command_line(app, argc, argv);
 }
 
@@ -160,6 +162,7 @@ void run(int argc, char** argv) {
     show(stdout, help);
     return;
   }
+  if (options.threads > 0) set_thread_count(options.threads);
   const std::string file = printable(options.weights);
   Safetensors weights = unwrapped(read_safetensors(options.weights));
   drop_auxiliary_head(weights);

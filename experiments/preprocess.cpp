@@ -48,7 +48,7 @@ void run(int argc, char** argv) {
   }
   Safetensors content;
   content.tensors.emplace_back("images", std::move(images));
-  write_safetensors(output, content);
+  write_safetensors(output, content, Existing::write_through);
   show(stdout, fmt::format("{}: {} images of {} x {}\n", printable(output), count, size, size));
 }
 

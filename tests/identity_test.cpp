@@ -135,7 +135,7 @@ TEST_CASE("an index file is read as the set that it names, or refused", "[identi
   write_file(file, "index\n50\n7\n");  // written by hand: it does not say
   CHECK(open_study_data(options).train->size() == 2);
   write_file(file, "index\n60\n");
-  CHECK_THROWS_WITH(open_study_data(options), contains("example 60 of mnist train is not among"));
+  CHECK_THROWS_WITH(open_study_data(options), contains("names example 60: mnist train has 60"));
 }
 
 TEST_CASE("a study is not resumed on other data, finished or not", "[identity]") {

@@ -57,7 +57,11 @@ TEST_CASE("IDX: malformed files are refused by name", "[idx]") {
   };
   refuses("", "too short");
   refuses("\x12\x34\x08\x01", "begins with 12340801");
-  refuses(header({2}, 0x0D) + "ab", "unsigned bytes");
+  refuses(header({2}, 0x0D) + "ab", "holds 32-bit floats (type 0x0d): expected unsigned bytes");
+  refuses(header({2}, 0x0B) + "ab", "holds 16-bit integers");
+  refuses("<!DOCTYPE html>", "(it is a web page)");
+  refuses("PK\x03\x04", "(it is a zip archive)");
+  refuses("\x80\x04\x95\x10", "(it is a Python pickle)");
   refuses(header({}), "axes");
   refuses(header({1, 1, 1, 1, 1, 1, 1}) + "a", "axes");
   refuses(header({2, 3}).substr(0, 9), "inside its header");
@@ -101,6 +105,13 @@ TEST_CASE("MNIST: the four files must fit together", "[idx]") {
   const auto labels = folder.path / "train-labels-idx1-ubyte";
   CHECK_THROWS_WITH(open_mnist(folder.path, Split::train),
                     contains("train-images-idx3-ubyte") && contains("data/fetch.sh mnist"));
+  write(folder.path / "train-images.idx3-ubyte", "");  // as a well-known archive has it
+  write(folder.path / "emnist-letters-train-labels-idx1-ubyte.gz", "");
+  CHECK_THROWS_WITH(open_mnist(folder.path, Split::train),
+                    contains("(it holds emnist-letters-train-labels-idx1-ubyte.gz, "
+                             "train-images.idx3-ubyte)"));
+  CHECK_THROWS_WITH(open_mnist(folder.path / "none", Split::train),
+                    contains("No such file or directory"));
   write(images, header({2, 1, 2}) + std::string{0, '\xff', '\x33', 0});
   write(labels, header({2}) + std::string{7, 3});
   const DatasetPtr set = open_mnist(folder.path, Split::train);
@@ -114,9 +125,14 @@ TEST_CASE("MNIST: the four files must fit together", "[idx]") {
   CHECK_THROWS_WITH(open_mnist(folder.path, Split::train),
                     contains("2 images") && contains("3 labels"));
   write(labels, header({2}) + std::string{7, 10});
-  CHECK_THROWS_WITH(open_mnist(folder.path, Split::train), contains("label 10 of example 1"));
+  CHECK_THROWS_WITH(open_mnist(folder.path, Split::train),
+                    contains("label 10 of example 1 is above 9: expected 10 classes"));
   write(labels, header({2, 1}) + std::string{7, 1});
   CHECK_THROWS_AS(open_mnist(folder.path, Split::train), FormatError);
+  std::filesystem::rename(images, folder.path / "other");
+  write(images, header({2}) + std::string{7, 3});
+  std::filesystem::rename(folder.path / "other", labels);
+  CHECK_THROWS_WITH(open_mnist(folder.path, Split::train), contains("the two are exchanged"));
 }
 
 }  // namespace cograd::testing

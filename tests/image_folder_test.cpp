@@ -11,6 +11,7 @@
 
 #include "data/cifar10.h"
 #include "data/class_subset.h"
+#include "data/image_scan.h"
 #include "data/index_file.h"
 #include "data/loader.h"
 #include "data/subset.h"
@@ -123,59 +124,18 @@ TEST_CASE("Tiny ImageNet's own layout is read", "[images]") {
   refused("../x.JPEG n01", "expected a file name and a class");
   std::ofstream(table) << "val_7.JPEG n01\n";
   CHECK_THROWS_WITH(ImageFolder(scratch.path, Split::test, "tiny", options_for(16)),
-                    contains("val_7.JPEG"));
-}
-
-TEST_CASE("the index is cached, checked and rebuilt", "[images]") {
-  const TemporaryFolder scratch;
-  make_folder(scratch.path);
-  const fs::path train = scratch.path / "train", cache = scratch.path / "cache";
-  // An hour ago: some file systems cannot tell apart two changes within milliseconds.
-  const auto past = fs::file_time_type::clock::now() - std::chrono::hours(1);
-  for (const char* name : {"ant", "bee"}) fs::last_write_time(train / name, past);
-  const ImageIndex scanned = scan_image_folder(train);
-  CHECK(scanned.classes.size() == 2);
-  CHECK(parse_image_index(to_text(scanned), "x") == scanned);
-  CHECK(open_image_index(train, cache) == scanned);
-  REQUIRE(fs::exists(cache));
-
-  // It is used: a size that is changed in it comes back.
-  ImageIndex changed = scanned;
-  changed.classes[0].files[0].bytes = 4711;
-  std::ofstream(cache) << to_text(changed);
-  CHECK(open_image_index(train, cache) == changed);
-
-  for (const std::string& damage : {to_text(changed).substr(0, 60), std::string("nonsense\n"),
-                                    std::string(), to_text(changed) + "class x"}) {
-    CAPTURE(damage);
-    std::ofstream(cache) << damage;
-    CHECK(open_image_index(train, cache) == scanned);
-    CHECK(content_of(cache) == to_text(scanned));
-  }
-  write_bytes(train / "bee/4.jpg", gray_jpeg(60));
-  CHECK(open_image_index(train, cache).classes[1].files.size() == 4);
-  write_bytes(train / "cow/1.jpg", gray_jpeg(70));
-  CHECK(open_image_index(train, cache).classes.size() == 3);
-  fs::remove_all(train / "ant");
-  CHECK(open_image_index(train, cache).classes.size() == 2);
-  // Where it cannot be written there is none.
-  CHECK(open_image_index(train, "/proc/no/cache").classes.size() == 2);
-}
-
-TEST_CASE("the index says which line is wrong", "[images]") {
-  const std::string header = "cograd image index 2\n";
-  for (const auto& [text, line] : {std::pair<std::string, std::string>{"", "line 1"},
-                                   {"cograd image index 1\n", "line 1"},
-                                   {header + "klass 0 1 2 a\n", "line 2"},
-                                   {header + "class 0 1 2 a\n", "line 3"},
-                                   {header + "class 0 1 2 a\n5 x b.jpg\n", "line 3"},
-                                   {header + "class 0 1 2 a\n-5 1 b\n", "line 3"},
-                                   {header + "class 1 1 2 a\n7 .\n", "line 4"},
-                                   {header + "class 99999999999999999999 1 2 a\n", "line 2"},
-                                   {header + "class 0 0 1 a", "line 2"}}) {
-    CAPTURE(text);
-    CHECK_THROWS_WITH(parse_image_index(text, "i"), contains("i: " + line));
-  }
+                    contains("lists 1 images, none of which"));
+  std::ofstream(table) << "val_0.JPEG n01\nval_0.JPEG n02\n";
+  CHECK_THROWS_WITH(ImageFolder(scratch.path, Split::test, "tiny", options_for(16)),
+                    contains("line 2: val_0.JPEG is listed twice"));
+  // One that is missing is a broken image; one that is not listed is told.
+  std::ofstream(table) << "\xEF\xBB\xBFval_7.JPEG n01\r\nval_0.JPEG n02\r\n";
+  const ImageFolder val(scratch.path, Split::test, "tiny", options_for(16));
+  REQUIRE(val.size() == 2);
+  CHECK_THROWS_AS(val.get(0), ImageError);
+  CHECK(val.label(1) == 1);
+  REQUIRE(val.notes().size() == 1);
+  CHECK_THAT(val.notes()[0], contains("1 image is left out"));
 }
 
 TEST_CASE("the rules of image folders are torchvision's", "[images]") {
@@ -206,7 +166,10 @@ TEST_CASE("the rules of image folders are torchvision's", "[images]") {
   }
   CHECK(set.classes() == 2);
   CHECK(set.label(6) == 1);
-  CHECK(set.unread() == 1);
+  REQUIRE(set.notes().size() == 3);
+  CHECK_THAT(set.notes()[0], contains("1 .webp"));
+  CHECK_THAT(set.notes()[1], contains("3 entries are left out"));
+  CHECK_THAT(set.notes()[2], contains("1 image is left out: in no folder of a class"));
   // From the cache the same; a file that is new in the deepest folder is seen.
   const auto past = fs::file_time_type::clock::now() - std::chrono::hours(1);
   fs::last_write_time(train / "ant/a/b/deep", past);
@@ -214,21 +177,6 @@ TEST_CASE("the rules of image folders are torchvision's", "[images]") {
         set.fingerprint());
   write_bytes(train / "ant/a/b/deep/y.jpg", gray_jpeg(10));
   CHECK(ImageFolder(scratch.path, Split::train, "things", options_for(16)).size() == 8);
-}
-
-TEST_CASE("a class without images is an error that names it", "[images]") {
-  const TemporaryFolder scratch;
-  make_folder(scratch.path);
-  const auto refused = [&](const std::string& complaint) {
-    CHECK_THROWS_WITH(ImageFolder(scratch.path, Split::train, "things", options_for(16)),
-                      contains("train/cow") && contains(complaint));
-  };
-  fs::create_directories(scratch.path / "train/cow");
-  refused("has no image: expected .jpg, .jpeg or .png");
-  write_bytes(scratch.path / "train/cow/.hidden.jpg", gray_jpeg(9));
-  refused("has no image");
-  write_bytes(scratch.path / "train/cow/a.webp", {1, 2, 3});
-  refused("has only images of other types (1 of them)");
 }
 
 TEST_CASE("names of any bytes are files and classes", "[images]") {
@@ -248,8 +196,8 @@ TEST_CASE("names of any bytes are files and classes", "[images]") {
     CHECK(found == sorted);
     for (std::int64_t i = 0; i < set.size(); ++i) CHECK(std::abs(brightness_of(set, i) - 50) <= 2);
   }
-  CHECK(parse_image_index(to_text(scan_image_folder(scratch.path / "train")), "x") ==
-        scan_image_folder(scratch.path / "train"));
+  const ImageIndex index = scan_image_folder(scratch.path / "train");
+  CHECK(parse_image_index(to_text(index, 0), "x").index == index);
 }
 
 TEST_CASE("links are followed, but not in a circle", "[images]") {
@@ -286,11 +234,10 @@ TEST_CASE("lists of names are read from any editor", "[images]") {
               "ant\ta small ant\r\ncow\ta cow\r\n") == expected);
   CHECK(names("ant\ta small ant") == expected);
   CHECK(names("ant\tf\xFCr\n")[0] == "f\xFCr");
-  const std::string utf16(
-      "\xFF\xFE"
-      "a\0n\0t\0",
-      8);
-  CHECK_THROWS_WITH(names(utf16), contains("words.txt is UTF-16: expected UTF-8"));
+  std::string utf16 = "\xFF\xFE";
+  for (const char c : std::string("ant\ta small ant\r\n")) utf16 += {c, '\0'};
+  CHECK(names(utf16) == expected);
+  CHECK_THROWS_WITH(names(std::string("ant\0x", 5)), contains("words.txt holds zero bytes"));
 }
 
 TEST_CASE("image folders say what is missing", "[images]") {
@@ -310,10 +257,19 @@ TEST_CASE("image folders say what is missing", "[images]") {
   CHECK_THROWS_WITH(open(Split::test), contains("bee is a class that train/ does not have"));
 }
 
-TEST_CASE("files that have changed since they were indexed are refused", "[images]") {
+TEST_CASE("files that cannot be read as they were indexed are broken images", "[images]") {
   const TemporaryFolder scratch;
   make_folder(scratch.path);
+  // Made before the folder is indexed: a pipe and links that lead nowhere, round, and to a device.
+  REQUIRE(::mkfifo((scratch.path / "train/bee/4.jpg").c_str(), 0600) == 0);
+  fs::create_symlink("nowhere", scratch.path / "train/bee/5.jpg");
+  fs::create_symlink("6.jpg", scratch.path / "train/bee/6.jpg");
+  fs::create_symlink("/dev/zero", scratch.path / "train/bee/7.jpg");
   const ImageFolder train(scratch.path, Split::train, "things", options_for(16));
+  REQUIRE(train.size() == 9);
+  CHECK_THROWS_WITH(train.get(5), contains("4.jpg is a pipe"));
+  for (const int index : {5, 6, 7, 8}) CHECK_THROWS_AS(train.get(index), ImageError);
+
   CHECK_NOTHROW(train.get(2));
   auto longer = gray_jpeg(30);
   longer.push_back(0);
@@ -322,6 +278,10 @@ TEST_CASE("files that have changed since they were indexed are refused", "[image
   CHECK_THROWS_WITH(train.get(2), contains("1.jpeg") && contains(".cograd-index"));
   fs::last_write_time(train.path(3), fs::file_time_type::clock::now() + std::chrono::hours(1));
   CHECK_THROWS_AS(train.get(3), ImageError);
+  fs::remove(train.path(4));
+  CHECK_THROWS_AS(train.get(4), ImageError);
+  fs::permissions(train.path(0), fs::perms::none);
+  if (::geteuid() != 0) CHECK_THROWS_AS(train.get(0), ImageError);
 }
 
 TEST_CASE("augmentation is a function of seed, epoch and index", "[images]") {
@@ -367,6 +327,16 @@ TEST_CASE("hard links make an image folder of some examples", "[images]") {
   CHECK(easy.get(1).pixels == all.get(4).pixels);
   CHECK(fs::equivalent(all.path(4), easy.path(1)));
   CHECK_THROWS_AS(hard_link_images(all, {1}, scratch.path / "easy/train"), IoError);  // is there
+
+  // Of one name in two folders of a class, and one that is a link itself.
+  write_bytes(scratch.path / "deep/train/ant/1/a.jpg", gray_jpeg(9));
+  write_bytes(scratch.path / "deep/train/ant/2/a.jpg", gray_jpeg(99));
+  fs::create_symlink("1/a.jpg", scratch.path / "deep/train/ant/b.jpg");
+  const ImageFolder deep(scratch.path / "deep", Split::train, "deep", options_for(16));
+  hard_link_images(deep, {0, 1, 2}, scratch.path / "some/train");
+  const ImageFolder some(scratch.path / "some", Split::train, "some", options_for(16));
+  REQUIRE(some.size() == 3);
+  for (int i = 0; i < 3; ++i) CHECK(some.get(i).pixels == deep.get(i).pixels);
 }
 
 TEST_CASE("the binary CIFAR-10 is read", "[images]") {

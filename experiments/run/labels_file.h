@@ -8,9 +8,8 @@
 
 namespace cograd {
 
-/// The lines, as bytes: without line ends of any system, byte order mark, or blank lines at the
-/// end; UTF-16 becomes UTF-8. Throws IoError when the file cannot be read, FormatError, which names
-/// it, for what is no text or has not `classes` lines.
+/// The text_lines() of the file without blank ones at the end. Throws IoError when it cannot be
+/// read, FormatError, which names it, for what is no text or has not `classes` lines.
 std::vector<std::string> read_labels(const std::filesystem::path& path, std::int64_t classes);
 
 /// Throws FormatError naming the first class that `labels`, from a file, call otherwise than

@@ -5,9 +5,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <initializer_list>
+#include <unordered_set>
 
 #include "data/cifar10.h"
 #include "data/class_subset.h"
+#include "data/data_identity.h"
 #include "data/glyphs.h"
 #include "data/image_folder.h"
 #include "data/index_file.h"
@@ -19,6 +21,7 @@ namespace cograd {
 namespace {
 
 constexpr std::int64_t kGlyphs = 10'000;  // drawn for "all"
+constexpr std::int64_t kMostGlyphs = 10'000'000;
 
 std::filesystem::path folder_of(const StudyOptions& options) {
   if (!options.data.empty()) return options.data;
@@ -47,8 +50,11 @@ void check_cifar10(const std::filesystem::path& folder) {
   const std::string shown = printable(folder.native());
   require<IoError>(!found({"data_batch_1", "cifar-10-batches-py", "cifar-10-python.tar.gz"}),
                    "[cifar10] {} holds the version for Python: {}", shown, expected);
+  require<IoError>(!found({"data_batch_1.mat", "cifar-10-batches-mat", "cifar-10-matlab.tar.gz"}),
+                   "[cifar10] {} holds the version for Matlab: {}", shown, expected);
   require<IoError>(
-      !found({"train.bin", "cifar-100-binary", "cifar-100-python", "meta", "fine_label_names.txt"}),
+      !found({"train.bin", "cifar-100-binary", "cifar-100-python", "meta", "fine_label_names.txt",
+              "cifar-100-binary.tar.gz", "cifar-100-python.tar.gz"}),
       "[cifar10] {} holds CIFAR-100: {}", shown, expected);
   require<IoError>(!found({"cifar-10-binary.tar.gz"}), "[cifar10] {} holds an archive: unpack it",
                    shown);
@@ -82,17 +88,27 @@ ImageTransform transform_of(const StudyOptions& options) {
   return {.resize = 28, .crop = 28, .augment = false, .statistics = {{0.0f}, {1.0f}}};
 }
 
-DatasetPtr open_split(const StudyOptions& options, const ImageTransform& transform, Split split) {
-  const bool train = split == Split::train;
+/// How many to draw: as many as the set has that `file` counts in.
+std::int64_t glyphs_for(std::int64_t size, const IndexFile& file) {
+  std::int64_t count = size > 0 ? size : kGlyphs;
+  if (file.examples_of_set() > 0) count = file.examples_of_set();
+  for (const std::int64_t index : file.indices) count = std::max(count, index + 1);
+  require<ValueError>(count <= kMostGlyphs,
+                      "[glyphs] {} are more than are drawn: expected up to {}", count, kMostGlyphs);
+  return count;
+}
+
+/// `file` has the indices that the options choose.
+DatasetPtr open_split(const StudyOptions& options, const ImageTransform& transform, Split split,
+                      const IndexFile& file) {
   if (is_image_folder(options)) {
-    ImageFolderOptions folder{.transform = transform, .seed = options.run.seed};
-    folder.transform.augment = options.augment && train;
-    return std::make_shared<ImageFolder>(folder_of(options), split, options.dataset, folder);
+    return std::make_shared<ImageFolder>(
+        folder_of(options), split, options.dataset,
+        ImageFolderOptions{.transform = transform, .seed = options.run.seed});
   }
   if (options.dataset == "glyphs") {
-    const std::int64_t size = train ? options.train_size : options.test_size;
-    return draw_glyphs(
-        {.size = size > 0 ? size : kGlyphs, .split = split, .seed = options.run.seed});
+    const std::int64_t size = split == Split::train ? options.train_size : options.test_size;
+    return draw_glyphs({.size = glyphs_for(size, file), .split = split, .seed = options.run.seed});
   }
   if (options.dataset == "cifar10") {
     return std::make_shared<Normalized>(open_cifar10_binary(folder_of(options), split),
@@ -114,7 +130,8 @@ std::int64_t published_size(const std::string& dataset, Split split) {
 struct Choice {
   Split split;
   std::int64_t classes;
-  std::string indices;
+  std::string indices;  ///< the path of `file`
+  IndexFile file;
   std::int64_t size;
   bool spread;  ///< over the whole set: image folders are sorted by class
 };
@@ -130,17 +147,13 @@ DatasetPtr chosen(DatasetPtr data, const Choice& choice, const std::string& data
   const std::int64_t published = published_size(dataset, choice.split);
   note(published > 0 && data->size() != published,
        fmt::format("{} has {} examples, the published set {}", name, data->size(), published));
-  if (const auto* folder = dynamic_cast<const ImageFolder*>(data.get())) {
-    note(folder->unread() > 0,
-         fmt::format("{}: {} images are left out, of types that cannot be read", name,
-                     folder->unread()));
-  }
+  const std::vector<std::string> more = data->notes();
+  notes.insert(notes.end(), more.begin(), more.end());
   if (!choice.indices.empty()) {
-    const IndexFile file = read_index_file(choice.indices);
-    check_index_file(file, choice.indices, *data);
-    note(file.set.empty(),
+    check_index_file(choice.file, choice.indices, *data);
+    note(choice.file.set.empty(),
          fmt::format("{} does not say which set it counts in", printable(choice.indices)));
-    data = examples_of_whole(std::move(data), file.indices);
+    data = examples_of_whole(std::move(data), choice.file.indices);
   }
   note(choice.classes > data->classes(),
        fmt::format("--classes {}: {} has {}", choice.classes, name, data->classes()));
@@ -167,6 +180,34 @@ void check_fitting(const Dataset& train, const Dataset& test) {
       train.classes(), printable(test.name()), test.classes());
 }
 
+/// Labels that a model cannot know.
+void note_unknown_classes(const Dataset& train, const Dataset& test,
+                          std::vector<std::string>& notes) {
+  std::vector<bool> learned(static_cast<std::size_t>(train.classes()));
+  for (std::int64_t i = 0; i < train.size(); ++i) {
+    learned[static_cast<std::size_t>(train.label(i))] = true;
+  }
+  std::int64_t unknown = 0;
+  for (std::int64_t i = 0; i < test.size(); ++i) {
+    unknown += !learned[static_cast<std::size_t>(test.label(i))];
+  }
+  if (unknown == 0) return;
+  notes.push_back(fmt::format("{} of {} test examples are of classes without training examples",
+                              unknown, test.size()));
+}
+
+/// Of test examples from the training set: how many are trained on.
+void note_overlap(const Dataset& train, const Dataset& test, std::vector<std::string>& notes) {
+  std::unordered_set<std::int64_t> used;
+  for (std::int64_t i = 0; i < train.size(); ++i) used.insert(train.whole_index(i));
+  std::int64_t both = 0;
+  for (std::int64_t i = 0; i < test.size(); ++i) {
+    both += static_cast<std::int64_t>(used.count(test.whole_index(i)));
+  }
+  notes.push_back(fmt::format("the test examples are part of {}; {} of {} are trained on as well",
+                              printable(train.whole().name()), both, test.size()));
+}
+
 }  // namespace
 
 const std::vector<std::string>& dataset_names() {
@@ -185,14 +226,36 @@ StudyData open_study_data(const StudyOptions& options) {
                       options.dataset);
   StudyData data;
   data.transform = transform_of(options);
-  data.train =
-      chosen(open_split(options, data.transform, Split::train),
-             {Split::train, options.classes, options.train_indices, options.train_size, files},
-             options.dataset, data.notes);
-  data.test = chosen(open_split(options, data.transform, Split::test),
-                     {Split::test, options.classes, options.test_indices, options.test_size, files},
-                     options.dataset, data.notes);
+  const auto open = [&](Split split, bool augment, const IndexFile& file) {
+    ImageTransform transform = data.transform;
+    transform.augment = augment;
+    return open_split(options, transform, split, file);
+  };
+  const auto indices_in = [](const std::string& path) {
+    return path.empty() ? IndexFile{} : read_index_file(path);
+  };
+  Choice choice{Split::train,          options.classes,
+                options.train_indices, indices_in(options.train_indices),
+                options.train_size,    files};
+  const DatasetPtr train = open(Split::train, options.augment, choice.file);
+  data.train = chosen(train, choice, options.dataset, data.notes);
+
+  choice = {Split::test,          options.classes,
+            options.test_indices, indices_in(options.test_indices),
+            options.test_size,    files};
+  // Splits of a training set are tested on parts of it.
+  const bool of_train =
+      !choice.file.set.empty() && choice.file.set == identity_of(train->whole()).word();
+  if (of_train) {
+    std::vector<std::string> said_above;
+    data.test = chosen(options.augment ? open(Split::train, false, choice.file) : train, choice,
+                       options.dataset, said_above);
+    note_overlap(*data.train, *data.test, data.notes);
+  } else {
+    data.test = chosen(open(Split::test, false, choice.file), choice, options.dataset, data.notes);
+  }
   check_fitting(*data.train, *data.test);
+  note_unknown_classes(*data.train, *data.test, data.notes);
   if (options.broken_images == "skip") data.broken = std::make_shared<BrokenImages>();
   return data;
 }

@@ -48,7 +48,8 @@ Splits split_run(const std::filesystem::path& run, std::int64_t train, std::int6
 void write_splits(const Splits& splits, const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  require<IoError>(!error, "[output] cannot make {}: {}", folder.string(), error.message());
+  require<IoError>(!error, "[output] cannot make {}: {}", printable(folder.native()),
+                   error.message());
   write_index_file(folder / "easy_train.csv", {splits.easy.train, splits.set});
   write_index_file(folder / "easy_test.csv", {splits.easy.test, splits.set});
   write_index_file(folder / "hard_train.csv", {splits.hard.train, splits.set});
