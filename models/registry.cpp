@@ -146,10 +146,11 @@ double about_elements(const std::string& name, const ModelOptions& options) {
   narrow.width = 2 * kThin;
   const auto twice = make_model(name, narrow);
   const std::vector<NamedTensor> a = thin->state(), b = twice->state();
-  const std::string classifier = classifier_of(name);
+  std::string classifier = classifier_of(name);
+  classifier.resize(classifier.rfind('.') + 1);  // with its bias
   double sum = 0.0;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    double product = a[i].name == classifier ? static_cast<double>(options.classes) : 1.0;
+    double product = a[i].name.starts_with(classifier) ? static_cast<double>(options.classes) : 1.0;
     for (int axis = 0; axis < a[i].tensor->shape().rank(); ++axis) {
       const auto first = static_cast<double>(a[i].tensor->size(axis));
       const double slope = (static_cast<double>(b[i].tensor->size(axis)) - first) / kThin;
