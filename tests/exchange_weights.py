@@ -9,7 +9,9 @@ outside the repository.
 1. torchvision's models with random weights and random batch norm statistics are saved with the
    safetensors package and read by build/release/bin/predict; the five likeliest classes and their
    probabilities must be PyTorch's, on the very pixels (build/release/bin/preprocess).
-2. A ResNet-18 trained here for one epoch is loaded into torchvision's, strictly, and compared in
+2. The same for weights as people pass them on: in half precision, bfloat16 and double precision,
+   of a compiled model in DataParallel, without the counts of batches.
+3. A ResNet-18 trained here for one epoch is loaded into torchvision's, strictly, and compared in
    the same way.
 """
 import json
@@ -97,11 +99,21 @@ def main():
                     our_prediction(["--weights", scratch / "w", "--model", name, *photographs]),
                     their_prediction(model, inputs))
 
+        model = randomized(torchvision.models.resnet18(weights=None), inputs := pixels(224, photographs))
+        for dtype in (torch.float16, torch.bfloat16, torch.float64):
+            model.load_state_dict({k: v.to(dtype).to(v.dtype) for k, v in model.state_dict().items()})
+            wrapped = torch.nn.DataParallel(torch.compile(model)).state_dict()
+            assert all(k.startswith("module._orig_mod.") for k in wrapped)
+            save_file({k: v.to(dtype) for k, v in wrapped.items() if "num_batches" not in k}, scratch / "w")
+            compare(f"PyTorch to cograd: resnet18 in {dtype}",
+                    our_prediction(["--weights", scratch / "w", "--model", "resnet18", *photographs]),
+                    their_prediction(model, inputs))
+
         run("label_noise", "--dataset", "tiny-imagenet", "--data", images, "--classes", 5,
             "--train-size", 400, "--test-size", 50, "--model", "resnet18", "--width", 64, "--epochs", 1,
             "--corrupt-fraction", 0, "--aggregator", "mean@20", "--lr", 0.02, "--output-dir",
             scratch / "run")
-        weights = scratch / "run/mean_b20_noise0/weights.safetensors"
+        weights = next((scratch / "run").glob("mean_b20_noise0*/weights.safetensors"))
         with safe_open(weights, "pt") as file:
             card = json.loads(file.metadata()["cograd_model"])
         model = torchvision.models.resnet18(weights=None, num_classes=5)

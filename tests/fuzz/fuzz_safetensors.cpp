@@ -1,7 +1,9 @@
 #include <cstdint>
 #include <cstring>
 
-#include "models/safetensors.h"
+#include "engine/error.h"
+#include "experiments/run/model_card.h"
+#include "models/state_dict.h"
 #include "tests/fuzz/fuzz.h"
 
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t max_size);
@@ -19,4 +21,14 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
   return size;
 }
 
-void cograd::fuzz::read_untrusted(const std::filesystem::path& path) { read_safetensors(path); }
+/// And what predict does with weights before and while it loads them.
+void cograd::fuzz::read_untrusted(const std::filesystem::path& path) {
+  const Safetensors weights = unwrapped(read_safetensors(path));
+  try {
+    require_finite(weights, "fuzz");
+    const ModelCard card = parse_card(weights.metadata, "fuzz");
+    require_fitting(card, weights, "fuzz");
+    load_state(*make_model(card.model, card.options), weights);
+  } catch (const Error&) {
+  }
+}
