@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "data/image_scan.h"
+#include "engine/content_kind.h"
 #include "engine/error.h"
 #include "engine/file.h"
-#include "engine/file_kind.h"
 #include "engine/text.h"
 
 namespace cograd {
@@ -32,8 +32,8 @@ fs::path batches_in(const fs::path& folder) {
 /// The rest of a complaint about a file's size.
 std::string why_not_records(const std::vector<std::uint8_t>& bytes) {
   const std::string_view kind =
-      kind_of_content({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  if (!kind.empty()) return fmt::format(" (it is {})", kind);
+      what_it_is({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  if (!kind.empty()) return fmt::format(" ({})", kind);
   if (std::ssize(bytes) % kRecordOfCifar100 == 0) {
     return fmt::format(" (CIFAR-100 has records of {})", kRecordOfCifar100);
   }

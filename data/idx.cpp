@@ -7,8 +7,8 @@
 #include <memory>
 #include <system_error>
 
+#include "engine/content_kind.h"
 #include "engine/error.h"
-#include "engine/file_kind.h"
 #include "engine/text.h"
 
 namespace cograd {
@@ -45,13 +45,13 @@ void check_magic(const std::array<std::uint8_t, 4>& magic, const std::filesystem
                        "[idx] {} holds {} (type {:#04x}): expected unsigned bytes (0x08)",
                        shown(path), type != nullptr ? type : "", magic[2]);
   const std::string_view kind =
-      kind_of_content({reinterpret_cast<const char*>(magic.data()), magic.size()});
+      what_it_is({reinterpret_cast<const char*>(magic.data()), magic.size()});
   require<FormatError>(magic[0] == 0 && magic[1] == 0 && magic[2] == kUnsignedByte &&
                            magic[3] >= 1 && magic[3] <= Shape::kMaxRank,
                        "[idx] {} begins with {:02x}{:02x}{:02x}{:02x}{}: expected 0000 08 "
                        "(unsigned bytes) and 1 to {} axes",
                        shown(path), magic[0], magic[1], magic[2], magic[3],
-                       kind.empty() ? "" : fmt::format(" (it is {})", kind), Shape::kMaxRank);
+                       kind.empty() ? "" : fmt::format(" ({})", kind), Shape::kMaxRank);
 }
 
 /// Sequential reader over zlib, which passes uncompressed files through.

@@ -13,8 +13,8 @@
 // jpeglib.h needs size_t and FILE.
 #include <jpeglib.h>
 
+#include "engine/content_kind.h"
 #include "engine/error.h"
-#include "engine/file_kind.h"
 
 namespace cograd {
 namespace {
@@ -203,11 +203,11 @@ void decode_image(std::span<const std::uint8_t> file, const std::string& name,
   if (begins_with(file, {0x89, 'P', 'N', 'G'})) return decode_png(file, name, choose, image);
   const auto head = file.first(std::min<std::size_t>(file.size(), 4));
   const std::string_view kind =
-      kind_of_content({reinterpret_cast<const char*>(file.data()), file.size()});
-  throw ImageError(fmt::format("[image] {} is neither a JPEG nor a PNG: it {}", name,
+      what_it_is({reinterpret_cast<const char*>(file.data()), file.size()});
+  throw ImageError(fmt::format("[image] {} is neither a JPEG nor a PNG: {}", name,
                                kind.empty()
-                                   ? fmt::format("begins with {:02x}", fmt::join(head, " "))
-                                   : fmt::format("is {}", kind)));
+                                   ? fmt::format("it begins with {:02x}", fmt::join(head, " "))
+                                   : std::string(kind)));
 }
 
 Image decode_image(std::span<const std::uint8_t> file, const std::string& name) {

@@ -5,12 +5,12 @@
 #include <cmath>
 #include <numeric>
 
-#include "data/text_lines.h"
 #include "data/transform.h"
 #include "engine/autograd.h"
 #include "engine/file.h"
 #include "engine/text.h"
 #include "engine/threads.h"
+#include "experiments/run/labels_file.h"
 #include "experiments/run/model_card.h"
 #include "experiments/run/terminal.h"
 #include "experiments/study/command_line.h"
@@ -26,32 +26,26 @@ struct Options {
   std::vector<std::string> images;
   std::string weights, model, labels, device = "auto";
   std::int64_t image_size = 0, width = 0;
+  int threads = 0;
   std::vector<float> mean, deviation;
 };
 
 /// Published Inception weights have an auxiliary head, which plays no part in prediction.
 void drop_auxiliary_head(Safetensors& weights) {
-  std::erase_if(weights.tensors,
-                [](const auto& entry) { return entry.first.starts_with("AuxLogits."); });
+  const auto belongs = [](const auto& entry) { return entry.first.starts_with("AuxLogits."); };
+  std::erase_if(weights.tensors, belongs);
+  std::erase_if(weights.unread, belongs);
 }
 
-/// Outputs of the last linear layer.
-std::int64_t classes_of(const Safetensors& weights, const std::string& path) {
-  for (auto entry = weights.tensors.rbegin(); entry != weights.tensors.rend(); ++entry) {
-    if (entry->second.shape().rank() == 2) return entry->second.size(0);
-  }
-  throw FormatError(fmt::format("[weights] {} holds no linear layer", path));
-}
-
-/// From the file itself if cograd wrote it, else from the options and ImageNet's conventions.
-ModelCard card_of(const Options& options, const Safetensors& weights) {
-  if (options.model.empty()) return parse_card(weights.metadata, options.weights);
+/// What the options say of weights that do not say it themselves, and ImageNet's conventions.
+ModelCard described_by(const Options& options, const Safetensors& weights,
+                       const std::string& file) {
   const std::int64_t size = options.image_size > 0            ? options.image_size
                             : options.model == "inception_v3" ? 299
                                                               : 224;
   ModelCard card{.model = options.model,
                  .options = {.image = {3, size, size},
-                             .classes = classes_of(weights, options.weights),
+                             .classes = classes_in(weights, options.model, file),
                              .width = options.width},
                  .transform = imagenet_transform(size, false),
                  .class_names = {}};
@@ -63,15 +57,21 @@ ModelCard card_of(const Options& options, const Safetensors& weights) {
   };
   replace(card.transform.statistics.mean, options.mean, "--mean");
   replace(card.transform.statistics.deviation, options.deviation, "--deviation");
+  const std::string complaint = complaint_about(card.transform.statistics);
+  require<UsageError>(complaint.empty(), "--mean, --deviation: {}", complaint);
   return card;
 }
 
-std::vector<std::string> read_labels(const std::string& path, std::int64_t classes) {
-  std::vector<std::string> names = read_text_lines(path);
-  require<FormatError>(std::ssize(names) == classes,
-                       "[labels] {} has {} lines: expected one for each of {} classes",
-                       printable(path), names.size(), classes);
-  return names;
+ModelCard card_of(const Options& options, const Safetensors& weights, const std::string& file) {
+  if (!has_card(weights) && !options.model.empty()) return described_by(options, weights, file);
+  ModelCard card = parse_card(weights.metadata, file);
+  require<UsageError>(options.model.empty() || options.model == card.model,
+                      "--model {}: {} says that it is of {}", options.model, file, card.model);
+  require<UsageError>(options.width == 0 && options.image_size == 0 && options.mean.empty() &&
+                          options.deviation.empty(),
+                      "--width, --image-size, --mean, --deviation: {} says itself what it is of",
+                      file);
+  return card;
 }
 
 Tensor read_image(const std::string& path, const ModelCard& card, Backend& backend) {
@@ -97,23 +97,38 @@ Tensor read_image(const std::string& path, const ModelCard& card, Backend& backe
   return Tensor::from(pixels, shape.prepended(1), backend);
 }
 
-void print_top(const std::vector<float>& logits, const std::vector<std::string>& names) {
+/// The likeliest classes, a line each.
+std::string top_of(const std::vector<float>& logits, const std::vector<std::string>& names) {
   std::vector<std::size_t> order(logits.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](std::size_t a, std::size_t b) { return logits[a] > logits[b]; });
   double sum = 0.0;
   for (const float v : logits) sum += std::exp(static_cast<double>(v) - logits[order[0]]);
+  std::string text;
   for (std::size_t i = 0; i < std::min(kTop, order.size()); ++i) {
     const std::size_t c = order[i];
     const double share = std::exp(static_cast<double>(logits[c]) - logits[order[0]]) / sum;
-    show(stdout, fmt::format("  {:7.3f} %  {}\n", 100.0 * share,
-                             names.empty() ? fmt::format("class {}", c) : printable(names[c])));
+    text += fmt::format("  {:7.3f} %  {}\n", 100.0 * share,
+                        names.empty() ? fmt::format("class {}", c) : printable(names[c]));
   }
+  return text;
 }
 
-void run(int argc, char** argv) {
-  Options options;
+std::vector<float> logits_of(Module& model, const Tensor& image, const std::string& path) {
+  const Variable output = model(Variable(image));
+  std::vector<float> logits = output.value().row_major().to_vector<float>();
+  for (std::size_t c = 0; c < logits.size(); ++c) {
+    require<ValueError>(std::isfinite(logits[c]),
+                        "[predict] {}: the model's output for class {} is {}: expected a finite "
+                        "number; are these weights of this model, --mean and --deviation theirs?",
+                        printable(path), c, logits[c]);
+  }
+  return logits;
+}
+
+/// Returns the text of --help, or an empty one.
+std::string parse(int argc, char** argv, Options& options) {
   CLI::App app{"Prints the five likeliest classes of each image."};
   app.add_option("IMAGE", options.images, "JPEG and PNG files")->required();
   app.add_option("--weights", options.weights,
@@ -122,31 +137,42 @@ void run(int argc, char** argv) {
       ->required();
   app.add_option("--model", options.model,
                  fmt::format("What the weights are of, if the file does not say: {}",
-                             fmt::join(model_names(), ", ")));
+                             fmt::join(model_names(), ", ")))
+      ->check(one_of(model_names()));
   app.add_option("--width", options.width, "With --model: the model's width; 0: the usual")
       ->check(at_least(0));
   app.add_option("--image-size", options.image_size,
                  "With --model: height and width that it sees; 0: 224, or 299 for inception_v3")
-      ->check(at_least(0));
-  app.add_option("--mean", options.mean, "With --model: R,G,B means; default: ImageNet's")
+      ->check(CLI::Range(std::int64_t{0}, kLargestImage));
+  app.add_option("--mean", options.mean,
+                 "With --model: R,G,B means of pixels in 0 to 1; default: ImageNet's")
       ->delimiter(',');
   app.add_option("--deviation", options.deviation, "With --model: R,G,B standard deviations")
       ->delimiter(',');
   app.add_option("--labels", options.labels, "Text file with the name of a class on each line");
   app.add_option("--device", options.device, "Where to compute")
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}));
-  int threads = 0;
-  add_threads_option(app, threads);
-  if (const std::string help = parse_command_line(app, argc, argv); !help.empty()) {
+      ->check(one_of({"auto", "cpu", "cuda"}));
+  add_threads_option(app, options.threads);
+  return parse_command_line(app, argc, argv);
+}
+
+void run(int argc, char** argv) {
+  Options options;
+  if (const std::string help = parse(argc, argv, options); !help.empty()) {
     show(stdout, help);
     return;
   }
-  if (threads > 0) set_thread_count(threads);
-  Safetensors weights = read_safetensors(options.weights);
+  if (options.threads > 0) set_thread_count(options.threads);
+  const std::string file = printable(options.weights);
+  Safetensors weights = unwrapped(read_safetensors(options.weights));
   drop_auxiliary_head(weights);
-  ModelCard card = card_of(options, weights);
+  require_finite(weights, file);
+  ModelCard card = card_of(options, weights, file);
+  require_fitting(card, weights, file);
   if (!options.labels.empty()) {
-    card.class_names = read_labels(options.labels, card.options.classes);
+    std::vector<std::string> labels = read_labels(options.labels, card.options.classes);
+    require_same_names(labels, options.labels, card.class_names, file);
+    card.class_names = std::move(labels);
   }
   Backend& backend = backend_for(options.device);
   const auto model = make_model(card.model, card.options);
@@ -156,9 +182,8 @@ void run(int argc, char** argv) {
   const NoGradient guard;
   for (const std::string& path : options.images) {
     const Tensor image = read_image(path, card, backend);
-    const Variable logits = (*model)(Variable(image));
-    show(stdout, printable(path) + "\n");
-    print_top(logits.value().row_major().to_vector<float>(), card.class_names);
+    const std::vector<float> logits = logits_of(*model, image, path);
+    show(stdout, printable(path) + "\n" + top_of(logits, card.class_names));
   }
 }
 

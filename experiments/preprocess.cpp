@@ -4,6 +4,8 @@
 #include "data/transform.h"
 #include "engine/backend.h"
 #include "engine/file.h"
+#include "engine/text.h"
+#include "experiments/run/model_card.h"
 #include "experiments/run/terminal.h"
 #include "experiments/study/command_line.h"
 #include "models/safetensors.h"
@@ -26,7 +28,7 @@ void run(int argc, char** argv) {
   app.add_option("--image-size", size,
                  "Height and width: 224 is cropped from 256, other sizes are the whole image's\n"
                  "shorter side")
-      ->check(at_least(1));
+      ->check(CLI::Range(std::int64_t{1}, kLargestImage));
   app.add_flag("--augment", augment, "RandomResizedCrop and random flips");
   app.add_option("--seed", seed, "Seed of the augmentation");
   if (const std::string help = parse_command_line(app, argc, argv); !help.empty()) {
@@ -47,7 +49,7 @@ void run(int argc, char** argv) {
   Safetensors content;
   content.tensors.emplace_back("images", std::move(images));
   write_safetensors(output, content, Existing::write_through);
-  show(stdout, fmt::format("{}: {} images of {} x {}\n", output, count, size, size));
+  show(stdout, fmt::format("{}: {} images of {} x {}\n", printable(output), count, size, size));
 }
 
 }  // namespace

@@ -18,11 +18,15 @@ namespace {
 /// Stream of the seed that weights are drawn from; the data and the loader use others.
 constexpr std::uint64_t kInitStream = 1;
 
+/// A width for looking at a model: all channels of Inception at full width are multiples of 16.
+constexpr std::int64_t kThin = 2;
+
 using Make = std::function<std::unique_ptr<Module>(const ModelOptions&, Random&)>;
 
 struct Entry {
   std::string name;
   std::int64_t smallest;  // height and width
+  std::int64_t usual_width;
   Make make;
   bool has_dropout = false;
 };
@@ -31,9 +35,9 @@ std::int64_t side_of(const ModelOptions& o) { return std::min(o.image[1], o.imag
 
 Make mlp(double gain) {
   return [gain](const ModelOptions& o, Random& random) {
-    const std::int64_t width = o.width > 0 ? o.width : 256;
     return std::make_unique<Mlp>(
-        std::vector<std::int64_t>{o.image.numel(), width, width, width, o.classes}, random, gain);
+        std::vector<std::int64_t>{o.image.numel(), o.width, o.width, o.width, o.classes}, random,
+        gain);
   };
 }
 
@@ -43,7 +47,7 @@ Make resnet(ResidualBlock block, const std::array<int, 4>& blocks, Stem stem) {
                                                   .blocks = blocks,
                                                   .channels = o.image[0],
                                                   .classes = o.classes,
-                                                  .base_width = o.width > 0 ? o.width : 64,
+                                                  .base_width = o.width,
                                                   .stem = stem},
                                     random);
   };
@@ -51,8 +55,10 @@ Make resnet(ResidualBlock block, const std::array<int, 4>& blocks, Stem stem) {
 
 Make vgg(const std::array<int, 5>& convolutions) {
   return [=](const ModelOptions& o, Random& random) {
-    VggOptions options{.convolutions = convolutions, .channels = o.image[0], .classes = o.classes};
-    if (o.width > 0) options.base_width = o.width;
+    VggOptions options{.convolutions = convolutions,
+                       .channels = o.image[0],
+                       .classes = o.classes,
+                       .base_width = o.width};
     if (o.dropout) options.dropout = *o.dropout;
     const bool small = side_of(o) < 224;
     options.hidden = (small ? 8 : 64) * options.base_width;
@@ -62,8 +68,7 @@ Make vgg(const std::array<int, 5>& convolutions) {
 }
 
 std::unique_ptr<Module> inception_v3(const ModelOptions& o, Random& random) {
-  InceptionOptions options{.channels = o.image[0], .classes = o.classes};
-  if (o.width > 0) options.base_width = o.width;
+  InceptionOptions options{.channels = o.image[0], .classes = o.classes, .base_width = o.width};
   if (o.dropout) options.dropout = *o.dropout;
   if (side_of(o) < 128) options.stem = InceptionStem::small;
   return std::make_unique<InceptionV3>(options, random);
@@ -71,20 +76,30 @@ std::unique_ptr<Module> inception_v3(const ModelOptions& o, Random& random) {
 
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> all = [] {
-    std::vector<Entry> list{{"mlp", 1, mlp(1.0)}, {"mlp_iclr2020", 1, mlp(std::numbers::sqrt2)}};
+    std::vector<Entry> list{{"mlp", 1, 256, mlp(1.0)},
+                            {"mlp_iclr2020", 1, 256, mlp(std::numbers::sqrt2)}};
     for (const auto& [suffix, stem] :
          {std::pair{"", Stem::imagenet}, std::pair{"_cifar", Stem::cifar}}) {
       const std::string s = suffix;
-      list.push_back({"resnet18" + s, 1, resnet(ResidualBlock::basic, {2, 2, 2, 2}, stem)});
-      list.push_back({"resnet34" + s, 1, resnet(ResidualBlock::basic, {3, 4, 6, 3}, stem)});
-      list.push_back({"resnet50" + s, 1, resnet(ResidualBlock::bottleneck, {3, 4, 6, 3}, stem)});
+      list.push_back({"resnet18" + s, 1, 64, resnet(ResidualBlock::basic, {2, 2, 2, 2}, stem)});
+      list.push_back({"resnet34" + s, 1, 64, resnet(ResidualBlock::basic, {3, 4, 6, 3}, stem)});
+      list.push_back(
+          {"resnet50" + s, 1, 64, resnet(ResidualBlock::bottleneck, {3, 4, 6, 3}, stem)});
     }
-    list.push_back({"vgg13_bn", 32, vgg({2, 2, 2, 2, 2}), true});
-    list.push_back({"vgg16_bn", 32, vgg({2, 2, 3, 3, 3}), true});
-    list.push_back({"inception_v3", 21, inception_v3, true});
+    list.push_back({"vgg13_bn", 32, 64, vgg({2, 2, 2, 2, 2}), true});
+    list.push_back({"vgg16_bn", 32, 64, vgg({2, 2, 3, 3, 3}), true});
+    list.push_back({"inception_v3", 21, 32, inception_v3, true});
     return list;
   }();
   return all;
+}
+
+const Entry& entry_of(const std::string& name) {
+  const auto entry = std::find_if(entries().begin(), entries().end(),
+                                  [&](const Entry& e) { return e.name == name; });
+  require<ValueError>(entry != entries().end(), "[model] unknown model '{}': expected one of {}",
+                      name, fmt::join(model_names(), ", "));
+  return *entry;
 }
 
 }  // namespace
@@ -99,18 +114,50 @@ const std::vector<std::string>& model_names() {
 }
 
 std::unique_ptr<Module> make_model(const std::string& name, const ModelOptions& options) {
-  const auto entry = std::find_if(entries().begin(), entries().end(),
-                                  [&](const Entry& e) { return e.name == name; });
-  require<ValueError>(entry != entries().end(), "[model] unknown model '{}': expected one of {}",
-                      name, fmt::join(model_names(), ", "));
-  require<ValueError>(side_of(options) >= entry->smallest,
+  const Entry& entry = entry_of(name);
+  require<ValueError>(side_of(options) >= entry.smallest,
                       "[model] {} needs images of at least {} x {} pixels, not {} x {}", name,
-                      entry->smallest, entry->smallest, options.image[1], options.image[2]);
-  require<ValueError>(!options.dropout || entry->has_dropout,
+                      entry.smallest, entry.smallest, options.image[1], options.image[2]);
+  require<ValueError>(!options.dropout || entry.has_dropout,
                       "[model] {} has no dropout: expected none, not a rate of {}", name,
                       options.dropout.value_or(0.0));
   Random random(options.seed, kInitStream);
-  return entry->make(options, random);
+  ModelOptions full = options;
+  if (full.width == 0) full.width = entry.usual_width;
+  return entry.make(full, random);
+}
+
+std::string classifier_of(const std::string& name) {
+  const std::int64_t side = entry_of(name).smallest;
+  const auto thin = make_model(name, {.image = {1, side, side}, .classes = 1, .width = kThin});
+  std::string last;
+  for (const NamedTensor& entry : thin->state()) {
+    if (entry.tensor->shape().rank() == 2) last = entry.name;
+  }
+  return last;
+}
+
+double about_elements(const std::string& name, const ModelOptions& options) {
+  const std::int64_t width = options.width > 0 ? options.width : entry_of(name).usual_width;
+  ModelOptions narrow = options;
+  narrow.classes = 1;
+  narrow.width = kThin;
+  const auto thin = make_model(name, narrow);
+  narrow.width = 2 * kThin;
+  const auto twice = make_model(name, narrow);
+  const std::vector<NamedTensor> a = thin->state(), b = twice->state();
+  const std::string classifier = classifier_of(name);
+  double sum = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    double product = a[i].name == classifier ? static_cast<double>(options.classes) : 1.0;
+    for (int axis = 0; axis < a[i].tensor->shape().rank(); ++axis) {
+      const auto first = static_cast<double>(a[i].tensor->size(axis));
+      const double slope = (static_cast<double>(b[i].tensor->size(axis)) - first) / kThin;
+      product *= first + slope * static_cast<double>(width - kThin);
+    }
+    sum += product;
+  }
+  return sum;
 }
 
 }  // namespace cograd

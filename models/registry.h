@@ -34,4 +34,12 @@ const std::vector<std::string>& model_names();
 /// the smallest image that the model can take, or a rate of dropout for a model that has none.
 std::unique_ptr<Module> make_model(const std::string& name, const ModelOptions& options);
 
+/// The name of the weight [classes, features] of the model's last layer. Throws ValueError for an
+/// unknown model, as the next function does.
+std::string classifier_of(const std::string& name);
+
+/// How many numbers make_model(name, options) holds, or a few more, told without making it: options
+/// that nobody checked may ask for more than the machine has.
+double about_elements(const std::string& name, const ModelOptions& options);
+
 }  // namespace cograd

@@ -9,7 +9,7 @@
 #include <set>
 
 #include "engine/backend.h"
-#include "engine/file_kind.h"
+#include "engine/content_kind.h"
 #include "engine/text.h"
 
 namespace cograd {
@@ -154,18 +154,19 @@ struct Head {
 };
 
 /// Says of a file that is none of the format what it seems to be.
-void refuse_others(const std::filesystem::path& path, std::string_view head) {
-  const std::string_view kind = kind_of_content(head);
-  const bool of_pytorch = kind.find("pickle") != kind.npos || kind.find("torch.save") != kind.npos;
-  expect(kind.empty() || (kind == "text" && head.size() < sizeof(std::uint64_t)), path,
-         "this is {}: expected safetensors{}", kind,
-         of_pytorch ? ", which safetensors.torch.save_file(torch.load(OLD), NEW) makes of weights"
-                    : "");
+void refuse_others(const std::filesystem::path& path, std::string_view start) {
+  const std::string_view kind = what_it_is(start);
+  const bool torch_saved = kind.ends_with("pickle") || kind.ends_with("zip archive");
+  expect(kind.empty() || (kind == "it is text" && start.size() < sizeof(std::uint64_t)), path,
+         "{}: expected safetensors{}", kind,
+         torch_saved ? "; if torch.save() made it, convert it with "
+                       "safetensors.torch.save_file(torch.load(OLD), NEW)"
+                     : "");
 }
 
 Head read_head(const InputFile& file, const std::filesystem::path& path) {
   const std::uint64_t size = file.size();
-  std::string start(std::min<std::uint64_t>(size, kKindBytes), '\0');
+  std::string start(std::min<std::uint64_t>(size, kTellingBytes), '\0');
   file.read(0, start.data(), start.size());
   std::uint64_t length = 0;
   const bool has_length = size >= sizeof(length);

@@ -173,7 +173,7 @@ TEST_CASE("files of other kinds are called what they are", "[safetensors]") {
   const TemporaryFolder folder;
   const auto file = folder.path / "weights";
   const std::vector<std::pair<std::string, std::string>> kinds{
-      {"PK\3\4\0\0\b\b\0\0archive/data.pkl"s, "torch.save"},
+      {"PK\3\4\0\0\b\b\0\0archive/data.pkl"s, "zip archive"},
       {"\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.", "pickle"},
       {"\x80\5\x95\0\0\0\0\0\0\0\0}."s, "pickle"},
       {"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "Git LFS"},

@@ -1,6 +1,7 @@
 // Text files of others: line ends, encodings, and what a file is that is no text.
 #include "data/text_lines.h"
 
+#include "engine/content_kind.h"
 #include "engine/error.h"
 #include "tests/catch.h"
 
@@ -29,6 +30,19 @@ TEST_CASE("UTF-16 becomes UTF-8", "[text]") {
     CHECK_THROWS_AS(text_lines(broken, "t"), FormatError);
   }
   CHECK_THROWS_WITH(text_lines("k\0a\0"s, "t.txt"), contains("t.txt") && contains("UTF-16"));
+}
+
+TEST_CASE("files of other kinds are called by their names", "[text]") {
+  CHECK(what_it_is("\x1F\x8B\x08") == "it is compressed by gzip");
+  CHECK(what_it_is("\x80\x04\x95") == "it is a Python pickle");
+  CHECK(what_it_is("<!DOCTYPE html>") == "it is a web page");
+  CHECK(what_it_is("version https://git-lfs.github.com/spec/v1") ==
+        "it is a pointer of Git LFS, not the file itself");
+  CHECK(what_it_is("\n <html>") == "it is a web page");
+  CHECK(what_it_is("{\"error\": 404}") == "it is JSON");
+  CHECK(what_it_is("n01440764 t\xC3\xA4nch\n") == "it is text");
+  CHECK(what_it_is("") == "it is empty");
+  CHECK(what_it_is("\x03\x07") == "");
 }
 
 }  // namespace cograd::testing

@@ -11,6 +11,81 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kKey = "cograd_model";
 
+/// A card's fields, each checked.
+class CardReader {
+ public:
+  CardReader(const std::string& text, const std::string& path) : path_(path) {
+    json_ = Json::parse(text, nullptr, false);
+    check(json_.is_object(), "it is no JSON object");
+  }
+
+  std::int64_t integer(const char* key, std::int64_t low, std::int64_t high) const {
+    return integer(field(key), key, low, high);
+  }
+  std::vector<std::int64_t> integers(const char* key, std::int64_t low, std::int64_t high) const {
+    std::vector<std::int64_t> values;
+    for (const Json& item : list(key)) values.push_back(integer(item, key, low, high));
+    return values;
+  }
+  std::vector<float> numbers(const char* key) const {
+    std::vector<float> values;
+    for (const Json& item : list(key)) {
+      check(item.is_number(), "{} holds {}: expected numbers", key, shown(item));
+      values.push_back(item.get<float>());
+    }
+    return values;
+  }
+  std::string text(const char* key) const { return text(field(key), key); }
+  std::vector<std::string> texts(const char* key) const {
+    std::vector<std::string> values;
+    for (const Json& item : list(key)) values.push_back(text(item, key));
+    return values;
+  }
+
+  template <class... Args>
+  void check(bool ok, fmt::format_string<Args...> what, Args&&... args) const {
+    if (ok) return;
+    throw FormatError(fmt::format("[weights] {}: damaged description of the model: {}", path_,
+                                  fmt::format(what, std::forward<Args>(args)...)));
+  }
+
+ private:
+  const Json& field(const char* key) const {
+    const auto found = json_.find(key);
+    check(found != json_.end(), "{} is missing", key);
+    return *found;
+  }
+  const Json& list(const char* key) const {
+    const Json& value = field(key);
+    check(value.is_array(), "{} is {}: expected a list", key, shown(value));
+    return value;
+  }
+  std::int64_t integer(const Json& value, const char* key, std::int64_t low,
+                       std::int64_t high) const {
+    // Of unsigned numbers above the signed ones get() would make negative ones.
+    const bool fits = value.is_number_integer() &&
+                      !(value.is_number_unsigned() &&
+                        value.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max());
+    const std::int64_t number = fits ? value.get<std::int64_t>() : 0;
+    check(fits && number >= low && number <= high, "{} holds {}: expected {} to {}", key,
+          shown(value), low, high);
+    return number;
+  }
+  std::string text(const Json& value, const char* key) const {
+    check(value.is_string(), "{} holds {}: expected text", key, shown(value));
+    return value.get<std::string>();
+  }
+  static std::string shown(const Json& value) {
+    constexpr std::size_t kMost = 40;
+    if (value.is_structured()) return value.is_array() ? "a list" : "an object";
+    const std::string all = value.dump();
+    return printable(all.size() <= kMost ? all : all.substr(0, kMost) + "...");
+  }
+
+  std::string path_;
+  Json json_;
+};
+
 }  // namespace
 
 ModelOptions model_options(const RunSettings& settings, const StudyData& data) {
@@ -40,33 +115,97 @@ std::map<std::string, std::string> to_metadata(const ModelCard& card) {
   return {{kKey, json.dump()}};
 }
 
+bool has_card(const Safetensors& weights) { return weights.metadata.count(kKey) == 1; }
+
 ModelCard parse_card(const std::map<std::string, std::string>& metadata, const std::string& path) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 31, kMostResizing = 4;
   const auto text = metadata.find(kKey);
   require<FormatError>(text != metadata.end(),
                        "[weights] {} does not say which model it is of: give --model", path);
+  const CardReader reader(text->second, path);
   ModelCard card;
-  try {
-    const Json json = Json::parse(text->second);
-    card.model = json.at("model");
-    card.options.image = Shape(json.at("image").get<std::vector<std::int64_t>>());
-    card.options.classes = json.at("classes");
-    card.options.width = json.at("width");
-    card.transform.resize = json.at("resize");
-    json.at("mean").get_to(card.transform.statistics.mean);
-    json.at("deviation").get_to(card.transform.statistics.deviation);
-    json.at("class_names").get_to(card.class_names);
-  } catch (const nlohmann::json::exception& error) {
-    throw FormatError(
-        fmt::format("[weights] {}: damaged description of the model: {}", path, error.what()));
-  }
-  const ChannelStatistics& s = card.transform.statistics;
-  const Shape& image = card.options.image;
-  require<FormatError>(image.rank() == 3 && image[1] == image[2] &&
-                           std::ssize(s.mean) == image[0] && std::ssize(s.deviation) == image[0],
-                       "[weights] {}: damaged description of the model: images {} with {} means",
-                       path, image.str(), s.mean.size());
+  card.model = reader.text("model");
+  const std::vector<std::string>& models = model_names();
+  reader.check(std::find(models.begin(), models.end(), card.model) != models.end(),
+               "the model is '{}': expected one of {}", printable(card.model),
+               fmt::join(models, ", "));
+  const std::vector<std::int64_t> image = reader.integers("image", 1, kLargestImage);
+  reader.check(image.size() == 3 && (image[0] == 1 || image[0] == 3) && image[1] == image[2],
+               "images of [{}]: expected 1 or 3 channels, and as many rows as columns",
+               fmt::join(image, ", "));
+  card.options.image = Shape(image);
+  card.options.classes = reader.integer("classes", 1, kMost);
+  card.options.width = reader.integer("width", 0, kMost);
   card.transform.crop = image[1];
+  card.transform.resize = reader.integer("resize", image[1], kMostResizing * image[1]);
+  ChannelStatistics& statistics = card.transform.statistics;
+  statistics = {reader.numbers("mean"), reader.numbers("deviation")};
+  reader.check(
+      std::ssize(statistics.mean) == image[0] && std::ssize(statistics.deviation) == image[0],
+      "{} means and {} deviations: expected one for each of {} channels", statistics.mean.size(),
+      statistics.deviation.size(), image[0]);
+  const std::string complaint = complaint_about(statistics);
+  reader.check(complaint.empty(), "{}", complaint);
+  card.class_names = reader.texts("class_names");
+  reader.check(card.class_names.empty() || std::ssize(card.class_names) == card.options.classes,
+               "{} names for {} classes", card.class_names.size(), card.options.classes);
   return card;
+}
+
+std::string complaint_about(const ChannelStatistics& statistics) {
+  constexpr const char* kScale = "as of pixels that are scaled to 0 to 1";
+  for (const float mean : statistics.mean) {
+    if (!(mean >= 0.0f && mean <= 1.0f)) {
+      return fmt::format("a mean of {}: expected 0 to 1, {}", mean, kScale);
+    }
+  }
+  for (const float deviation : statistics.deviation) {
+    if (!(deviation > 0.0f && deviation <= 1.0f)) {
+      return fmt::format("a deviation of {}: expected more than 0 and at most 1, {}", deviation,
+                         kScale);
+    }
+  }
+  return "";
+}
+
+std::int64_t classes_in(const Safetensors& weights, const std::string& model,
+                        const std::string& path) {
+  const std::string name = classifier_of(model);
+  const auto found = std::find_if(weights.tensors.begin(), weights.tensors.end(),
+                                  [&](const auto& entry) { return entry.first == name; });
+  require<FormatError>(found != weights.tensors.end(),
+                       "[weights] {} has no tensor '{}'{}, the last layer of {}: is it of another "
+                       "model?",
+                       path, name,
+                       weights.unread.count(name) == 1
+                           ? fmt::format(" but of type {}", weights.unread.at(name))
+                           : "",
+                       model);
+  const Shape& shape = found->second.shape();
+  require<FormatError>(shape.rank() == 2 && shape.numel() > 0,
+                       "[weights] {}: tensor '{}' is {}: expected [classes, features]", path, name,
+                       shape);
+  return shape[0];
+}
+
+void require_fitting(const ModelCard& card, const Safetensors& weights, const std::string& path) {
+  const std::int64_t classes = classes_in(weights, card.model, path);
+  require<FormatError>(classes == card.options.classes,
+                       "[weights] {} is for {} classes, but its description says {}", path, classes,
+                       card.options.classes);
+  double held = 0.0;
+  for (const auto& entry : weights.tensors) held += static_cast<double>(entry.second.numel());
+  // An MLP's first layer sees every pixel, also that of the narrow one that is looked at next.
+  require<FormatError>(
+      !card.model.starts_with("mlp") || static_cast<double>(card.options.image.numel()) <= held,
+      "[weights] {} holds {} numbers, too few for an MLP on images of {}", path, held,
+      card.options.image);
+  const double needed = about_elements(card.model, card.options);
+  constexpr double kSlack = 2.0, kFew = 1e6;
+  require<FormatError>(needed <= kSlack * held + kFew,
+                       "[weights] {} holds {} numbers, but {} with width {} for {} classes needs "
+                       "about {:.0f}: is it of another model?",
+                       path, held, card.model, card.options.width, classes, needed);
 }
 
 }  // namespace cograd
