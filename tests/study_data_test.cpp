@@ -176,7 +176,7 @@ TEST_CASE("glyphs are drawn as many as their indices count in", "[study-data][id
   again.run.seed = 5;
   CHECK_THROWS_WITH(open_study_data(again), contains("other files, images"));
   std::ofstream(scratch.path / "i.csv") << "index\n99999999999\n";
-  CHECK_THROWS_WITH(open_study_data(again), contains("more than are drawn"));
+  CHECK_THROWS_WITH(open_study_data(again), contains("at least 100000000000: give that"));
 }
 
 TEST_CASE("what is not as asked for is said before training", "[study-data]") {
