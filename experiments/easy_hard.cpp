@@ -101,6 +101,8 @@ void run(int argc, char** argv) {
   check(options.study);
   prepare_threads(options.study, argv);
   const Study scouts = scouts_of(options);
+  const fs::path folder = options.study.output_dir;
+  const FolderLock lock(folder);
   show(
       stdout,
       fmt::format(
@@ -111,8 +113,8 @@ void run(int argc, char** argv) {
   show_notes(scouts);
   if (options.study.preset == "paper") show(stdout, needs_text(needs_of(scouts)));
   const std::vector<RunRecord> scouted = run_study(scouts);
+  check_all_finished(scouted);  // or there is nothing to split by
 
-  const fs::path folder = options.study.output_dir;
   const auto [train, test] = sizes_for(options, scouted[0].folder);
   const Splits splits = split_run(scouted[0].folder, train, test, options.study.run.seed);
   write_splits(splits, folder / "splits");
@@ -142,6 +144,7 @@ void run(int argc, char** argv) {
   report.facts = facts_of(
       scouts, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   publish(report, folder);
+  check_all_finished(report.runs);
 }
 
 }  // namespace

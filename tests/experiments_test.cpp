@@ -88,7 +88,7 @@ TEST_CASE("the command line refuses what it does not know", "[experiments]") {
   CHECK_THAT(parse({"--help"}).help, contains("--corrupt-fraction"));
 }
 
-TEST_CASE("--threads is a number of threads", "[experiments][threads]") {
+TEST_CASE("the flag --threads is a number of threads", "[experiments][threads]") {
   CHECK(parse({}).threads == 0);
   CHECK(parse({"--threads", "1"}).threads == 1);
   CHECK(parse({"--threads", "1024"}).threads == 1024);

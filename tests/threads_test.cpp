@@ -41,7 +41,7 @@ TEST_CASE("every part of a loop is done once, whatever its thread does", "[threa
   }
 }
 
-TEST_CASE("ranges cover [0, n) without overlap", "[threads]") {
+TEST_CASE("ranges cover all numbers below n without overlap", "[threads]") {
   const testing::Threads threads(3);
   for (const std::int64_t n : {0, 1, 2, 3, 7, 100}) {
     std::vector<std::atomic<int>> done(static_cast<std::size_t>(n));

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <initializer_list>
+#include <limits>
 #include <unordered_set>
 
 #include "data/cifar10.h"
@@ -20,8 +21,8 @@
 namespace cograd {
 namespace {
 
-constexpr std::int64_t kGlyphs = 10'000;  // drawn for "all"
-constexpr std::int64_t kMostGlyphs = 10'000'000;
+constexpr std::int64_t kGlyphs = 10'000;       // drawn for "all"
+constexpr std::int64_t kMostGlyphs = 100'000;  // unless more are asked for by their number
 
 std::filesystem::path folder_of(const StudyOptions& options) {
   if (!options.data.empty()) return options.data;
@@ -88,13 +89,18 @@ ImageTransform transform_of(const StudyOptions& options) {
   return {.resize = 28, .crop = 28, .augment = false, .statistics = {{0.0f}, {1.0f}}};
 }
 
-/// How many to draw: as many as the set has that `file` counts in.
+/// How many to draw: as many as the set has that `file` counts in. It may come from anybody.
 std::int64_t glyphs_for(std::int64_t size, const IndexFile& file) {
   std::int64_t count = size > 0 ? size : kGlyphs;
-  if (file.examples_of_set() > 0) count = file.examples_of_set();
-  for (const std::int64_t index : file.indices) count = std::max(count, index + 1);
-  require<ValueError>(count <= kMostGlyphs,
-                      "[glyphs] {} are more than are drawn: expected up to {}", count, kMostGlyphs);
+  const std::int64_t most = std::max(count, kMostGlyphs);
+  if (file.set.starts_with("glyphs-")) count = std::max<std::int64_t>(1, file.examples_of_set());
+  for (const std::int64_t index : file.indices) {
+    count = std::max(count, std::min(index, std::numeric_limits<std::int64_t>::max() - 1) + 1);
+  }
+  require<ValueError>(count <= most,
+                      "[glyphs] the indices count in a set of at least {}: give that as "
+                      "--train-size or --test-size",
+                      count);
   return count;
 }
 

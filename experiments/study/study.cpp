@@ -231,6 +231,10 @@ nlohmann::ordered_json config_of(const Study& study, const RunSettings& run) {
                                           {"machine", machine_text()},
                                           {"version", kVersion}};
   config.update(study_wide);
+  // oneDNN's sums of a convolution's weight gradient depend on it.
+  const bool counts =
+      !run.model.starts_with("mlp") && study.backend->device().type == DeviceType::cpu;
+  if (counts) config["threads"] = thread_count();
   return config;
 }
 
