@@ -279,6 +279,48 @@ TEST_CASE("weighted sums of rows of bytes", "[simd]") {
   }
 }
 
+TEST_CASE("vectorized sums of pixels", "[simd]") {
+  Random random(33);
+  for (const std::int64_t outputs : {1, 4, 7, 64}) {
+    for (const std::int64_t count : {1, 2, 3, 4, 5, 6}) {
+      const std::int64_t rounded = (outputs + 3) / 4 * 4, plane = outputs + 2;
+      const std::vector<float> row = numbers(4 * 100, 34);
+      std::vector<std::int64_t> first(static_cast<std::size_t>(rounded));
+      std::vector<float> weights(static_cast<std::size_t>(4 * rounded * count));
+      std::vector<float> expected(static_cast<std::size_t>(3 * plane), -7.0f);
+      const simd::PixelSums sums{.outputs = outputs,
+                                 .count = count,
+                                 .first = first.data(),
+                                 .weights = weights.data(),
+                                 .scale = {2, 3, 4},
+                                 .shift = {5, 6, 7}};
+      for (std::int64_t i = 0; i < outputs; ++i) {
+        const auto from = static_cast<std::int64_t>(random.below(94));
+        first[static_cast<std::size_t>(i)] = from;
+        std::array<float, 3> sum{};
+        for (std::int64_t k = 0; k < count; ++k) {
+          const float weight = random.uniform();
+          std::fill_n(weights.begin() + 16 * (i / 4 * count + k) + 4 * (i % 4), 4, weight);
+          for (std::size_t c = 0; c < 3; ++c) {
+            sum[c] += weight * row[static_cast<std::size_t>(4 * (from + k)) + c];
+          }
+        }
+        for (std::size_t c = 0; c < 3; ++c) {
+          expected[c * static_cast<std::size_t>(plane) + static_cast<std::size_t>(i)] =
+              sum[c] * sums.scale[c] + sums.shift[c];
+        }
+      }
+      for (const std::string& name : instruction_sets()) {
+        CAPTURE(name, outputs, count);
+        const Using instruction_set(name);
+        std::vector<float> got(static_cast<std::size_t>(3 * plane), -7.0f);
+        simd::weighted_pixels(sums, row.data(), got.data(), plane);
+        CHECK(got == expected);
+      }
+    }
+  }
+}
+
 TEST_CASE("wrong arguments of the vector loops", "[simd]") {
   const std::string before(simd::instruction_set());
   CHECK_THROWS_AS(simd::set_instruction_set("sse9"), ValueError);
