@@ -33,7 +33,7 @@ struct Image {
 };
 
 /// Decodes a JPEG (grayscale, YCbCr, RGB, CMYK or YCCK, baseline or progressive) or a PNG to RGB,
-/// to the pixels that Pillow, torchvision and OpenCV get: alpha is dropped; gamma, color profiles
+/// to the pixels that Pillow gets: alpha is dropped; gamma, color profiles
 /// and orientation are ignored; of 16 bits the high byte is kept (where Pillow, of gray alone, cuts
 /// off at 255). Of a JPEG only the chosen region is computed, and some pixels around it. It is
 /// always decoded at full size: scaling in the DCT, at scales where its pixels are close enough,

@@ -60,8 +60,8 @@ void on_message(j_common_ptr info, int level) {
   if (errors.warning[0] == '\0') errors.manager.format_message(info, errors.warning.data());
 }
 
-/// Inks to RGB, in place. As Adobe has it, 255 is no ink; files without Adobe's marker are read in
-/// the same way everywhere.
+/// Inks to RGB, in place. As Adobe has it, 255 is no ink; Pillow reads files without Adobe's
+/// marker in the same way.
 void cmyk_to_rgb(std::vector<std::uint8_t>& pixels) {
   for (auto pixel = pixels.begin(); pixel != pixels.end(); pixel += 4) {
     for (int c = 0; c < 3; ++c) {

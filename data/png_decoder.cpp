@@ -1,5 +1,5 @@
-// PNG by libpng's own interface: its simplified one applies gamma, which Pillow, torchvision and
-// OpenCV ignore.
+// PNG by libpng's own interface: its simplified one applies gamma, which Pillow and torchvision
+// ignore.
 #include <png.h>
 
 #include <array>

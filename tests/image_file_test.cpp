@@ -107,7 +107,7 @@ TEST_CASE("JPEGs of every color space have the right colors", "[images]") {
             make_jpeg({.given = JCS_CMYK, .stored = stored, .adobe = true}, solid(inverted)), "x"),
         light, 6);
   }
-  // Without Adobe's marker they are inverted all the same, as in Pillow, torchvision and OpenCV.
+  // Without Adobe's marker they are inverted all the same, as in Pillow.
   check_color(
       decode_image(make_jpeg({.given = JCS_CMYK, .stored = JCS_CMYK}, solid(inverted)), "x"), light,
       6);

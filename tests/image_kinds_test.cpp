@@ -1,5 +1,4 @@
-// Kinds of image files that other programs read, and what they read of them: Pillow, torchvision
-// and OpenCV were asked.
+// Kinds of image files that Pillow reads, and what it reads of them.
 #include <zlib.h>
 
 #include <algorithm>
