@@ -17,13 +17,16 @@ struct Taps {
 };
 
 Taps taps_of(const ResampleAxis& axis, std::int64_t outputs, std::int64_t extent) {
-  const double half = std::max(1.0, std::abs(axis.step));
+  const double half = triangle_half_width(axis.step);
+  const std::int64_t lowest = std::max<std::int64_t>(axis.first, 0);
+  const std::int64_t end = std::min(axis.end, extent);
   Taps taps;
-  taps.count = std::min(extent, static_cast<std::int64_t>(std::floor(2.0 * half)) + 1);
+  taps.first.reserve(static_cast<std::size_t>(outputs));
+  taps.count = std::min(end - lowest, static_cast<std::int64_t>(std::floor(2.0 * half)) + 1);
   for (std::int64_t i = 0; i < outputs; ++i) {
     const double center = axis.start + (static_cast<double>(i) + 0.5) * axis.step;
     const auto begin = static_cast<std::int64_t>(std::ceil(center - half - 0.5));
-    const std::int64_t first = std::clamp<std::int64_t>(begin, 0, extent - taps.count);
+    const std::int64_t first = std::clamp(begin, lowest, end - taps.count);
     const auto weight = [&](std::int64_t k) {
       const double distance = std::abs(static_cast<double>(first + k) + 0.5 - center);
       return std::max(0.0, 1.0 - distance / half);
@@ -38,27 +41,23 @@ Taps taps_of(const ResampleAxis& axis, std::int64_t outputs, std::int64_t extent
   return taps;
 }
 
-/// The four channels of a pixel.
-using Pixel = float __attribute__((vector_size(16), aligned(4), may_alias));
+/// The weights and places as simd::weighted_pixels takes them.
+struct FourfoldTaps {
+  std::vector<std::int64_t> first;
+  std::vector<float> weights;
 
-/// One row of the result. kCount: the taps, where the compiler is to know their number; else 0.
-template <std::int64_t kCount>
-void across_row(const float* row, const Taps& taps, std::int64_t columns, const Pixel& scale,
-                const Pixel& shift, std::int64_t plane, float* output) {
-  const std::int64_t count = kCount > 0 ? kCount : taps.count;
-  const float* weights = taps.weights.data();
-  for (std::int64_t x = 0; x < columns; ++x, weights += count) {
-    const float* from = row + 4 * taps.first[static_cast<std::size_t>(x)];
-    Pixel sum{};
-    for (std::int64_t k = 0; k < count; ++k) {
-      sum += weights[k] * *reinterpret_cast<const Pixel*>(from + 4 * k);
+  FourfoldTaps(const Taps& taps, std::int64_t outputs) : first(taps.first) {
+    first.resize(static_cast<std::size_t>((outputs + 3) / 4 * 4));
+    weights.resize(first.size() * static_cast<std::size_t>(4 * taps.count));
+    for (std::int64_t i = 0; i < outputs; ++i) {
+      for (std::int64_t k = 0; k < taps.count; ++k) {
+        const float weight = taps.weights[static_cast<std::size_t>(i * taps.count + k)];
+        const std::int64_t at = 16 * (i / 4 * taps.count + k) + 4 * (i % 4);
+        std::fill_n(weights.begin() + at, 4, weight);
+      }
     }
-    sum = sum * scale + shift;
-    output[x] = sum[0];
-    output[x + plane] = sum[1];
-    output[x + 2 * plane] = sum[2];
   }
-}
+};
 
 }  // namespace
 
@@ -67,19 +66,20 @@ void resample(const Image& image, const ResampleAxis& down, std::int64_t rows,
               const std::array<float, 3>& shift, float* output) {
   const Taps vertical = taps_of(down, rows, image.size.height);
   const Taps horizontal = taps_of(across, columns, image.size.width);
-  const Pixel scales{scale[0], scale[1], scale[2], 0.0f},
-      shifts{shift[0], shift[1], shift[2], 0.0f};
+  const FourfoldTaps fourfold(horizontal, columns);
+  simd::PixelSums sums{.outputs = columns,
+                       .count = horizontal.count,
+                       .first = fourfold.first.data(),
+                       .weights = fourfold.weights.data()};
+  std::copy(scale.begin(), scale.end(), sums.scale);
+  std::copy(shift.begin(), shift.end(), sums.shift);
   const std::int64_t stride = 4 * image.size.width, plane = rows * columns;
-  const auto pass = horizontal.count == 3   ? across_row<3>
-                    : horizontal.count == 4 ? across_row<4>
-                    : horizontal.count == 5 ? across_row<5>
-                                            : across_row<0>;
   std::vector<float> row(static_cast<std::size_t>(stride));
   for (std::int64_t y = 0; y < rows; ++y) {
     simd::weighted_rows(image.pixels.data() + vertical.first[static_cast<std::size_t>(y)] * stride,
                         stride, vertical.weights.data() + y * vertical.count, vertical.count,
                         row.data(), stride);
-    pass(row.data(), horizontal, columns, scales, shifts, plane, output + y * columns);
+    simd::weighted_pixels(sums, row.data(), output + y * columns, plane);
   }
 }
 

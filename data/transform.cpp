@@ -14,6 +14,7 @@ namespace {
 /// What the network sees of an image, in pixels of the image in its file.
 struct View {
   double top = 0.0, left = 0.0, height = 0.0, width = 0.0;
+  bool cut = false;  // before scaling: pixels outside play no part
   bool flip = false;
 };
 
@@ -57,20 +58,41 @@ View random_resized_crop(const ImageSize& full, Random& random) {
     view.top = std::floor((height - view.height) / 2.0);
     view.left = std::floor((width - view.width) / 2.0);
   }
+  view.cut = true;
   view.flip = random.uniform() < 0.5f;
   return view;
+}
+
+/// The pixels of the image that the view is made of.
+ImageRegion region_of(const View& view, std::int64_t crop) {
+  const auto range = [&](double start, double extent) {
+    const double around = view.cut ? 0.0 : triangle_half_width(extent / static_cast<double>(crop));
+    const auto first = static_cast<std::int64_t>(std::floor(start - around));
+    return std::pair{first, static_cast<std::int64_t>(std::ceil(start + extent + around)) - first};
+  };
+  ImageRegion region;
+  std::tie(region.top, region.height) = range(view.top, view.height);
+  std::tie(region.left, region.width) = range(view.left, view.width);
+  return region;
 }
 
 /// The pixels of `view`, normalized: planes [3, crop, crop].
 void scale(const Image& image, const View& view, std::int64_t crop,
            const ChannelStatistics& statistics, float* pixels) {
-  const double shrunk = image.eighths / 8.0;
+  const ImageRegion region = region_of(view, crop);
   const auto n = static_cast<double>(crop);
-  const ResampleAxis down{shrunk * view.top - static_cast<double>(image.top),
-                          shrunk * view.height / n};
-  ResampleAxis across{shrunk * view.left - static_cast<double>(image.left),
-                      shrunk * view.width / n};
-  if (view.flip) across = {across.start + n * across.step, -across.step};
+  const ResampleAxis down{.start = view.top - static_cast<double>(image.top),
+                          .step = view.height / n,
+                          .first = region.top - image.top,
+                          .end = region.top + region.height - image.top};
+  ResampleAxis across{.start = view.left - static_cast<double>(image.left),
+                      .step = view.width / n,
+                      .first = region.left - image.left,
+                      .end = region.left + region.width - image.left};
+  if (view.flip) {
+    across.start += view.width;
+    across.step = -across.step;
+  }
   std::array<float, 3> factor{}, shift{};
   for (std::size_t c = 0; c < 3; ++c) {
     factor[c] = 1.0f / (255.0f * statistics.deviation[c]);
@@ -89,17 +111,18 @@ ImageTransform imagenet_transform(std::int64_t image_size, bool augment) {
   return transform;
 }
 
-void transform_image(std::span<const std::uint8_t> file, const std::string& name,
-                     const ImageTransform& transform, Random& random, float* pixels) {
+std::string transform_image(std::span<const std::uint8_t> file, const std::string& name,
+                            const ImageTransform& transform, Random& random, float* pixels) {
   // Kept by each thread: to ask for new memory at every image costs a tenth of the time.
   thread_local Image image;
   View view;
   const auto choose = [&](const ImageSize& full) -> ImageRegion {
     view = transform.augment ? random_resized_crop(full, random) : center_crop(full, transform);
-    return {view.top, view.left, view.height, view.width, {transform.crop, transform.crop}};
+    return region_of(view, transform.crop);
   };
   decode_image(file, name, choose, image);
   scale(image, view, transform.crop, transform.statistics, pixels);
+  return image.warning;
 }
 
 }  // namespace cograd

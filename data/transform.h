@@ -24,8 +24,9 @@ struct ImageTransform {
 ImageTransform imagenet_transform(std::int64_t image_size, bool augment);
 
 /// Decodes `file`, scales (bilinear), crops, flips and normalizes it to `pixels` [3, crop, crop].
-/// `random` is drawn from only for augmentation. Throws ImageError naming `name`.
-void transform_image(std::span<const std::uint8_t> file, const std::string& name,
-                     const ImageTransform& transform, Random& random, float* pixels);
+/// `random` is drawn from only for augmentation. Returns Image::warning; throws ImageError naming
+/// `name`.
+std::string transform_image(std::span<const std::uint8_t> file, const std::string& name,
+                            const ImageTransform& transform, Random& random, float* pixels);
 
 }  // namespace cograd

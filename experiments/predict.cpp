@@ -83,7 +83,8 @@ Tensor read_image(const std::string& path, const ModelCard& card, Backend& backe
   if (gray) transform.statistics = {{0.0f, 0.0f, 0.0f}, {1.0f, 1.0f, 1.0f}};
   std::vector<float> pixels(static_cast<std::size_t>(3 * shape[1] * shape[2]));
   Random none(0);
-  transform_image(file, path, transform, none, pixels.data());
+  const std::string warning = transform_image(file, path, transform, none, pixels.data());
+  if (!warning.empty()) fmt::print(stderr, "predict: warning: {}\n", warning);
   if (gray) {  // luma of ITU-R BT.601
     const auto plane = static_cast<std::size_t>(shape[1] * shape[2]);
     const ChannelStatistics& s = card.transform.statistics;

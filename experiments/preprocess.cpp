@@ -44,7 +44,9 @@ void run(int argc, char** argv) {
     const std::string& path = paths[static_cast<std::size_t>(i)];
     Random random(seed, static_cast<std::uint64_t>(i));
     read_file(path, bytes);
-    transform_image(bytes, path, transform, random, images.data<float>() + i * 3 * size * size);
+    float* const pixels = images.data<float>() + i * 3 * size * size;
+    const std::string warning = transform_image(bytes, path, transform, random, pixels);
+    if (!warning.empty()) fmt::print(stderr, "preprocess: warning: {}\n", warning);
   }
   Safetensors content;
   content.tensors.emplace_back("images", std::move(images));

@@ -27,7 +27,8 @@ struct JpegOptions {
   int across = 1,
       down = 1;  ///< samples of the first component for one of the others: 4:2:0 is 2, 2
   bool progressive = false;
-  bool adobe = false;  ///< with Adobe's marker
+  bool adobe = false;    ///< with Adobe's marker
+  int restart_rows = 0;  ///< MCU rows between restart markers
 };
 
 inline std::vector<std::uint8_t> make_jpeg(const JpegOptions& o, const Painter& paint) {
@@ -41,7 +42,10 @@ inline std::vector<std::uint8_t> make_jpeg(const JpegOptions& o, const Painter& 
   info.image_width = static_cast<JDIMENSION>(o.width);
   info.image_height = static_cast<JDIMENSION>(o.height);
   info.in_color_space = o.given;
-  info.input_components = o.given == JCS_GRAYSCALE ? 1 : o.given == JCS_CMYK ? 4 : 3;
+  info.input_components = o.given == JCS_GRAYSCALE ? 1
+                          : o.given == JCS_UNKNOWN ? 2
+                          : o.given == JCS_CMYK    ? 4
+                                                   : 3;
   jpeg_set_defaults(&info);
   jpeg_set_colorspace(&info, o.stored);
   jpeg_set_quality(&info, o.quality, TRUE);
@@ -50,6 +54,7 @@ inline std::vector<std::uint8_t> make_jpeg(const JpegOptions& o, const Painter& 
     info.comp_info[c].v_samp_factor = c == 0 ? o.down : 1;
   }
   info.write_Adobe_marker = o.adobe;
+  info.restart_in_rows = o.restart_rows;
   info.write_JFIF_header = FALSE;
   if (o.progressive) jpeg_simple_progression(&info);
   jpeg_start_compress(&info, TRUE);
@@ -113,6 +118,21 @@ inline std::vector<std::uint8_t> make_png(const PngOptions& o, const Painter& pa
   png_write_image(png, pointers.data());
   png_write_end(png, info);
   png_destroy_write_struct(&png, &info);
+  return file;
+}
+
+/// The place of a marker's 0xFF in a JPEG's header, which ends with the first scan's (0xDA).
+inline std::size_t marker_at(const std::vector<std::uint8_t>& jpeg, std::uint8_t marker) {
+  std::size_t at = 2;
+  while (at + 4 < jpeg.size() && jpeg[at + 1] != marker && jpeg[at + 1] != 0xDA) {
+    at += 2u + 256u * jpeg[at + 2] + jpeg[at + 3];
+  }
+  return at;
+}
+
+inline std::vector<std::uint8_t> inserted(std::vector<std::uint8_t> file, std::size_t at,
+                                          const std::vector<std::uint8_t>& bytes) {
+  file.insert(file.begin() + static_cast<std::ptrdiff_t>(at), bytes.begin(), bytes.end());
   return file;
 }
 

@@ -120,10 +120,9 @@ TEST_CASE("the center crop lies where torchvision has it", "[images]") {
   };
   const ImageTransform imagenet = imagenet_transform(224, false);
   for (Case c : {Case{120, 100, {.resize = 50, .crop = 32}, 60, 50, 14, 9},
-                 Case{500, 375, imagenet, 341, 256, 58, 16},    // 58.5 to the even number
-                 Case{375, 500, imagenet, 256, 341, 16, 58},    // 500 * 256 / 375 = 341.3
-                 Case{1000, 750, imagenet, 341, 256, 58, 16}})  // decoded at half the size
-  {
+                 Case{500, 375, imagenet, 341, 256, 58, 16},  // 58.5 to the even number
+                 Case{375, 500, imagenet, 256, 341, 16, 58},  // 500 * 256 / 375 = 341.3
+                 Case{1000, 750, imagenet, 341, 256, 58, 16}}) {
     CAPTURE(c.width, c.height);
     c.transform.statistics = kBytes;
     const auto file =
@@ -161,6 +160,95 @@ TEST_CASE("the center crop lies where torchvision has it", "[images]") {
     CHECK(normalized[5] == Approx((pixels[5] / 255 - 0.485) / 0.229).epsilon(1e-4).margin(1e-5));
     CHECK(normalized[blue] == Approx((pixels[blue] / 255 - 0.406) / 0.225).epsilon(1e-4));
   }
+}
+
+TEST_CASE("every image becomes the triangle filter of all its pixels", "[images]") {
+  // Content that scaling in the DCT would smear: sharp edges of colors, and sizes that end within a
+  // block. At every subsampling, since that is a kind of scaling, too.
+  const Painter edges = [](int y, int x) -> std::vector<std::uint8_t> {
+    const bool odd = (x / 3 + y / 5) % 2 == 1;
+    return {static_cast<std::uint8_t>(odd ? 250 : 10), static_cast<std::uint8_t>(x * y % 256),
+            static_cast<std::uint8_t>(x % 2 == 1 ? 255 : 0)};
+  };
+  for (const auto& [across, down] : {std::pair{1, 1}, std::pair{2, 1}, std::pair{2, 2},
+                                     std::pair{1, 2}, std::pair{4, 1}, std::pair{4, 2}}) {
+    for (const auto& [width, height] :
+         {std::pair{1, 1}, std::pair{17, 33}, std::pair{131, 90}, std::pair{200, 301}}) {
+      CAPTURE(across, down, width, height);
+      const auto file =
+          make_jpeg({.width = width, .height = height, .across = across, .down = down}, edges);
+      const Image whole = decode_image(file, "x");
+      REQUIRE(whole.size == ImageSize{height, width});
+      constexpr std::int64_t kCrop = 12;
+      const ImageTransform transform{.resize = 14, .crop = kCrop, .statistics = kBytes};
+      std::vector<float> pixels(3 * kCrop * kCrop);
+      Random none(0);
+      transform_image(file, "x", transform, none, pixels.data());
+      const std::int64_t shorter = std::min(width, height);
+      const std::int64_t scaled_width = 14 * width / shorter, scaled_height = 14 * height / shorter;
+      const double right = double(width) / double(scaled_width);
+      const double down_step = double(height) / double(scaled_height);
+      double worst = 0.0;
+      for (const std::int64_t i : {0, 3, 5, 8, 11}) {
+        for (const std::int64_t j : {0, 4, 7, 11}) {
+          const auto place = [](std::int64_t at, std::int64_t scaled, double step) {
+            return (std::nearbyint(double(scaled - kCrop) / 2) + double(at) + 0.5) * step;
+          };
+          const double expected = slow(whole, place(i, scaled_height, down_step),
+                                       place(j, scaled_width, right), down_step, right, 0);
+          const auto at = static_cast<std::size_t>(i * kCrop + j);
+          worst = std::max(worst, std::abs(pixels[at] - expected));
+        }
+      }
+      CHECK(worst < 2e-3);
+    }
+  }
+}
+
+TEST_CASE("nothing shows that lies beyond an image's edge", "[images]") {
+  // The last blocks hold white, of which the size that the header tells cuts off all.
+  constexpr int kExtent = 75;
+  for (const auto& [across, down] :
+       {std::pair{1, 1}, std::pair{2, 1}, std::pair{1, 2}, std::pair{4, 1}}) {
+    const auto whole_blocks = [](int samples) {
+      return (kExtent + 8 * samples - 1) / (8 * samples) * 8 * samples;
+    };
+    auto file =
+        make_jpeg({.width = whole_blocks(across),
+                   .height = whole_blocks(down),
+                   .quality = 100,
+                   .across = across,
+                   .down = down},
+                  [](int y, int x) {
+                    return std::vector<std::uint8_t>(3, x < kExtent && y < kExtent ? 60 : 255);
+                  });
+    const std::size_t frame = marker_at(file, 0xC0);
+    file[frame + 6] = file[frame + 8] = kExtent;
+    for (const std::int64_t size : {4, 8, 32}) {
+      for (const bool augment : {false, true}) {
+        CAPTURE(across, down, size, augment);
+        std::vector<float> pixels(static_cast<std::size_t>(3 * size * size));
+        Random random(4);
+        transform_image(file, "x",
+                        {.resize = size, .crop = size, .augment = augment, .statistics = kBytes},
+                        random, pixels.data());
+        const auto [least, most] = std::minmax_element(pixels.begin(), pixels.end());
+        CHECK((*least > 57 && *most < 63));
+      }
+    }
+  }
+}
+
+TEST_CASE("a random crop is cut out before it is scaled", "[images]") {
+  // Of 2000 x 10 pixels no random box fits; columns 993 to 1005 are taken.
+  const auto file = make_png({.width = 2000, .height = 10}, [](int, int x) {
+    return std::vector<std::uint8_t>(3, x >= 993 && x < 1006 ? 60 : 255);
+  });
+  const ImageTransform transform{.resize = 4, .crop = 4, .augment = true, .statistics = kBytes};
+  std::vector<float> pixels(3 * 16);
+  Random random(5);
+  transform_image(file, "x", transform, random, pixels.data());
+  for (const float pixel : pixels) CHECK(pixel == Approx(60).epsilon(1e-5));
 }
 
 TEST_CASE("random crops stay inside, differ, and are mirrored half of the time", "[images]") {

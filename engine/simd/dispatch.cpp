@@ -203,6 +203,10 @@ void weighted_rows(const std::uint8_t* x, std::int64_t stride, const float* weig
   kernels().weighted_rows(x, stride, weights, k, out, n);
 }
 
+void weighted_pixels(const PixelSums& sums, const float* row, float* out, std::int64_t plane) {
+  kernels().weighted_pixels(sums, row, out, plane);
+}
+
 namespace {
 
 /// Cache lines of one thread's scratch, for k rows of a tile.

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "engine/aggregation/order_statistics.h"
+#include "engine/simd/pixels.h"
 #include "engine/simd/product.h"
 
 namespace cograd::simd {
@@ -138,6 +139,7 @@ struct Kernels {
                        float momentum, std::int64_t n);
   void (*weighted_rows)(const std::uint8_t* x, std::int64_t stride, const float* weights,
                         std::int64_t k, float* out, std::int64_t n);
+  void (*weighted_pixels)(const PixelSums& sums, const float* row, float* out, std::int64_t plane);
   /// out[i] from x[k * stride + i]. `scratch` holds k * kTile floats, aligned to a cache line.
   /// `norms` may be null.
   void (*reduce)(const ReductionPlan& plan, const float* x, std::int64_t stride, std::int64_t n,

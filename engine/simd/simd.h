@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "engine/backend.h"
+#include "engine/simd/pixels.h"
 #include "engine/simd/product.h"
 
 // Results do not depend on the number of threads, nor on the instruction set. Outputs may name the
@@ -55,6 +56,10 @@ void rolling_update(std::span<const ParameterArrays> parameters, std::int64_t w,
 /// the calling thread.
 void weighted_rows(const std::uint8_t* x, std::int64_t stride, const float* weights, std::int64_t k,
                    float* out, std::int64_t n);
+/// out[c * plane + i] = scale[c] * sum over k of weight[i, k] * row[4 * (first[i] + k) + c] +
+/// shift[c]. On the calling thread.
+void weighted_pixels(const PixelSums& sums, const float* row, float* out, std::int64_t plane);
+
 /// out [n] = reduction over the k rows of stack [k, n], as Backend::reduce. The norms come from the
 /// same sweep over memory. Throws ValueError for k < 1, 2 trim >= k or a percent outside [0, 50].
 void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std::int64_t n,
