@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -152,6 +153,18 @@ bool write_all(int descriptor, const void* data, std::size_t bytes) {
     bytes -= static_cast<std::size_t>(written);
   }
   return true;
+}
+
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::error_code error;
+  std::vector<fs::path> entries;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    entries.push_back(it->path());
+  }
+  require<IoError>(!error, "[file] {} is no folder that can be read: {}",
+                   printable(folder.native()), error.message());
+  std::sort(entries.begin(), entries.end());
+  return entries;
 }
 
 void sync_folder(const fs::path& folder) {

@@ -78,6 +78,9 @@ void write_file(const std::filesystem::path& path, std::string_view content,
 /// Writes all bytes to a descriptor. Returns false upon an error, which errno then tells.
 bool write_all(int descriptor, const void* data, std::size_t bytes);
 
+/// What lies in a folder, sorted. Throws IoError when it cannot be read.
+std::vector<std::filesystem::path> entries_of(const std::filesystem::path& folder);
+
 /// Puts on the disk what was made, renamed or removed in a folder. Throws IoError.
 void sync_folder(const std::filesystem::path& folder);
 

@@ -9,6 +9,7 @@
 #include <system_error>
 #include <tuple>
 
+#include "engine/file.h"
 #include "engine/text.h"
 #include "experiments/report/memorization.h"
 #include "experiments/report/memorization_report.h"
@@ -37,20 +38,6 @@ bool is_run(const fs::path& folder) {
   require<IoError>(!error, "[report] {} cannot be read: {}", printable(folder.string()),
                    error.message());
   return run;
-}
-
-/// What lies in a folder, by name.
-std::vector<fs::path> entries_of(const fs::path& folder) {
-  std::error_code error;
-  std::vector<fs::path> entries;
-  fs::directory_iterator entry(folder, error);
-  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
-    entries.push_back(entry->path());
-  }
-  require<IoError>(!error, "[report] {} is no folder that can be read: {}",
-                   printable(folder.string()), error.message());
-  std::sort(entries.begin(), entries.end());
-  return entries;
 }
 
 /// The finished runs in a folder, by name.

@@ -1,13 +1,12 @@
 #include "experiments/run/checkpoint.h"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "data/checksum.h"
 #include "engine/text.h"
+#include "experiments/run/json_reader.h"
 #include "models/safetensors.h"
 #include "models/state_dict.h"
 
@@ -18,6 +17,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kStateKey = "training_state";
 constexpr const char* kChecksumKey = "checksum";
+constexpr std::int64_t kMost = std::int64_t{1} << 62;  // of what has no bound of its own
 
 /// The tensors named PREFIX.NAME, as NAME.
 Safetensors below(const Safetensors& content, std::string_view prefix) {
@@ -28,74 +28,23 @@ Safetensors below(const Safetensors& content, std::string_view prefix) {
   return part;
 }
 
-/// Reads the JSON of the state. A file may hold anything: all values are checked.
-class StateReader {
- public:
-  StateReader(const std::string& text, std::string name)
-      : json_(Json::parse(text, nullptr, /*allow_exceptions=*/false)), name_(std::move(name)) {
-    check(json_.is_object(), "the training state");
-  }
-
-  std::int64_t integer(const Json& in, const std::string& key, std::int64_t low,
-                       std::int64_t high) const {
-    const Json& value = at(in, key);
-    const bool fits = value.is_number_integer() &&
-                      (!value.is_number_unsigned() ||
-                       value.get<std::uint64_t>() <= std::numeric_limits<std::int64_t>::max());
-    const std::int64_t number = fits ? value.get<std::int64_t>() : 0;
-    check(fits && number >= low && number <= high, key);
-    return number;
-  }
-  double number(const Json& value, const std::string& key) const {
-    check(value.is_number() && std::isfinite(value.get<double>()), key);
-    return value.get<double>();
-  }
-  const Json& object(const std::string& key) const {
-    const Json& value = at(json_, key);
-    check(value.is_object(), key);
-    return value;
-  }
-  const Json& at(const Json& in, const std::string& key) const {
-    const auto found = in.find(key);
-    check(found != in.end(), key);
-    return *found;
-  }
-  const Json& root() const { return json_; }
-  void check(bool ok, const std::string& what) const {
-    require<FormatError>(ok, "[checkpoint] {} is damaged: {} is missing or out of range", name_,
-                         printable(what));
-  }
-
- private:
-  Json json_;
-  std::string name_;
-};
-
-TrainingState read_state(const StateReader& reader, const RunLength& length,
+TrainingState read_state(const JsonReader& reader, const RunLength& length,
                          const std::vector<Parameter*>& parameters) {
-  constexpr std::int64_t kMost = std::int64_t{1} << 62;
-  const Json& root = reader.root();
   TrainingState state;
-  state.epoch = reader.integer(root, "epoch", 1, length.epochs + 1);
-  state.step =
-      reader.integer(root, "step", 0, state.epoch <= length.epochs ? length.steps_per_epoch : 0);
-  state.loss_sum = reader.number(reader.at(root, "loss_sum"), "loss_sum");
-  state.examples = reader.integer(root, "examples", 0, kMost);
-  state.batches = reader.integer(root, "batches", 0, length.steps_per_epoch);
-  for (const auto& [name, values] : reader.object("coherence").items()) {
+  state.epoch = reader.integer("epoch", 1, length.epochs + 1);
+  state.step = reader.integer("step", 0, state.epoch <= length.epochs ? length.steps_per_epoch : 0);
+  state.loss_sum = reader.number("loss_sum");
+  state.examples = reader.integer("examples", 0, kMost);
+  state.batches = reader.integer("batches", 0, length.steps_per_epoch);
+  for (auto& [name, values] : reader.object("coherence").number_lists()) {
     const bool known = std::any_of(parameters.begin(), parameters.end(),
-                                   [&, &key = name](const Parameter* p) { return p->name == key; });
-    reader.check(known && values.is_array(), "coherence");
-    for (const Json& value : values) {
-      state.coherence[name].push_back(reader.number(value, "coherence"));
-    }
+                                   [&key = name](const Parameter* p) { return p->name == key; });
+    reader.check(known, "coherence of {}: there is no such parameter", printable(name));
+    state.coherence[name] = std::move(values);
   }
-  for (const auto& [name, file] : reader.object("files").items()) {
-    reader.check(file.is_object(), "files");
-    const Json& checksum = reader.at(file, "checksum");
-    reader.check(checksum.is_string(), "checksum");
-    state.files[name] = {static_cast<std::uint64_t>(reader.integer(file, "length", 0, kMost)),
-                         checksum.get<std::string>()};
+  for (const auto& [name, file] : reader.object("files").objects()) {
+    state.files[name] = {static_cast<std::uint64_t>(file.integer("length", 0, kMost)),
+                         file.text("checksum")};
   }
   return state;
 }
@@ -156,15 +105,14 @@ TrainingState load_checkpoint(const std::filesystem::path& path, Module& model, 
   const std::string& text = content.metadata[kStateKey];
   require<FormatError>(content.metadata[kChecksumKey] == checksum_of_checkpoint(content),
                        "[checkpoint] {} is damaged: its checksum is another", file);
-  const StateReader reader(text, file);
+  const JsonReader reader(text, fmt::format("[checkpoint] {} is damaged", file));
   const TrainingState state = read_state(reader, length, model.parameters());
-  constexpr std::int64_t kMostPasses = std::int64_t{1} << 62;
+  const JsonReader counters = reader.object("counters");
   for (const NamedCounter& counter : model.counters()) {
-    *counter.value = static_cast<std::decay_t<decltype(*counter.value)>>(
-        reader.integer(reader.object("counters"), counter.name, 0, kMostPasses));
+    *counter.value = static_cast<std::uint64_t>(counters.integer(counter.name.c_str(), 0, kMost));
   }
   const std::int64_t last_step = length.epochs * length.steps_per_epoch;
-  const std::int64_t steps = reader.integer(reader.root(), "optimizer_steps", 0, last_step);
+  const std::int64_t steps = reader.integer("optimizer_steps", 0, last_step);
   load_state(model, below(content, "model."));
 
   const Safetensors velocity = below(content, "velocity."), window = below(content, "window.");

@@ -18,15 +18,12 @@ namespace fs = std::filesystem;
 /// By name.
 using Checksums = std::map<std::string, std::string>;
 
+/// The files of a folder that the list is about.
 std::vector<std::string> files_in(const fs::path& folder) {
   std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    std::string name = it->path().filename().native();
-    if (name != kChecksumsFile) names.push_back(std::move(name));
+  for (const fs::path& entry : entries_of(folder)) {
+    if (entry.filename() != kChecksumsFile) names.push_back(entry.filename().native());
   }
-  require<IoError>(!error, "[checksums] {} cannot be read: {}", printable(folder.native()),
-                   error.message());
   return names;
 }
 
@@ -50,12 +47,10 @@ Checksums read_checksums(const fs::path& path) {
 }  // namespace
 
 void write_checksums(const fs::path& folder) {
-  std::map<std::string, std::string> checksums;
-  for (const std::string& name : files_in(folder)) {
-    checksums[name] = checksum_of(read_file(folder / name));
-  }
   std::string text;
-  for (const auto& [name, checksum] : checksums) text += fmt::format("{}  {}\n", checksum, name);
+  for (const std::string& name : files_in(folder)) {
+    text += fmt::format("{}  {}\n", checksum_of(read_file(folder / name)), name);
+  }
   write_file(folder / kChecksumsFile, text);
 }
 

@@ -29,9 +29,7 @@ class InterruptionScope {
   struct sigaction before_[2];
 };
 
-/// The signal that was noted; 0: none.
-int noted_signal();
-/// Throws Interrupted if one was.
+/// Throws Interrupted if a signal was noted.
 void check_interruption();
 
 }  // namespace cograd

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/text.h"
+#include "experiments/run/json_reader.h"
 
 namespace cograd {
 namespace {
@@ -10,81 +11,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kKey = "cograd_model";
-
-/// A card's fields, each checked.
-class CardReader {
- public:
-  CardReader(const std::string& text, const std::string& path) : path_(path) {
-    json_ = Json::parse(text, nullptr, false);
-    check(json_.is_object(), "it is no JSON object");
-  }
-
-  std::int64_t integer(const char* key, std::int64_t low, std::int64_t high) const {
-    return integer(field(key), key, low, high);
-  }
-  std::vector<std::int64_t> integers(const char* key, std::int64_t low, std::int64_t high) const {
-    std::vector<std::int64_t> values;
-    for (const Json& item : list(key)) values.push_back(integer(item, key, low, high));
-    return values;
-  }
-  std::vector<float> numbers(const char* key) const {
-    std::vector<float> values;
-    for (const Json& item : list(key)) {
-      check(item.is_number(), "{} holds {}: expected numbers", key, shown(item));
-      values.push_back(item.get<float>());
-    }
-    return values;
-  }
-  std::string text(const char* key) const { return text(field(key), key); }
-  std::vector<std::string> texts(const char* key) const {
-    std::vector<std::string> values;
-    for (const Json& item : list(key)) values.push_back(text(item, key));
-    return values;
-  }
-
-  template <class... Args>
-  void check(bool ok, fmt::format_string<Args...> what, Args&&... args) const {
-    if (ok) return;
-    throw FormatError(fmt::format("[weights] {}: damaged description of the model: {}", path_,
-                                  fmt::format(what, std::forward<Args>(args)...)));
-  }
-
- private:
-  const Json& field(const char* key) const {
-    const auto found = json_.find(key);
-    check(found != json_.end(), "{} is missing", key);
-    return *found;
-  }
-  const Json& list(const char* key) const {
-    const Json& value = field(key);
-    check(value.is_array(), "{} is {}: expected a list", key, shown(value));
-    return value;
-  }
-  std::int64_t integer(const Json& value, const char* key, std::int64_t low,
-                       std::int64_t high) const {
-    // Of unsigned numbers above the signed ones get() would make negative ones.
-    const bool fits = value.is_number_integer() &&
-                      !(value.is_number_unsigned() &&
-                        value.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max());
-    const std::int64_t number = fits ? value.get<std::int64_t>() : 0;
-    check(fits && number >= low && number <= high, "{} holds {}: expected {} to {}", key,
-          shown(value), low, high);
-    return number;
-  }
-  std::string text(const Json& value, const char* key) const {
-    check(value.is_string(), "{} holds {}: expected text", key, shown(value));
-    return value.get<std::string>();
-  }
-  static std::string shown(const Json& value) {
-    constexpr std::size_t kMost = 40;
-    if (value.is_structured()) return value.is_array() ? "a list" : "an object";
-    const std::string all = value.dump();
-    return printable(all.size() <= kMost ? all : all.substr(0, kMost) + "...");
-  }
-
-  std::string path_;
-  Json json_;
-};
 
 }  // namespace
 
@@ -122,7 +48,8 @@ ModelCard parse_card(const std::map<std::string, std::string>& metadata, const s
   const auto text = metadata.find(kKey);
   require<FormatError>(text != metadata.end(),
                        "[weights] {} does not say which model it is of: give --model", path);
-  const CardReader reader(text->second, path);
+  const JsonReader reader(text->second,
+                          fmt::format("[weights] {}: damaged description of the model", path));
   ModelCard card;
   card.model = reader.text("model");
   const std::vector<std::string>& models = model_names();

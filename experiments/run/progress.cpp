@@ -11,8 +11,6 @@
 #include "engine/text.h"
 #include "experiments/run/terminal.h"
 
-#include "experiments/run/terminal.h"
-
 namespace cograd {
 namespace {
 

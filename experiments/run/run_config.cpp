@@ -10,6 +10,7 @@
 #include "engine/aggregation/aggregator.h"
 #include "engine/error.h"
 #include "engine/text.h"
+#include "experiments/run/json_reader.h"
 #include "models/registry.h"
 #include "optim/schedule.h"
 #include "optim/sgd.h"
@@ -28,50 +29,6 @@ constexpr int kMostWorkers = 256;
 /// Keys that two runs with the same results may differ in.
 const std::set<std::string> kWithoutInfluence = {
     "command", "machine", "preset", "workers", "checkpoint_every", "train_indices", "test_indices"};
-
-/// Values of a config that are there and of their type.
-class Values {
- public:
-  Values(const Json& config, const std::string& name) : config_(config), name_(name) {}
-
-  std::string text(const char* key) const {
-    const Json& value = at(key);
-    check(value.is_string(), key, "a text");
-    return value.get<std::string>();
-  }
-  bool flag(const char* key) const {
-    const Json& value = at(key);
-    check(value.is_boolean(), key, "true or false");
-    return value.get<bool>();
-  }
-  std::int64_t integer(const char* key, std::int64_t most) const {
-    const Json& value = at(key);
-    check(value.is_number_unsigned() && value.get<std::uint64_t>() <= std::uint64_t(most), key,
-          fmt::format("an integer from 0 to {}", most));
-    return value.get<std::int64_t>();
-  }
-  double number(const char* key) const {
-    const Json& value = at(key);
-    check(value.is_number() && std::isfinite(value.get<double>()), key, "a number");
-    return value.get<double>();
-  }
-  std::optional<double> optional_number(const char* key) const {
-    return config_.contains(key) ? std::optional(number(key)) : std::nullopt;
-  }
-
- private:
-  const Json& at(const char* key) const {
-    const auto found = config_.find(key);
-    check(found != config_.end(), key, "to be there");
-    return *found;
-  }
-  void check(bool ok, const char* key, const std::string& expected) const {
-    require<FormatError>(ok, "[config] {}: {}: expected {}", name_, key, expected);
-  }
-
-  const Json& config_;
-  const std::string& name_;
-};
 
 std::string text_of(const Json& value) {
   constexpr std::size_t kMost = 80;
@@ -148,26 +105,26 @@ Json to_config(const RunSettings& run) {
 }
 
 RunSettings settings_from(const Json& config, const std::string& name) {
-  const Values values(config, name);
+  const JsonReader values(config, "[config] " + name);
   const std::string precision = values.text("precision");
   require<FormatError>(precision == "f32" || precision == "bf16",
                        "[config] {}: precision: expected f32 or bf16", name);
   const RunSettings settings{
       .aggregator = values.text("aggregator"),
-      .batch_size = values.integer("batch_size", kLargest),
+      .batch_size = values.integer("batch_size", 0, kLargest),
       .corrupt_fraction = values.number("corrupt_fraction"),
       .model = values.text("model"),
-      .width = values.integer("width", kLargest),
-      .dropout = values.optional_number("dropout"),
+      .width = values.integer("width", 0, kLargest),
+      .dropout = values.number_if_there("dropout"),
       .precision = precision == "bf16" ? Dtype::bf16 : Dtype::f32,
-      .epochs = values.integer("epochs", kMostEpochs),
+      .epochs = values.integer("epochs", 0, kMostEpochs),
       .learning_rate = values.number("learning_rate"),
       .momentum = values.number("momentum"),
       .weight_decay = values.number("weight_decay"),
       .schedule = values.text("schedule"),
       .force_momentum = values.flag("force_momentum"),
-      .seed = static_cast<std::uint64_t>(values.integer("seed", kLargestSeed)),
-      .workers = static_cast<int>(values.integer("workers", kMostWorkers)),
+      .seed = static_cast<std::uint64_t>(values.integer("seed", 0, kLargestSeed)),
+      .workers = static_cast<int>(values.integer("workers", 0, kMostWorkers)),
       .checkpoint_every = values.number("checkpoint_every")};
   try {
     check_settings(settings);

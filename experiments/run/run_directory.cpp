@@ -46,17 +46,6 @@ bool is_csv_of_run(const std::string& name) {
   return plain && name.ends_with("_test.csv");
 }
 
-std::vector<fs::path> entries_of(const fs::path& folder) {
-  std::error_code error;
-  std::vector<fs::path> entries;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    entries.push_back(it->path());
-  }
-  require<IoError>(!error, "[output] {} cannot be read: {}", printable(folder.native()),
-                   error.message());
-  return entries;
-}
-
 /// The event file in a folder: its name tells when it was begun.
 fs::path event_file_in(const fs::path& folder) {
   for (const fs::path& entry : entries_of(folder)) {

@@ -12,6 +12,7 @@
 #include "engine/text.h"
 #include "experiments/run/checksums.h"
 #include "experiments/run/csv.h"
+#include "experiments/run/json_reader.h"
 #include "experiments/run/run_config.h"
 
 namespace cograd {
@@ -23,14 +24,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kFurtherTest = "_test.csv";
 constexpr double kLongest = 1e10;  // seconds
-
-Json read_json(const fs::path& path) {
-  constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 24;
-  Json json = Json::parse(read_file(path, kMostBytes), nullptr, /*allow_exceptions=*/false);
-  require<FormatError>(json.is_object(), "[output] {} is damaged: it is no JSON object",
-                       printable(path.native()));
-  return json;
-}
+constexpr std::int64_t kMostCounted = 10'000'000'000;
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 24;  // of a JSON file
 
 /// The rows of a CSV file into the epochs that they belong to.
 void read_rows(const fs::path& path, std::vector<EpochRecord>& epochs,
@@ -52,36 +47,29 @@ std::vector<EpochRecord> read_rows_in(const fs::path& folder, std::int64_t epoch
   read_rows(folder / "corrupt.csv", records, std::mem_fn(&EpochRecord::corrupt));
   read_rows(folder / "train_sample.csv", records, std::mem_fn(&EpochRecord::train_sample));
   read_rows(folder / "test.csv", records, std::mem_fn(&EpochRecord::test));
-  std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    if (!it->path().filename().native().ends_with(kFurtherTest)) continue;
-    const std::string name = it->path().stem();
-    read_rows(it->path(), records,
+  for (const fs::path& path : entries_of(folder)) {
+    if (!path.filename().native().ends_with(kFurtherTest)) continue;
+    const std::string name = path.stem();
+    read_rows(path, records,
               [&](EpochRecord& record) -> Evaluation& { return record.further[name]; });
   }
-  require<IoError>(!error, "[output] {} cannot be read: {}", printable(folder.native()),
-                   error.message());
   return records;
 }
 
 /// What summary.json says beside the numbers, which are read from the CSV files.
 void read_summary(const fs::path& path, RunRecord& record) {
-  const Json summary = read_json(path);
-  const auto check = [&](bool ok, const char* key) {
-    require<FormatError>(ok, "[output] {} is damaged: {}", printable(path.native()), key);
-  };
-  const auto number = [&](const char* key) {
-    const bool there = summary.contains(key) && summary[key].is_number();
-    const double value = there ? summary[key].get<double>() : -1.0;
-    check(value >= 0.0 && value <= kLongest, key);
+  const JsonReader summary(read_file(path, kMostBytes),
+                           fmt::format("[output] {} is damaged", printable(path.native())));
+  const auto seconds = [&](const char* key) {
+    const double value = summary.number(key);
+    summary.check(value >= 0.0 && value <= kLongest, "{} holds {}", key, value);
     return value;
   };
-  record.groups = static_cast<std::int64_t>(number("groups"));
-  record.seconds = number("seconds");
-  record.training_seconds = number("training_seconds");
-  record.skipped_images = static_cast<std::int64_t>(number("skipped_images"));
-  check(summary.contains("failure") && summary["failure"].is_string(), "failure");
-  record.failure = printable(summary["failure"].get<std::string>());
+  record.groups = summary.integer("groups", 0, kMostCounted);
+  record.seconds = seconds("seconds");
+  record.training_seconds = seconds("training_seconds");
+  record.skipped_images = summary.integer("skipped_images", 0, kMostCounted);
+  record.failure = printable(summary.text("failure"));
 }
 
 RunRecord results_in(const fs::path& folder, const RunSettings& settings) {
@@ -129,7 +117,13 @@ std::optional<RunRecord> run_in(const fs::path& parent, const RunSettings& setti
   return std::nullopt;
 }
 
-Json read_config(const fs::path& folder) { return read_json(folder / "config.json"); }
+Json read_config(const fs::path& folder) {
+  const fs::path path = folder / "config.json";
+  Json json = Json::parse(read_file(path, kMostBytes), nullptr, /*allow_exceptions=*/false);
+  require<FormatError>(json.is_object(), "[output] {} is damaged: it is no JSON object",
+                       printable(path.native()));
+  return json;
+}
 
 RunRecord read_run(const fs::path& folder) {
   const RunSettings settings =

@@ -13,6 +13,7 @@
 #include "data/data_identity.h"
 #include "data/glyphs.h"
 #include "data/image_folder.h"
+#include "data/image_scan.h"
 #include "data/index_file.h"
 #include "data/mnist.h"
 #include "data/subset.h"
@@ -34,11 +35,6 @@ std::filesystem::path folder_of(const StudyOptions& options) {
   return std::filesystem::path(root) / options.dataset;
 }
 
-bool is_there(const std::filesystem::path& path) {
-  std::error_code unreadable;  // counts as none
-  return std::filesystem::exists(path, unreadable);
-}
-
 /// Throws IoError for what people take for the binary version of CIFAR-10.
 void check_cifar10(const std::filesystem::path& folder) {
   const std::string expected =
@@ -46,7 +42,7 @@ void check_cifar10(const std::filesystem::path& folder) {
       "data/fetch.sh cifar10 fetches it) or train/CLASS/*.png and test/CLASS/*.png";
   const auto found = [&](std::initializer_list<const char*> names) {
     return std::any_of(names.begin(), names.end(),
-                       [&](const char* name) { return is_there(folder / name); });
+                       [&](const char* name) { return status_of(folder / name).exists; });
   };
   const std::string shown = printable(folder.native());
   require<IoError>(!found({"data_batch_1", "cifar-10-batches-py", "cifar-10-python.tar.gz"}),

@@ -2,23 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 
 #include "experiments/study/study.h"
 
 namespace cograd {
-
-/// What a step of some settings takes.
-struct StepCost {
-  double seconds = 0.0;
-  std::size_t peak_bytes = 0;  ///< on the device
-};
-
-/// Of the runs that are not over, by label_of(): makes the model anew and takes a few steps with
-/// each aggregator and batch size, on drawn images; nothing is kept. Without an entry for what
-/// cannot be measured, for lack of memory say.
-std::map<std::string, StepCost> step_costs(const Study& study);
 
 struct Needs {
   std::int64_t images = 0;     ///< training and test examples of the data
@@ -29,6 +17,7 @@ struct Needs {
   double seconds = 0.0;        ///< of training, without evaluation
 };
 
+/// From Study::step_costs.
 Needs needs_of(const Study& study);
 
 /// As lines.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -19,7 +20,6 @@
 #include "experiments/run/run_results.h"
 #include "experiments/run/terminal.h"
 #include "experiments/study/datasets.h"
-#include "experiments/study/needs.h"
 #include "experiments/study/version.h"
 #include "models/registry.h"
 
@@ -115,8 +115,24 @@ void find_runs(Study& study) {
   }
 }
 
+/// Of the runs that are not over, by label_of(); without what cannot be measured.
+std::map<std::string, StepCost> measure_steps(const Study& study) {
+  std::map<std::string, StepCost> costs;
+  for (std::size_t i = 0; i < study.runs.size(); ++i) {
+    const std::string label = label_of(study.runs[i]);
+    if (study.over[i] || costs.count(label) > 0) continue;
+    try {
+      costs[label] = measure_step(study.runs[i], study.data, *study.backend);
+    } catch (const std::bad_alloc&) {
+      continue;  // the run itself will tell
+    } catch (const Error&) {
+      continue;
+    }
+  }
+  return costs;
+}
+
 std::vector<Work> works_of(const Study& study) {
-  const std::map<std::string, StepCost> costs = step_costs(study);
   std::vector<Work> works;
   for (std::size_t i = 0; i < study.runs.size(); ++i) {
     const RunSettings& run = study.runs[i];
@@ -124,8 +140,8 @@ std::vector<Work> works_of(const Study& study) {
     if (!study.over[i]) {
       work.examples = run.epochs * examples_per_epoch(run, study.data.train->size());
     }
-    const auto cost = costs.find(work.kind);
-    if (cost != costs.end()) {
+    const auto cost = study.step_costs.find(work.kind);
+    if (cost != study.step_costs.end()) {
       work.expected = cost->second.seconds / static_cast<double>(run.batch_size);
     }
     works.push_back(std::move(work));
@@ -162,6 +178,7 @@ Study prepare_study(const StudyOptions& options, StudyData data) {
   find_runs(study);
   check_output_folder(options.output_dir);
   study.lock = std::make_shared<FolderLock>(options.output_dir);
+  study.step_costs = measure_steps(study);
   return study;
 }
 

@@ -1,6 +1,7 @@
 // A study: runs that are checked together before the first one starts, then trained one by one.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -12,6 +13,7 @@
 #include "experiments/run/folder_lock.h"
 #include "experiments/run/trainer.h"
 #include "experiments/study/options.h"
+#include "experiments/study/step_cost.h"
 
 namespace cograd {
 
@@ -30,8 +32,9 @@ struct Study {
   StudyData data;
   std::vector<UsedData> used;
   Backend* backend = nullptr;
-  std::int64_t parameters = 0;             ///< of the model
-  std::shared_ptr<const FolderLock> lock;  ///< on the output folder
+  std::int64_t parameters = 0;                 ///< of the model
+  std::map<std::string, StepCost> step_costs;  ///< of the runs that are not over, by label_of()
+  std::shared_ptr<const FolderLock> lock;      ///< on the output folder
 };
 
 /// Some runs of a study failed; all others and the report are made.
