@@ -1,0 +1,98 @@
+// Ranks with a device each, exchanging device memory by NCCL on the compute stream.
+#include "engine/parallel/nccl_communicator.h"
+
+#include <fmt/format.h>
+#include <nccl.h>
+
+#include <exception>
+#include <string>
+
+#include "engine/cuda/context.h"
+#include "engine/error.h"
+#include "engine/parallel/mpi_communicator.h"
+#include "engine/parallel/rendezvous.h"
+
+namespace cograd {
+namespace {
+
+/// NCCL's kind of error and what it last had to say.
+std::string reason(ncclResult_t status) {
+  const std::string last = ncclGetLastError(nullptr);
+  return ncclGetErrorString(status) + (last.empty() ? last : " (" + last + ")");
+}
+
+void check(ncclResult_t status, const char* what) {
+  if (status != ncclSuccess) throw IoError(fmt::format("[nccl] {}: {}", what, reason(status)));
+}
+
+class NcclCommunicator final : public Communicator {
+ public:
+  explicit NcclCommunicator(const JobPlace& place) : place_(place) {
+    const int device = cuda::Context::instance().device;
+    ncclUniqueId id{};
+    if (place.rank == 0) check(ncclGetUniqueId(&id), "naming the job");
+    if (place.by_mpi) {
+      mpi_ = make_mpi_communicator(place);  // starts MPI
+      mpi_broadcast_bytes(&id, sizeof id);
+    } else {
+      tcp_broadcast_bytes(place, &id, sizeof id);
+    }
+    const ncclResult_t joined = ncclCommInitRank(&ranks_, place.size, id, place.rank);
+    // Above all, so NCCL calls two ranks on one device.
+    require<DeviceError>(joined != ncclInvalidUsage,
+                         "[nccl] rank {} of {} cannot join with device {}: {}; expected each rank "
+                         "to have a device of its own, by LOCAL_RANK or what mpirun calls it",
+                         place.rank, place.size, device, reason(joined));
+    check(joined, "joining the job");
+  }
+  ~NcclCommunicator() override {
+    if (std::uncaught_exceptions() > errors_before_) {
+      ncclCommAbort(ranks_);  // the others may be amid an exchange; to destroy would wait for them
+      return;
+    }
+    cudaStreamSynchronize(stream());
+    ncclCommDestroy(ranks_);
+  }
+  NcclCommunicator(const NcclCommunicator&) = delete;
+  NcclCommunicator& operator=(const NcclCommunicator&) = delete;
+
+  int rank() const override { return place_.rank; }
+  int size() const override { return place_.size; }
+  void average(float* values, std::int64_t n) override {
+    check(ncclAllReduce(values, values, count(n), ncclFloat, ncclAvg, ranks_, stream()),
+          "all-reduce");
+  }
+  void all_to_all(const float* sent, float* received, std::int64_t n) override {
+    ncclResult_t status = ncclGroupStart();
+    for (int peer = 0; peer < place_.size && status == ncclSuccess; ++peer) {
+      status = ncclSend(sent + peer * n, count(n), ncclFloat, peer, ranks_, stream());
+      if (status == ncclSuccess)
+        status = ncclRecv(received + peer * n, count(n), ncclFloat, peer, ranks_, stream());
+    }
+    const ncclResult_t ended = ncclGroupEnd();  // a group left open would swallow later calls
+    check(status == ncclSuccess ? ended : status, "all-to-all");
+  }
+  void all_gather(const float* sent, float* received, std::int64_t n) override {
+    check(ncclAllGather(sent, received, count(n), ncclFloat, ranks_, stream()), "all-gather");
+  }
+  void broadcast(float* values, std::int64_t n) override {
+    check(ncclBroadcast(values, values, count(n), ncclFloat, 0, ranks_, stream()), "broadcast");
+  }
+
+ private:
+  static std::size_t count(std::int64_t n) { return static_cast<std::size_t>(n); }
+  static cudaStream_t stream() { return cuda::Context::instance().compute; }
+
+  JobPlace place_;
+  std::unique_ptr<Communicator> mpi_;
+  ncclComm_t ranks_ = nullptr;
+  int errors_before_ = std::uncaught_exceptions();
+};
+
+}  // namespace
+
+std::unique_ptr<Communicator> make_nccl_communicator(const JobPlace& place) {
+  return std::make_unique<NcclCommunicator>(place);
+}
+
+}  // namespace cograd

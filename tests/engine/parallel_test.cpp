@@ -1,0 +1,284 @@
+// How ranks find one another, and what a job of one does. Several ranks: ranks_main.cpp.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "engine/parallel/data_parallel.h"
+#include "engine/parallel/launch_environment.h"
+#include "engine/parallel/nccl_communicator.h"
+#include "engine/parallel/rendezvous.h"
+#include "tests/support/catch.h"
+
+namespace cograd::testing {
+namespace {
+
+/// Sets variables of the environment for as long as it lives.
+class Environment {
+ public:
+  using Variables = std::vector<std::pair<std::string, std::string>>;
+
+  explicit Environment(Variables variables) : variables_(std::move(variables)) {
+    for (const auto& [name, value] : variables_) setenv(name.c_str(), value.c_str(), 1);
+  }
+  ~Environment() {
+    for (const auto& variable : variables_) unsetenv(variable.first.c_str());
+  }
+
+ private:
+  Variables variables_;
+};
+
+/// Some program that listens at a free port of this machine.
+class Listener {
+ public:
+  Listener() : descriptor_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in at = here(0);
+    socklen_t length = sizeof at;
+    const auto place = reinterpret_cast<sockaddr*>(&at);
+    const int yes = 1;
+    setsockopt(descriptor_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (bind(descriptor_, place, length) != 0 || listen(descriptor_, 8) != 0) std::abort();
+    getsockname(descriptor_, place, &length);
+    port_ = ntohs(at.sin_port);
+  }
+  ~Listener() { close(descriptor_); }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  int port() const { return port_; }
+  /// Takes the next connection and says `words`.
+  void answer(const std::string& words) {
+    const int peer = accept(descriptor_, nullptr, nullptr);
+    (void)send(peer, words.data(), words.size(), MSG_NOSIGNAL);
+    close(peer);
+  }
+
+  static sockaddr_in here(int port) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_port = htons(static_cast<std::uint16_t>(port));
+    return at;
+  }
+
+ private:
+  int descriptor_, port_ = 0;
+};
+
+/// A port where nobody listens now.
+int free_port() { return Listener().port(); }
+
+/// What those ranks of a job of `size` that come, as threads, hear of rank 0, or the errors that
+/// they throw.
+std::vector<std::string> heard_by(const std::vector<int>& come, int size,
+                                  std::chrono::milliseconds patience) {
+  std::vector<std::string> heard;
+  for (const int rank : come) heard.emplace_back(rank == 0 ? "hello" : "     ");
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < come.size(); ++i) {
+    threads.emplace_back([&mine = heard[i], rank = come[i], size, patience] {
+      try {
+        tcp_broadcast_bytes({rank, size, false}, mine.data(), mine.size(), patience);
+      } catch (const Error& error) {
+        mine = error.what();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  return heard;
+}
+
+bool has_ipv6() {
+  sockaddr_in6 at{};
+  at.sin6_family = AF_INET6;
+  at.sin6_addr = in6addr_loopback;
+  const int descriptor = socket(AF_INET6, SOCK_STREAM, 0);
+  const bool bound = bind(descriptor, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0;
+  close(descriptor);
+  return bound;
+}
+
+constexpr std::chrono::milliseconds kLong{30000}, kShort{1000};
+
+Environment::Variables address(int port) {
+  return {{"MASTER_ADDR", "localhost"}, {"MASTER_PORT", std::to_string(port)}};
+}
+
+}  // namespace
+
+TEST_CASE("a process knows its place in a job", "[parallel]") {
+  CHECK(job_place().size == 1);
+  {
+    const Environment torchrun(Environment::Variables{{"RANK", "2"}, {"WORLD_SIZE", "4"}});
+    CHECK(job_place().rank == 2);
+    CHECK(job_place().size == 4);
+    CHECK(!job_place().by_mpi);
+    CHECK_THROWS_WITH(make_communicator(cpu_backend()), contains("mpirun"));
+  }
+  {
+    const Environment mpi(
+        Environment::Variables{{"OMPI_COMM_WORLD_RANK", "1"}, {"OMPI_COMM_WORLD_SIZE", "3"}});
+    CHECK(job_place().by_mpi);
+    CHECK(job_place().rank == 1);
+  }
+  {
+    // mpirun or Slurm may have started torchrun, once on each machine.
+    const Environment both(Environment::Variables{{"PMI_RANK", "1"},
+                                                  {"PMI_SIZE", "2"},
+                                                  {"RANK", "7"},
+                                                  {"WORLD_SIZE", "16"},
+                                                  {"TORCHELASTIC_RUN_ID", "none"}});
+    CHECK(job_place().rank == 7);
+    CHECK(job_place().size == 16);
+    CHECK(!job_place().by_mpi);
+  }
+  {
+    const Environment half(Environment::Variables{{"WORLD_SIZE", "4"}});
+    CHECK_THROWS_WITH(job_place(), contains("WORLD_SIZE is 4, but RANK is not set"));
+  }
+  const Environment wrong(Environment::Variables{{"RANK", "4"}, {"WORLD_SIZE", "4"}});
+  CHECK_THROWS_WITH(job_place(), contains("RANK is 4 and WORLD_SIZE 4"));
+  const Environment senseless(Environment::Variables{{"WORLD_SIZE", "many"}});
+  CHECK_THROWS_WITH(job_place(), contains("WORLD_SIZE is 'many'"));
+}
+
+TEST_CASE("a job of one rank changes nothing", "[parallel]") {
+  const auto alone = make_communicator(cpu_backend());
+  CHECK(alone->size() == 1);
+  Mean rule;
+  DataParallel parallel(rule, *alone);
+  Parameter p;
+  p.name = "p";
+  p.value = Tensor::full({3}, 1.0, Dtype::f32, cpu_backend());
+  const std::vector<Parameter*> parameters{&p};
+  CHECK_THROWS_WITH(parallel.aggregate(parameters), contains("p has no gradient"));
+  p.gradient = Tensor::from(std::vector<float>{1, 2, 3}, {3}, cpu_backend());
+  parallel.aggregate(parameters);
+  CHECK(p.gradient.to_vector<float>() == std::vector<float>{1, 2, 3});
+  CHECK(parallel.rows(8).size() == 8);
+  MedianOfMeans m3(3);
+  CHECK_THROWS_WITH(DataParallel(m3, *alone), contains("m3 cannot be split over 1 ranks"));
+}
+
+TEST_CASE("rank 0 tells the others over TCP", "[parallel]") {
+  const std::vector<std::string> hello(3, "hello");
+  const int port = free_port();
+  for (const char* host : {"127.0.0.1", "localhost", "::1"}) {
+    CAPTURE(host);
+    if (host == std::string("::1") && !has_ipv6()) continue;
+    const Environment master(
+        Environment::Variables{{"MASTER_ADDR", host}, {"MASTER_PORT", std::to_string(port)}});
+    // Those that come early wait for rank 0. The next job may use the port at once.
+    CHECK(heard_by({2, 1, 0}, 3, kLong) == hello);
+    CHECK(heard_by({0, 1, 2}, 3, kLong) == hello);
+  }
+  char byte = 0;
+  CHECK_THROWS_WITH(tcp_broadcast_bytes({1, 2, false}, &byte, 1), contains("MASTER_ADDR is not"));
+  const Environment host(Environment::Variables{{"MASTER_ADDR", "localhost"}});
+  CHECK_THROWS_WITH(tcp_broadcast_bytes({1, 2, false}, &byte, 1), contains("MASTER_PORT is not"));
+  const Environment high(Environment::Variables{{"MASTER_PORT", "70000"}});
+  CHECK_THROWS_WITH(tcp_broadcast_bytes({1, 2, false}, &byte, 1), contains("70000 is no port"));
+}
+
+TEST_CASE("ranks of torchrun, which has MASTER_PORT itself, meet at another port", "[parallel]") {
+  const Listener store;
+  const Environment master(address(store.port()));
+  {
+    const Environment torchrun(Environment::Variables{{"TORCHELASTIC_USE_AGENT_STORE", "True"}});
+    CHECK(heard_by({2, 1, 0}, 3, kLong) == std::vector<std::string>(3, "hello"));
+  }
+  {
+    const Environment own(Environment::Variables{{"COGRAD_PORT", std::to_string(free_port())}});
+    CHECK(heard_by({0, 1, 2}, 3, kLong) == std::vector<std::string>(3, "hello"));
+  }
+  const std::string taken = heard_by({0}, 2, kLong)[0];
+  CHECK_THAT(taken, contains(fmt::format("cannot listen at port {}: Address already in use",
+                                         store.port())));
+  CHECK_THAT(taken, contains("COGRAD_PORT names another"));
+}
+
+TEST_CASE("ranks that do not find one another say so", "[parallel]") {
+  const int port = free_port();
+  const Environment master(address(port));
+  CHECK_THAT(heard_by({1}, 2, kShort)[0],
+             contains(fmt::format("rank 0 does not answer at localhost port {} within 1 s: "
+                                  "Connection refused",
+                                  port)));
+  // Rank 3 is not left waiting for rank 2.
+  const auto without_two = heard_by({0, 1, 3}, 4, kShort);
+  CHECK_THAT(without_two[0],
+             contains(fmt::format("nobody came to port {} within 1 s as rank 2 of 4", port)));
+  CHECK_THAT(without_two[1], contains("hung up"));
+  CHECK_THAT(without_two[2], contains("hung up"));
+  CHECK_THAT(heard_by({0, 1, 1}, 3, kLong)[0], contains("as rank 1"));
+  // Some other program, which answers or hangs up.
+  for (const std::string words : {"HTTP/1.1 400 Bad Request", ""}) {
+    Listener other;
+    const Environment there(Environment::Variables{{"COGRAD_PORT", std::to_string(other.port())}});
+    std::thread answering([&] { other.answer(words); });
+    CHECK_THAT(heard_by({1}, 2, kLong)[0], contains("COGRAD_PORT names another"));
+    answering.join();
+  }
+  const Environment nowhere(Environment::Variables{{"MASTER_ADDR", "no host"}});
+  CHECK_THAT(heard_by({1}, 2, kShort)[0], contains("no host"));
+}
+
+TEST_CASE("rank 0 sends away who is not of its job", "[parallel]") {
+  const int port = free_port();
+  const Environment master(address(port));
+  std::vector<std::string> heard;
+  std::thread job([&] { heard = heard_by({0}, 2, kLong); });
+  for (const std::string words : {"", "GET / HTTP/1.1\r\n\r\n"}) {
+    const sockaddr_in at = Listener::here(port);
+    const int to = socket(AF_INET, SOCK_STREAM, 0);
+    while (connect(to, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    (void)send(to, words.data(), words.size(), MSG_NOSIGNAL);
+    close(to);
+  }
+  CHECK_THAT(heard_by({2}, 5, kLong)[0], contains("hung up"));
+  CHECK(heard_by({1}, 2, kLong)[0] == "hello");
+  job.join();
+  CHECK(heard[0] == "hello");
+}
+
+TEST_CASE("NCCL exchanges on a device, one rank with itself", "[cuda][parallel]") {
+  if (!cuda_available()) {
+    std::printf("SKIPPED: no NVIDIA device\n");
+    return;
+  }
+  if (!has_nccl()) {
+    std::printf("SKIPPED: NCCL was not compiled in\n");
+    return;
+  }
+  Backend& cuda = cuda_backend();
+  const auto ranks = make_nccl_communicator({0, 1, false});
+  CHECK(ranks->rank() == 0);
+  CHECK(ranks->size() == 1);
+  for (const std::int64_t n : {0, 1, 3, 1021, 100003}) {
+    CAPTURE(n);
+    // One value more than is exchanged, which must stay.
+    std::vector<float> values(static_cast<std::size_t>(n) + 1);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) * 0.37f - 1;
+    std::vector<float> received = values;
+    received.back() = -7.0f;
+    Tensor x = Tensor::from(values, {n + 1}, cuda);
+    ranks->average(x.data<float>(), n);
+    CHECK(x.to_vector<float>() == values);
+    ranks->broadcast(x.data<float>(), n);
+    CHECK(x.to_vector<float>() == values);
+    Tensor all = Tensor::full({n + 1}, -7.0, Dtype::f32, cuda);
+    ranks->all_to_all(x.data<float>(), all.data<float>(), n);
+    CHECK(all.to_vector<float>() == received);
+    all = Tensor::full({n + 1}, -7.0, Dtype::f32, cuda);
+    ranks->all_gather(x.data<float>(), all.data<float>(), n);
+    CHECK(all.to_vector<float>() == received);
+  }
+}
+
+}  // namespace cograd::testing

@@ -1,0 +1,360 @@
+// What a report says of runs: points, claims, figures, tables and the page.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <sstream>
+
+#include "experiments/report/claims.h"
+#include "experiments/report/curves.h"
+#include "experiments/report/group_size.h"
+#include "experiments/report/html.h"
+#include "experiments/report/learning_figures.h"
+#include "experiments/report/memorization.h"
+#include "experiments/report/point.h"
+#include "experiments/report/report_page.h"
+#include "experiments/report/tables.h"
+#include "experiments/run/run_results.h"
+#include "experiments/study/presets.h"
+#include "experiments/study/study.h"
+#include "tests/support/catch.h"
+#include "tests/support/records.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace cograd;
+using cograd::testing::contains;
+using cograd::testing::run_with;
+using cograd::testing::TemporaryFolder;
+
+TEST_CASE("points hold the seeds of one setting", "[experiments]") {
+  std::vector<RunRecord> runs{
+      run_with("mean", 30, 0.5, 95.0, 80.0, 58.0), run_with("m3", 30, 0.5, 60.0, 30.0, 69.0),
+      run_with("mean", 30, 0.5, 95.0, 84.0, 60.0), run_with("mean", 30, 0.5, 95.0, 91.0, 60.0)};
+  runs[2].settings.seed = 2;
+  runs[3].settings.seed = 3;
+  const std::vector<Point> points = points_of(runs);
+  REQUIRE(points.size() == 2);
+  CHECK(points[0].seeds() == 3);
+  CHECK(points[1].seeds() == 1);
+  const Spread fitted = points[0].last([](const EpochRecord& e) { return e.corrupt.acc1; });
+  CHECK(fitted.mean == Approx(85.0));
+  CHECK(fitted.low == 80.0);
+  CHECK(fitted.high == 91.0);
+  CHECK(fitted.deviation == Approx(std::sqrt((25.0 + 1.0 + 36.0) / 2.0)));
+  CHECK(spread_text(fitted, 3) == "85.0 ± 5.6");
+  CHECK(spread_text(fitted, 1) == "85.0");
+  const std::vector<Claim> claims = memorization_claims(runs);
+  CHECK(claims.size() == 6);  // one row a point, not a run
+  CHECK(claims[0].measured == "85.0 ± 5.6 %");
+  CHECK(final_numbers(runs).rows.size() == 2);
+  // The seeds' range lies as a band behind the curve, before all curves.
+  const Figure figure = accuracy_figures(runs).front().figures.front();
+  REQUIRE(figure.curves.size() == 2);
+  CHECK(figure.curves[0].high.back() == 91.0);
+  CHECK(figure.curves[1].high.empty());
+  const std::string script = gnuplot_script(figure);
+  CHECK(script.find("filledcurves") < script.find("linespoints"));
+}
+
+TEST_CASE("winsorization: claims follow its strength", "[experiments]") {
+  const auto verdicts = [](const std::vector<double>& fitted) {
+    const char* names[] = {"mean", "winsorized:1", "winsorized:8"};
+    std::vector<RunRecord> runs;
+    for (std::size_t i = 0; i < fitted.size(); ++i) {
+      runs.push_back(run_with(names[i], 100, 0.5, 50.0 + fitted[i] / 2, fitted[i], 60.0));
+    }
+    std::vector<bool> result;
+    for (const Claim& claim : winsorization_claims(runs)) result.push_back(claim.holds);
+    return result;
+  };
+  // Corrupt labels fitted, gap, pristine first (90 % of the pristine by then).
+  CHECK(verdicts({80.0, 60.0, 20.0}) == std::vector<bool>{true, true, false});
+  CHECK(verdicts({40.0, 30.0, 20.0}) == std::vector<bool>{true, true, true});
+  CHECK(verdicts({80.0, 85.0, 20.0}) == std::vector<bool>{false, false, false});
+  CHECK(verdicts({40.0, 38.0, 35.0}) == std::vector<bool>{false, false, true});
+  CHECK(verdicts({80.0}).empty());
+}
+
+TEST_CASE("names tell points apart", "[report]") {
+  std::vector<RunRecord> runs{run_with("mean", 30, 0.5, 95.0, 80.0, 58.0),
+                              run_with("mean", 30, 0.5, 95.0, 80.0, 61.0),
+                              run_with("m3", 30, 0.5, 60.0, 20.0, 69.0)};
+  runs[1].settings.learning_rate = 0.03;
+  runs[2].settings.learning_rate = 0.03;
+  const std::vector<Point> points = points_of(runs);
+  REQUIRE(points.size() == 3);
+  CHECK(names_of({&points[0], &points[1], &points[2]}) ==
+        std::vector<std::string>{"mean b30 lr0.1", "mean b30 lr0.03", "m3 b30 lr0.03"});
+  CHECK(names_of({&points[0], &points[2]}) == std::vector<std::string>{"mean b30", "m3 b30"});
+
+  // A claim about m3 compares with the mean at its own rate.
+  const std::vector<Claim> claims = memorization_claims(runs);
+  REQUIRE(claims.size() == 7);  // the mean memorizes, twice; five about m3
+  CHECK_THAT(claims[0].text, contains("batch 30, lr0.1: mean"));
+  CHECK(claims[6].measured == "69.0 % against 61.0 %");
+}
+
+TEST_CASE("the best learning rate of each aggregator", "[report]") {
+  std::vector<RunRecord> runs{run_with("mean", 30, 0.5, 95.0, 80.0, 58.0),
+                              run_with("mean", 30, 0.5, 95.0, 80.0, 61.0),
+                              run_with("mean", 30, 0.0, 95.0, 0.0, 97.0)};
+  CHECK(best_learning_rates({runs[0], runs[2]}).rows.empty());  // one rate only
+  runs[1].settings.learning_rate = 0.03;
+  runs[2].training_seconds = 0.25;
+  const Table table = best_learning_rates(runs);
+  REQUIRE(table.rows.size() == 1);
+  CHECK(table.rows[0] == std::vector<std::string>{"mean b30", "97.0 (0.1)", "61.0 (0.03)", "0.25"});
+  // Stopped at its best, the run at 0.1 is the better one.
+  CHECK(best_stops({runs[0], runs[2]}).rows.empty());
+  runs[0].epochs[0].test.acc1 = 88.0;
+  CHECK(best_stops(runs).rows.at(0) ==
+        std::vector<std::string>{"mean b30", "97.0 (0.1, epoch 1)", "88.0 (0.1, epoch 0)", "0.25"});
+  CHECK(best_learning_rates(runs).rows.at(0)[2] == "61.0 (0.03)");
+  CHECK(final_numbers(runs).rows.at(0).at(9) == "88.0 (epoch 0)");
+}
+
+TEST_CASE("three sizes of groups make a figure", "[report]") {
+  std::vector<RunRecord> runs;
+  for (const std::int64_t batch : {30, 60, 15}) {
+    runs.push_back(run_with("m3", batch, 0.5, 60.0, static_cast<double>(batch), 69.0));
+    runs.back().groups = 3;
+  }
+  runs.push_back(run_with("mean", 30, 0.5, 60.0, 90.0, 69.0));
+  const std::vector<FigureGroup> groups = group_size_figures(runs);
+  REQUIRE(groups.size() == 1);
+  const Figure& figure = groups[0].figures[0];
+  REQUIRE(figure.curves.size() == 1);
+  CHECK(figure.curves[0].x == std::vector<double>{5.0, 10.0, 20.0});
+  CHECK(figure.curves[0].y == std::vector<double>{15.0, 30.0, 60.0});
+  CHECK(groups[0].figures[1].curves[0].x == std::vector<double>{15.0, 30.0, 60.0});
+  CHECK_THAT(gnuplot_script(figure), contains("set logscale x"));
+  runs.pop_back(), runs.pop_back();
+  CHECK(group_size_figures(runs).empty());
+}
+
+TEST_CASE("claims compare with the mean at the same batch size and noise", "[experiments]") {
+  const RunRecord mean = run_with("mean", 30, 0.5, 95.0, 92.0, 58.0);
+  const RunRecord m3 = run_with("m3", 30, 0.5, 60.0, 30.0, 69.0);
+  const std::vector<Claim> claims = memorization_claims({mean, m3});
+  // mean memorizes; m3: fewer, pristine ones not, fewer than an early stop, gap, test accuracy
+  REQUIRE(claims.size() == 6);
+  for (const Claim& claim : claims) CHECK(claim.holds);
+  CHECK(claims[1].measured == "30.0 % against 92.0 %");
+
+  CHECK(memorization_claims({m3}).empty());
+  CHECK(memorization_claims({run_with("mean", 10, 0.5, 95.0, 92.0, 58.0), m3}).size() == 1);
+  CHECK(memorization_claims({run_with("mean", 30, 0.0, 99.0, 0.0, 98.0), m3}).empty());
+}
+
+TEST_CASE("claims fail just beyond their thresholds", "[experiments]") {
+  const RunRecord mean = run_with("mean", 30, 0.5, 95.0, 80.0, 58.0);
+  const auto verdicts = [&](const RunRecord& run) {
+    std::vector<bool> result;
+    for (const Claim& claim : memorization_claims({mean, run})) result.push_back(claim.holds);
+    result.erase(result.begin());  // the one about the mean alone
+    return result;
+  };
+  CHECK(verdicts(run_with("m3", 30, 0.5, 90.0, 40.0, 63.0)) ==
+        std::vector<bool>{true, true, true, true, true});
+  CHECK(verdicts(run_with("m3", 30, 0.5, 89.8, 40.1, 62.9)) ==
+        std::vector<bool>{false, true, true, true, false});
+  CHECK(verdicts(run_with("m3", 30, 0.5, 90.1, 60.1, 63.0)) ==
+        std::vector<bool>{false, true, false, false, true});
+  CHECK(verdicts(run_with("ra3", 30, 0.5, 90.0, 64.0, 58.0)) == std::vector<bool>{true});
+  CHECK(verdicts(run_with("mean:3", 30, 0.5, 90.0, 63.9, 58.0)) == std::vector<bool>{false});
+  CHECK_THAT(memorization_claims({mean, run_with("mean:3", 30, 0.5, 90.0, 64.0, 58.0)}).at(1).text,
+             contains("mean:3, the control for m3, fits at least 0.8 times"));
+  CHECK(verdicts(run_with("ra3", 30, 0.5, 90.0, 63.9, 58.0)) == std::vector<bool>{false});
+
+  const RunRecord clean = run_with("mean", 30, 0.0, 99.0, 0.0, 98.0);
+  CHECK(memorization_claims({clean, run_with("m3", 30, 0.0, 99.0, 0.0, 96.0)}).at(0).holds);
+  CHECK_FALSE(memorization_claims({clean, run_with("m3", 30, 0.0, 99.0, 0.0, 95.9)}).at(0).holds);
+}
+
+TEST_CASE("medians are compared with a mean that is stopped early", "[report]") {
+  RunRecord mean = run_with("mean", 30, 0.5, 95.0, 80.0, 58.0);
+  mean.epochs.insert(mean.epochs.begin() + 1, mean.epochs[1]);
+  mean.epochs[1].pristine.acc1 = 60.0;  // then 90
+  mean.epochs[1].corrupt.acc1 = 20.0;   // then 80
+  RunRecord m3 = run_with("m3", 30, 0.5, 60.0, 30.0, 69.0);
+  const auto claim = [&] { return memorization_claims({mean, m3}).at(3); };
+  m3.epochs.back().pristine.acc1 = 70.0;
+  CHECK(claim().measured == "30.0 % against 40.0 % at 70.0 % of the pristine");
+  CHECK(claim().holds);
+  m3.epochs.back().corrupt.acc1 = 30.1;
+  CHECK_FALSE(claim().holds);
+  CHECK_FALSE(memorization_claims({mean, m3}).at(2).holds);  // 70 % against 90 %
+  m3.epochs.back().pristine.acc1 = 80.0;
+  CHECK(memorization_claims({mean, m3}).at(2).holds);
+  m3.epochs.back().pristine.acc1 = 95.0;  // more than the mean ever had
+  CHECK(claim().measured == "30.1 % against 80.0 % at 90.0 % of the pristine, where it ends");
+}
+
+TEST_CASE("medians are compared with the mean at equal group size", "[report]") {
+  RunRecord m3 = run_with("m3", 30, 0.5, 60.0, 30.0, 69.0);
+  m3.groups = 3;
+  const RunRecord at_batch = run_with("mean", 30, 0.5, 95.0, 80.0, 58.0);
+  RunRecord at_group = run_with("mean", 10, 0.5, 95.0, 60.0, 58.0);
+  const auto claims = memorization_claims({at_batch, m3, at_group});
+  REQUIRE(claims.size() == 8);
+  CHECK_THAT(claims[6].text, contains("at the batch size of its groups, 10"));
+  CHECK(claims[6].measured == "30.0 % against 60.0 %");
+  CHECK(claims[6].holds);
+  at_group.epochs.back().corrupt.acc1 = 59.9;
+  CHECK_FALSE(memorization_claims({at_batch, m3, at_group})[6].holds);
+}
+
+TEST_CASE("the claims table is aligned and wrapped", "[experiments]") {
+  const std::vector<Claim> claims = {
+      {"short", "1 %", true}, {std::string(12, 'a') + " " + std::string(30, 'b'), "2", false}};
+  const std::string table = claims_table(claims, 60);
+  std::istringstream lines(table);
+  std::size_t column = 0;
+  for (std::string line; std::getline(lines, line);) {
+    CHECK(line.size() <= 60);
+    const std::size_t at = std::min(line.find("holds"), line.find("does not hold"));
+    if (at == std::string::npos) continue;
+    if (column == 0) column = at;
+    CHECK(at == column);
+  }
+  CHECK(column > 0);
+}
+
+TEST_CASE("HTML is escaped", "[experiments]") {
+  CHECK(escaped("<a href=\"x\">Q&A's</a>") ==
+        "&lt;a href=&quot;x&quot;&gt;Q&amp;A&#39;s&lt;/a&gt;");
+  Report report;
+  report.title = "a < b";
+  report.claims = {{"<script>", "1 & 2", false}};
+  report.facts = {{"Command", "<b>"}};
+  report.tables = {{"<t>", "<u>", {"<h>"}, {{"<d>"}}}};
+  report.galleries = {{"<g>", "<v>", {{"<c>", {}, {}}}}};
+  const std::string html = report_html(report, {}, "no <gnuplot>");
+  for (const char* raw : {"a < b", "<script", "1 & 2", "<b>", "<h>", "<d>", "<t>", "<u>", "<g>",
+                          "<v>", "<c>", "<gnuplot>"}) {
+    CAPTURE(raw);
+    CHECK(html.find(raw) == std::string::npos);
+  }
+  CHECK(html.find("http") == std::string::npos);  // nothing is loaded from elsewhere
+}
+
+TEST_CASE("labels at the ends of curves do not overlap", "[experiments]") {
+  const std::vector<double> places = spread({50.0, 99.0, 98.0, 99.5, 51.0}, 7.0, 0.0, 100.0);
+  std::vector<double> sorted = places;
+  std::sort(sorted.begin(), sorted.end());
+  for (std::size_t i = 1; i < sorted.size(); ++i) CHECK(sorted[i] - sorted[i - 1] >= 7.0 - 1e-9);
+  CHECK(sorted.back() <= 100.0);
+  CHECK(places[2] < places[1]);  // the order stays
+  CHECK(places[1] < places[3]);
+  CHECK(spread({10.0, 90.0}, 7.0, 0.0, 100.0) == std::vector<double>{10.0, 90.0});
+}
+
+TEST_CASE("a figure is drawn as SVG that can stand in a page", "[experiments]") {
+  Figure figure{"Title <1>", "epoch", "it's (%)", {}, {0.0, 100.0}};
+  figure.curves.push_back({"m3's", {0.0, 1.0}, {10.0, 20.0}, "#0072B2", 0, 0});
+  std::string svg;
+  try {
+    svg = draw_svg(figure, "f7");
+  } catch (const IoError& error) {
+    std::printf("SKIPPED: drawing needs gnuplot: %s\n", error.what());
+    return;
+  }
+  CHECK(svg.rfind("<svg", 0) == 0);
+  CHECK_THAT(svg, contains("viewBox"));
+  CHECK_THAT(svg, contains("<text>m3&#39;s</text>"));
+  CHECK_THAT(svg, contains("<text>it&#39;s (%)</text>"));
+  CHECK_THAT(svg, contains("<title>Title &lt;1&gt;</title>"));
+  CHECK(svg.find("id='gp") == std::string::npos);  // ids are the figure's own
+  CHECK(svg.find("'black'") == std::string::npos);
+}
+
+TEST_CASE("every figure of a report lies beside it as a file of its own", "[report]") {
+  const TemporaryFolder folder;
+  Report report;
+  report.figures = {{"50 % noise", {}}};
+  for (const char* title : {"Gap: training minus test", "winsorized:1 b100", "winsorized:2 b100"}) {
+    report.figures[0].figures.push_back(
+        {title, "epoch", "%", {{"m3", {0.0, 1.0}, {1.0, 2.0}}}, {0.0, 100.0}});
+  }
+  if (const std::string missing = write_report(report, folder.path); !missing.empty()) {
+    std::printf("SKIPPED: drawing needs gnuplot: %s\n", missing.c_str());
+    return;
+  }
+  for (const char* name : {"gap", "winsorized-1-b100", "winsorized-2-b100"}) {
+    CAPTURE(name);
+    CHECK(std::filesystem::exists(folder.path / fmt::format("50-noise-{}.svg", name)));
+  }
+}
+
+TEST_CASE("what a study leaves makes learning figures, difficulty table and gallery", "[report]") {
+  const TemporaryFolder folder;
+  StudyOptions options = label_noise_preset("quick", "");
+  options.train_size = 300;
+  options.test_size = 40;
+  options.aggregators = "mean@20,m3@30";
+  options.corrupt_fractions = "0,0.5";
+  options.run.epochs = 3;
+  options.device = "cpu";
+  options.output_dir = folder.path.string();
+  const Study study = prepare_study(options);
+  const std::vector<RunRecord> runs = run_study(study);
+
+  const std::vector<FigureGroup> order = learning_order_figures(runs);
+  REQUIRE(order.size() == 2);           // noise first
+  CHECK(order[0].figures.size() == 4);  // pristine and corrupt, first and for good
+  CHECK(order[1].figures.size() == 2);  // nothing is corrupt
+  const Curve& curve = order[1].figures[0].curves.at(0);
+  CHECK(std::is_sorted(curve.x.begin(), curve.x.end()));
+  CHECK(std::is_sorted(curve.y.begin(), curve.y.end()));
+  CHECK(curve.x.front() == Approx(1.0 / 15));  // step 1 of 15
+  CHECK(curve.y.back() >= runs[0].last().pristine.acc1);
+
+  const std::vector<FigureGroup> coherence = coherence_figures(runs);
+  REQUIRE(coherence.size() == 2);
+  REQUIRE(coherence[0].figures.size() == 2);
+  CHECK(coherence[0].figures[0].curves.size() == 6);  // three layers, two kinds
+  CHECK(coherence[1].figures[0].curves.size() == 3);
+  // Pristine and corrupt can be told apart where their curves end.
+  for (std::size_t layer = 0; layer < 3; ++layer) {
+    const Curve &pristine = coherence[0].figures[0].curves[layer],
+                &corrupt = coherence[0].figures[0].curves[3 + layer];
+    CHECK(corrupt.colour == pristine.colour);
+    CHECK(corrupt.marker == hollow(pristine.marker));
+    CHECK(corrupt.dash != pristine.dash);
+  }
+  CHECK(coherence[0].figures[0].curves[0].x == std::vector<double>{0.0, 1.0, 2.0, 3.0});
+
+  const Table table = difficulty_table(runs);
+  REQUIRE(table.rows.size() == 4);
+  for (const auto& row : table.rows) {
+    for (std::size_t i = 2; i < row.size(); ++i) CHECK(std::abs(std::stod(row[i])) <= 1.0);
+  }
+
+  const Gallery gallery = difficulty_gallery(runs[0], study.data);
+  REQUIRE(gallery.rows.size() == 10);
+  for (const GalleryRow& row : gallery.rows) {
+    REQUIRE(row.easiest.size() == 4);
+    REQUIRE(row.hardest.size() == 4);
+  }
+  // The first picture of class 0 is an example of it, as drawn.
+  const std::string caption = gallery.rows[0].easiest[0].caption;
+  const std::int64_t index = std::stoll(caption.substr(caption.find(' ')));
+  const Example example = study.data.train->get(index);
+  CHECK(example.label == 0);
+  for (std::size_t i = 0; i < example.pixels.size(); ++i) {
+    REQUIRE(gallery.rows[0].easiest[0].pixels[3 * i] ==
+            std::lround(255.0f * std::clamp(example.pixels[i], 0.0f, 1.0f)));
+  }
+  CHECK_THAT(png_uri(gallery.rows[0].easiest[0]),
+             Catch::Matchers::StartsWith("data:image/png;base64,iVBORw0KGgo"));
+
+  // A run read back from its folder says the same.
+  const RunRecord again = read_run(runs[1].folder);
+  CHECK(again.settings == runs[1].settings);
+  CHECK(again.groups == 3);
+  CHECK(again.last().test.acc1 == Approx(runs[1].last().test.acc1));
+  CHECK(again.training_seconds > 0.0);
+  CHECK(again.training_seconds <= again.seconds);
+  CHECK_THROWS_AS(read_run(folder.path), IoError);
+}
