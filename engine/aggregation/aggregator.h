@@ -25,7 +25,7 @@ class Aggregator {
   /// K for a mini-batch of B examples. Throws ValueError when B is too small.
   virtual std::int64_t groups(std::int64_t batch_size) const = 0;
   /// Over the K group gradients of one step.
-  virtual Reduction over_groups() const = 0;
+  virtual Reduction over_groups() const { return {}; }
   /// Steps in the rolling window; 1: no window.
   virtual int window() const { return 1; }
   /// Over the gradients of the last window() steps.

@@ -1,0 +1,57 @@
+// Gradient statistics: what the norms of K group gradients say about per-example gradients.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "engine/groups.h"
+
+namespace cograd {
+
+/// Squared Euclidean norms of K group gradients g_1 .. g_K and of their mean, over one parameter or
+/// summed over several.
+struct SquaredNorms {
+  double of_mean = 0.0;  ///< S = || mean_k g_k ||^2
+  double mean_of = 0.0;  ///< Q = mean_k || g_k ||^2
+
+  SquaredNorms& operator+=(const SquaredNorms& other) {
+    of_mean += other.of_mean;
+    mean_of += other.mean_of;
+    return *this;
+  }
+};
+
+/// Unbiased estimates over examples, from S and Q of one batch or of several. With G the expected
+/// gradient and Sigma the covariance of an example's gradient, and groups of b examples:
+///   E S = |G|^2 + tr Sigma / (K b),  E Q = |G|^2 + tr Sigma / b
+/// so |G|^2 = (K S - Q) / (K - 1) and tr Sigma = b (Q - |G|^2). Estimates of |G|^2 may be negative
+/// where noise dominates; they are not clipped.
+struct GradientStatistics {
+  double squared_norm = 0.0;  ///< |G|^2
+  double variance = 0.0;      ///< tr Sigma
+
+  /// |G|^2 / E |g|^2 over single examples: 1 if all agree, 0 if they have nothing in common.
+  /// Chatterjee and Zielinski, "On the generalization mystery in deep learning", 2022, eq. 3.
+  double alpha() const { return squared_norm / (squared_norm + variance); }
+  /// Of m examples: 1 if they are orthogonal, m if they are identical. Ibid., section 3.
+  double m_coherence(std::int64_t m) const;
+  /// tr Sigma / |G|^2, in examples: the batch size at which noise and signal are equal. McCandlish,
+  /// Kaplan, Amodei, "An empirical model of large-batch training", 2018, eq. 2.9.
+  double noise_scale() const { return variance / squared_norm; }
+  /// sum_i |g_i|^2 / |sum_i g_i|^2 over m examples, in expectation. Yin et al., "Gradient
+  /// diversity", AISTATS 2018, eq. 1.
+  double diversity(std::int64_t m) const;
+};
+
+/// Throws ValueError for fewer than two groups: one batch mean says nothing about its examples.
+GradientStatistics statistics_of(const SquaredNorms& norms, const Groups& groups);
+
+/// An estimate and the ends of its 95 % interval; both infinite for fewer than two batches.
+struct Interval {
+  double estimate = 0.0, low = 0.0, high = 0.0;
+};
+/// Alpha from the sums of |G|^2 and tr Sigma over batches, with a jackknife interval that leaves
+/// out one batch at a time. Throws ValueError without a batch.
+Interval alpha_of(std::span<const GradientStatistics> batches);
+
+}  // namespace cograd

@@ -1,0 +1,30 @@
+#include "engine/aggregation/gram/gram_aggregator.h"
+
+#include <limits>
+
+#include "engine/error.h"
+
+namespace cograd {
+
+GramAggregator::GramAggregator(std::int64_t groups) : groups_(groups) {
+  require<ValueError>(groups >= 1, "[aggregator] {} groups: expected at least 1", groups);
+}
+
+std::int64_t GramAggregator::groups(std::int64_t batch_size) const {
+  require<ValueError>(batch_size >= groups_,
+                      "[{}] a batch of {} cannot be split into {} groups: expected at least {}",
+                      name(), batch_size, groups_, groups_);
+  return groups_;
+}
+
+std::vector<double> GramAggregator::weights(const GramMatrix& gram) const {
+  require<ShapeError>(gram.size() == groups_, "[{}] a Gram matrix of {} gradients: expected {}",
+                      name(), gram.size(), groups_);
+  if (!gram.finite()) {
+    return std::vector<double>(static_cast<std::size_t>(groups_),
+                               std::numeric_limits<double>::quiet_NaN());
+  }
+  return weights_of(gram);
+}
+
+}  // namespace cograd

@@ -1,0 +1,35 @@
+// Aggregators that weigh whole group gradients by their inner products.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/aggregation/aggregator.h"
+#include "engine/aggregation/gram/gram_matrix.h"
+
+namespace cograd {
+
+/// sum_k w_k g_k with weights w from the Gram matrix of the K group gradients over the whole
+/// network. A backward pass sums the products parameter by parameter, so it never holds the K
+/// gradients of more than one; BackwardOptions::kept_gradients says how the weighted sum is then
+/// made.
+class GramAggregator : public Aggregator {
+ public:
+  /// Throws ValueError unless there is at least one group.
+  explicit GramAggregator(std::int64_t groups);
+  std::int64_t groups(std::int64_t batch_size) const final;
+
+  /// w [K]; all NaN for a matrix that is not finite.
+  std::vector<double> weights(const GramMatrix& gram) const;
+
+ protected:
+  std::int64_t group_count() const { return groups_; }
+
+ private:
+  /// `gram` is finite.
+  virtual std::vector<double> weights_of(const GramMatrix& gram) const = 0;
+
+  std::int64_t groups_;
+};
+
+}  // namespace cograd
