@@ -1,0 +1,28 @@
+// Aggregators that are a CoordinateRule.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "engine/aggregation/aggregator.h"
+#include "engine/aggregation/coordinate_rule.h"
+
+namespace cograd {
+
+class CoordinateAggregator final : public Aggregator {
+ public:
+  CoordinateAggregator(std::string name, std::shared_ptr<const CoordinateRule> rule);
+  std::string name() const override { return name_; }
+  std::int64_t groups(std::int64_t batch_size) const override;
+  Reduction over_groups() const override;
+
+ private:
+  std::string name_;
+  std::shared_ptr<const CoordinateRule> rule_;
+};
+
+/// Throws ValueError unless 1 <= groups <= most.
+void check_coordinate_groups(const std::string& name, std::int64_t groups, std::int64_t most);
+
+}  // namespace cograd

@@ -1,0 +1,31 @@
+// What a backend needs of a coordinate-wise rule that the library does not know.
+#pragma once
+
+#include <cstdint>
+
+namespace cograd {
+
+/// K values of each of n coordinates: value k of coordinate i at values[k * stride + i].
+template <class T>
+struct Stack {
+  const T* values = nullptr;
+  std::int64_t stride = 0;
+  std::int64_t n = 0;
+};
+
+/// out[i] = rule(the K values of coordinate i); NaN where one of them is. coordinate_wise() makes
+/// one of a functor.
+class CoordinateRule {
+ public:
+  virtual ~CoordinateRule() = default;
+
+  /// K.
+  virtual std::int64_t groups() const = 0;
+  virtual void reduce(const Stack<float>& stack, float* out) const = 0;
+  virtual void reduce(const Stack<double>& stack, double* out) const = 0;
+  /// Queues the reduction of device memory on a CUDA stream. Returns false if the rule was not
+  /// compiled by nvcc.
+  virtual bool reduce_on_device(const Stack<float>& stack, float* out, void* stream) const = 0;
+};
+
+}  // namespace cograd
