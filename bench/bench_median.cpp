@@ -13,15 +13,18 @@
 
 #include "bench/machine_limits.h"
 #include "engine/aggregation/order_statistics.h"
+#include "engine/cpu/aggregation.h"
+#include "engine/cpu/reduced_matmul.h"
+#include "engine/cpu/simd/instruction_set.h"
+#include "engine/cpu/update.h"
 #include "engine/error.h"
 #include "engine/random.h"
-#include "engine/simd/simd.h"
 
 namespace {
 
 using cograd::GroupNorms;
 using cograd::Reduction;
-namespace simd = cograd::simd;
+namespace cpu = cograd::cpu;
 
 /// Random normal numbers, the same for every benchmark; grows on demand.
 const std::vector<float>& numbers(std::int64_t n) {
@@ -117,7 +120,7 @@ void reduce_with_norms(benchmark::State& state, const Reduction& reduction, std:
   GroupNorms norms;
   run_reduction(state, reduction, k, n,
                 [&](const float* stack, std::int64_t groups, std::int64_t size, float* out) {
-                  simd::reduce(reduction, stack, groups, size, out, &norms);
+                  cpu::reduce(reduction, stack, groups, size, out, &norms);
                   benchmark::DoNotOptimize(norms);
                 });
 }
@@ -149,7 +152,7 @@ void median_row_by_row(const float* stack, std::int64_t k, std::int64_t n, float
 
 /// Step 3: one pass over memory, all comparators in registers, all threads.
 void median_fused(const float* stack, std::int64_t k, std::int64_t n, float* out) {
-  simd::reduce({Reduction::Kind::median}, stack, k, n, out, nullptr);
+  cpu::reduce({Reduction::Kind::median}, stack, k, n, out, nullptr);
 }
 
 // --- the update and the fused kernels ------------------------------------------------------------
@@ -167,17 +170,17 @@ void rolling_step(benchmark::State& state, std::int64_t n, bool fused) {
       .learning_rate = 1e-3, .momentum = 0.9, .weight_decay = 1e-4};
   cograd::SgdCoefficients without_decay = with_decay;
   without_decay.weight_decay = 0.0;
-  const simd::ParameterArrays whole{
+  const cpu::ParameterArrays whole{
       .p = p.data(), .g = g, .v = v.data(), .window = window.data(), .n = n};
-  const simd::ParameterArrays from_median{.p = p.data(), .g = out.data(), .v = v.data(), .n = n};
+  const cpu::ParameterArrays from_median{.p = p.data(), .g = out.data(), .v = v.data(), .n = n};
   std::int64_t slot = 0;
   const auto step = [&] {
     if (fused) {
-      simd::rolling_update({&whole, 1}, 3, slot, true, median, with_decay);
+      cpu::rolling_update({&whole, 1}, 3, slot, true, median, with_decay);
     } else {
-      simd::decayed_gradient(g, p.data(), 1e-4, window.data() + slot * n, n);
-      simd::reduce(median, window.data(), 3, n, out.data(), nullptr);
-      simd::sgd_update({&from_median, 1}, without_decay);
+      cpu::decayed_gradient(g, p.data(), 1e-4, window.data() + slot * n, n);
+      cpu::reduce(median, window.data(), 3, n, out.data(), nullptr);
+      cpu::sgd_update({&from_median, 1}, without_decay);
     }
     slot = (slot + 1) % 3;
   };
@@ -209,7 +212,7 @@ void winsorized_products(benchmark::State& state, std::int64_t batch, std::int64
   const float* dy = x + batch * in;
   std::vector<float> out(static_cast<std::size_t>(kOut * in));
   const Reduction winsorized{.kind = Reduction::Kind::winsorized_mean, .percent = 8};
-  simd::reduce_outer_products(winsorized, dy, x, batch, kOut, in, out.data(), nullptr);
+  cpu::reduce_outer_products(winsorized, dy, x, batch, kOut, in, out.data(), nullptr);
   std::vector<float> products(static_cast<std::size_t>(batch));
   for (std::int64_t i = 0; i < kOut * in; i += std::max<std::int64_t>(1, kOut * in / 997)) {
     for (std::int64_t b = 0; b < batch; ++b) {
@@ -221,7 +224,7 @@ void winsorized_products(benchmark::State& state, std::int64_t batch, std::int64
     }
   }
   for (auto _ : state) {
-    simd::reduce_outer_products(winsorized, dy, x, batch, kOut, in, out.data(), nullptr);
+    cpu::reduce_outer_products(winsorized, dy, x, batch, kOut, in, out.data(), nullptr);
     benchmark::ClobberMemory();
   }
   const std::int64_t bytes = 4 * (batch * (in + kOut) + kOut * in);
@@ -236,15 +239,15 @@ void sgd_update(benchmark::State& state, std::int64_t n) {
   std::vector<float> v(static_cast<std::size_t>(n));
   const cograd::SgdCoefficients coefficients{
       .learning_rate = 1e-3, .momentum = 0.9, .weight_decay = 1e-4};
-  const simd::ParameterArrays arrays{.p = p.data(), .g = g, .v = v.data(), .n = n};
+  const cpu::ParameterArrays arrays{.p = p.data(), .g = g, .v = v.data(), .n = n};
   const float before = p[0];
-  simd::sgd_update({&arrays, 1}, coefficients);
+  cpu::sgd_update({&arrays, 1}, coefficients);
   if (std::abs(p[0] - (before - 1e-3f * (g[0] + 1e-4f * before))) > 1e-6f) {
     state.SkipWithError("wrong update");
     return;
   }
   for (auto _ : state) {
-    simd::sgd_update({&arrays, 1}, coefficients);
+    cpu::sgd_update({&arrays, 1}, coefficients);
     benchmark::ClobberMemory();
   }
   count(state, n, 5 * n * 4, footprint);
@@ -299,7 +302,7 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   try {
-    benchmark::AddCustomContext("instruction_set", std::string(simd::instruction_set()));
+    benchmark::AddCustomContext("instruction_set", std::string(cograd::simd::instruction_set()));
   } catch (const cograd::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

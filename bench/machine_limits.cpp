@@ -12,7 +12,7 @@
 #include <map>
 #include <vector>
 
-#include "engine/simd/simd.h"
+#include "engine/cpu/update.h"
 
 namespace cograd::bench {
 namespace {
@@ -86,7 +86,7 @@ double triad_bandwidth(std::int64_t bytes) {
   const std::int64_t repeats = std::max<std::int64_t>(1, 1'000'000 / n);
   const double seconds = median_seconds([&] {
     for (std::int64_t r = 0; r < repeats; ++r) {
-      simd::decayed_gradient(b.data(), c.data(), 3.0, a.data(), n);
+      cpu::decayed_gradient(b.data(), c.data(), 3.0, a.data(), n);
       benchmark::ClobberMemory();
     }
   });

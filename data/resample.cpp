@@ -4,9 +4,15 @@
 #include <cmath>
 #include <vector>
 
-#include "engine/simd/simd.h"
+#include "data/resample_kernels.h"
 
 namespace cograd {
+namespace resampling {
+
+const Kernels& kernels() { return COGRAD_TABLE_IN_FORCE(kKernels); }
+
+}  // namespace resampling
+
 namespace {
 
 /// The weights of the source pixels first, first + 1, ... in each output.
@@ -41,7 +47,7 @@ Taps taps_of(const ResampleAxis& axis, std::int64_t outputs, std::int64_t extent
   return taps;
 }
 
-/// The weights and places as simd::weighted_pixels takes them.
+/// The weights and places as weighted_pixels takes them.
 struct FourfoldTaps {
   std::vector<std::int64_t> first;
   std::vector<float> weights;
@@ -67,19 +73,20 @@ void resample(const Image& image, const ResampleAxis& down, std::int64_t rows,
   const Taps vertical = taps_of(down, rows, image.size.height);
   const Taps horizontal = taps_of(across, columns, image.size.width);
   const FourfoldTaps fourfold(horizontal, columns);
-  simd::PixelSums sums{.outputs = columns,
-                       .count = horizontal.count,
-                       .first = fourfold.first.data(),
-                       .weights = fourfold.weights.data()};
+  resampling::PixelSums sums{.outputs = columns,
+                             .count = horizontal.count,
+                             .first = fourfold.first.data(),
+                             .weights = fourfold.weights.data()};
   std::copy(scale.begin(), scale.end(), sums.scale);
   std::copy(shift.begin(), shift.end(), sums.shift);
   const std::int64_t stride = 4 * image.size.width, plane = rows * columns;
   std::vector<float> row(static_cast<std::size_t>(stride));
+  const resampling::Kernels& kernels = resampling::kernels();
   for (std::int64_t y = 0; y < rows; ++y) {
-    simd::weighted_rows(image.pixels.data() + vertical.first[static_cast<std::size_t>(y)] * stride,
-                        stride, vertical.weights.data() + y * vertical.count, vertical.count,
-                        row.data(), stride);
-    simd::weighted_pixels(sums, row.data(), output + y * columns, plane);
+    kernels.weighted_rows(
+        image.pixels.data() + vertical.first[static_cast<std::size_t>(y)] * stride, stride,
+        vertical.weights.data() + y * vertical.count, vertical.count, row.data(), stride);
+    kernels.weighted_pixels(sums, row.data(), output + y * columns, plane);
   }
 }
 

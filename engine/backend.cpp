@@ -13,20 +13,6 @@ Shape ConvGeometry::output(const Shape& x, const Shape& w) const {
   return {x[0], w[0], extent(0), extent(1)};
 }
 
-#ifndef COGRAD_HAS_ONEDNN
-Backend& onednn_backend() {
-  throw DeviceError("[backend] onednn was not compiled in: build with COGRAD_WITH_ONEDNN=ON");
-}
-#endif
-
-Backend& cpu_backend() {
-#ifdef COGRAD_HAS_ONEDNN
-  return onednn_backend();
-#else
-  return reference_backend();
-#endif
-}
-
 Backend& backend_for(std::string_view device_name) {
   if (device_name == "cuda") return cuda_backend();
   require<ValueError>(device_name == "auto" || device_name == "cpu",

@@ -24,6 +24,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/aggregation/reduction.h"
 #include "engine/allocator.h"
 #include "engine/device.h"
 #include "engine/groups.h"
@@ -126,29 +127,11 @@ struct ParameterUpdate {
   Tensor window;    ///< [W, shape of p] of the rolling rules, else undefined
 };
 
-/// How K values of one coordinate become one. `trim`: values dropped on either
-/// side. `percent`: clip to the percent-th and (100-percent)-th percentile,
-/// nearest rank, then mean.
-struct Reduction {
-  enum class Kind : std::uint8_t { mean, median, trimmed_mean, winsorized_mean };
-  Kind kind = Kind::mean;
-  std::int64_t trim = 0;
-  double percent = 0.0;
-};
-
-/// Squared Euclidean norms over one parameter's K group gradients g_1 .. g_K.
-/// Their ratio is the coherence of the parameter: 1 when all groups agree, 1/K
-/// when they are orthogonal.
-struct GroupNorms {
-  double squared_mean = 0.0;  ///< || mean_k g_k ||^2
-  double mean_squared = 0.0;  ///< mean_k || g_k ||^2
-};
-
 class Backend {
  public:
   virtual ~Backend() = default;
 
-  /// "reference", "onednn", "cuda".
+  /// "reference", "onednn" (cpu_backend() with oneDNN, "cpu" without), "cuda".
   virtual std::string_view name() const = 0;
   virtual Device device() const = 0;
   /// Whether activations may be of this type: f32, f64, bf16.
@@ -304,9 +287,7 @@ class Backend {
 /// The readable backend: plain loops, f32 and f64, one thread. The oracle of
 /// the tests.
 Backend& reference_backend();
-/// The fast CPU backend. Throws DeviceError if it was not compiled in.
-Backend& onednn_backend();
-/// The best CPU backend that was compiled in: onednn, else reference.
+/// The fast CPU backend, f32 and bf16.
 Backend& cpu_backend();
 /// The backend of the NVIDIA GPU. Throws DeviceError, with the way out, if it was not compiled in
 /// or there is no device that it can use.

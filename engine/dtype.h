@@ -44,6 +44,25 @@ constexpr std::string_view name_of(Dtype dtype) {
   return "?";
 }
 
+/// Calls visit(T{}) with the C++ type of any dtype, Half being that of bf16.
+template <class Half, class Visit>
+void for_any_dtype(Dtype dtype, Visit&& visit) {
+  switch (dtype) {
+    case Dtype::f32:
+      return visit(float{});
+    case Dtype::f64:
+      return visit(double{});
+    case Dtype::bf16:
+      return visit(Half{});
+    case Dtype::i32:
+      return visit(std::int32_t{});
+    case Dtype::i64:
+      return visit(std::int64_t{});
+    case Dtype::u8:
+      return visit(std::uint8_t{});
+  }
+}
+
 /// Of parameters and all that is not an activation: f32 beside bf16 activations, else the same.
 constexpr Dtype parameter_dtype(Dtype activations) {
   return activations == Dtype::bf16 ? Dtype::f32 : activations;

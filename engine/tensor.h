@@ -51,6 +51,10 @@ class Tensor {
 
   static Tensor empty(const Shape& shape, Dtype dtype, Backend& backend,
                       Layout layout = Layout::row_major);
+  /// Of the shape, type, backend and layout of `x`.
+  static Tensor empty_like(const Tensor& x) {
+    return empty(x.shape(), x.dtype(), x.backend(), x.layout());
+  }
   static Tensor zeros(const Shape& shape, Dtype dtype, Backend& backend);
   static Tensor full(const Shape& shape, double value, Dtype dtype, Backend& backend);
   /// Copies `values` (row-major host data, shape.numel() of them) to `backend`.

@@ -54,6 +54,10 @@ void parallel(std::int64_t parts, const Body& body) {
       &body);
 }
 
+/// Elements that a thread takes at a time. Work of one such block stays on the calling thread,
+/// since waking the others would cost more.
+inline constexpr std::int64_t kThreadBlock = 32768;
+
 /// body(begin, end) over ranges of [0, n), one for each thread; one range for all if the work is
 /// not `worth` waking the others.
 template <class Body>
@@ -63,6 +67,18 @@ void parallel_ranges(std::int64_t n, bool worth, const Body& body) {
   parallel(parts, [&](std::int64_t index) {
     const Part part(n, parts, index);
     body(part.begin, part.end);
+  });
+}
+
+/// body(begin, size) over blocks of [0, n), at most kThreadBlock each.
+template <class Body>
+void parallel_blocks(std::int64_t n, const Body& body) {
+  const std::int64_t blocks = (n + kThreadBlock - 1) / kThreadBlock;
+  parallel_ranges(blocks, blocks > 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t i = first; i < last; ++i) {
+      const std::int64_t begin = i * kThreadBlock;
+      body(begin, std::min(kThreadBlock, n - begin));
+    }
   });
 }
 

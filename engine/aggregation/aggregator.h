@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/backend.h"
+#include "engine/aggregation/reduction.h"
 
 namespace cograd {
 

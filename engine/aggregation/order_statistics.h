@@ -29,8 +29,8 @@ struct OrderedSum {
   double scale = 1.0;
 };
 
-// The instruction-set builds of engine/simd each get functions of their own: merged by the linker,
-// one machine would run code made for another.
+// Each instruction set that engine/cpu is compiled for gets its own functions: if the linker merged
+// them, a machine would run code made for another.
 #ifdef COGRAD_SIMD_NAMESPACE
 inline namespace COGRAD_SIMD_NAMESPACE {
 #endif

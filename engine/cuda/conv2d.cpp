@@ -1,9 +1,9 @@
 // y = x * w + b (cross-correlation); the gradients of the filter group by group, into one stack.
-#include "engine/cuda/bias.h"
-#include "engine/cuda/choice.h"
+#include "engine/cuda/autotune.h"
 #include "engine/cuda/convolution_plan.h"
 #include "engine/cuda/cuda_backend.h"
 #include "engine/cuda/layout.h"
+#include "engine/cuda/linear.h"
 #include "engine/error.h"
 
 namespace cograd {
@@ -34,7 +34,7 @@ Tensor CudaBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
   const Shape shape = geometry.output(x.shape(), w.shape());
   Tensor y = cuda::empty_image(shape, x.dtype(), *this);
   run({Convolution::Pass::forward, x.shape(), w.shape(), shape, geometry, x.dtype()},
-      cuda::channels_last(x), cuda::filter_for_cudnn(w, x.dtype()), y);
+      cuda::channels_last(x), cuda::weights_for_cudnn(w, x.dtype()), y);
   if (b.defined()) cuda::add_bias(y, b);
   return y;
 }
@@ -43,7 +43,7 @@ Tensor CudaBackend::conv2d_data_gradient(const Tensor& dy, const Tensor& w, cons
                                          const ConvGeometry& geometry) {
   Tensor dx = cuda::empty_image(x_shape, dy.dtype(), *this);
   run({Convolution::Pass::data_gradient, x_shape, w.shape(), dy.shape(), geometry, dy.dtype()}, dx,
-      cuda::filter_for_cudnn(w, dy.dtype()), cuda::channels_last(dy));
+      cuda::weights_for_cudnn(w, dy.dtype()), cuda::channels_last(dy));
   return dx;
 }
 
@@ -67,7 +67,7 @@ void CudaBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
     run({Convolution::Pass::filter_gradient, xg.shape(), filter, dg.shape(), geometry, x.dtype()},
         xg, gradient, dg);
   }
-  cuda::filter_gradient_from_cudnn(gradients, dw, write);
+  cuda::weight_gradient_from_cudnn(gradients, dw, write);
 }
 
 }  // namespace cograd

@@ -4,7 +4,7 @@
 #include <map>
 #include <mutex>
 
-#include "engine/cuda/choice.h"
+#include "engine/cuda/autotune.h"
 #include "engine/error.h"
 
 namespace cograd::cuda {
@@ -60,7 +60,7 @@ std::unique_ptr<Plan> fastest_plan(const std::string& key, const Convolution& c,
   require<DeviceError>(!configs.empty(), "[conv2d] cuDNN has no {} convolution of {} with {}",
                        name_of(c.dtype), c.x, c.w);
   std::vector<std::unique_ptr<Plan>> made(configs.size());
-  const int choice = fastest(key, static_cast<int>(configs.size()), [&](int i) {
+  const int choice = autotune(key, static_cast<int>(configs.size()), [&](int i) {
     auto& candidate = made[static_cast<std::size_t>(i)];
     if (candidate == nullptr) {
       candidate = std::make_unique<Plan>(configs[static_cast<std::size_t>(i)]);

@@ -1,4 +1,4 @@
-// Kernels that treat elements one by one, and those that only move them.
+// Kernels that treat elements one by one.
 #include "engine/cuda/cuda_backend.h"
 #include "engine/cuda/launch.h"
 #include "engine/cuda/layout.h"
@@ -10,29 +10,6 @@ namespace cograd {
 namespace {
 
 using namespace cuda;
-
-Tensor empty_like(const Tensor& x) {
-  return Tensor::empty(x.shape(), x.dtype(), x.backend(), x.layout());
-}
-
-/// Calls visit(T{}) with a type for any dtype.
-template <class Visit>
-void for_any_dtype(Dtype dtype, Visit&& visit) {
-  switch (dtype) {
-    case Dtype::f32:
-      return visit(float{});
-    case Dtype::f64:
-      return visit(double{});
-    case Dtype::bf16:
-      return visit(__nv_bfloat16{});
-    case Dtype::i32:
-      return visit(std::int32_t{});
-    case Dtype::i64:
-      return visit(std::int64_t{});
-    case Dtype::u8:
-      return visit(std::uint8_t{});
-  }
-}
 
 /// Through double, in which every i32, f32 and bf16 is exact.
 template <class To, class From>
@@ -106,35 +83,10 @@ void map_tensors(const char* name, F f, const Tensor& y, const X&... x) {
   });
 }
 
-template <class Word>
-__global__ void copy_rows_kernel(std::int64_t rows, int width, int to_stride, int from_stride,
-                                 const Word* from, Word* to) {
-  for (std::int64_t i = thread_index(); i < rows * width; i += thread_count()) {
-    const std::int64_t row = i / width, column = i % width;
-    to[row * to_stride + column] = from[row * from_stride + column];
-  }
-}
-
-/// Rows of `width` bytes at from[row * from_stride] to to[row * to_stride], in words as wide as all
-/// of that allows.
-void copy_rows(std::byte* to, std::int64_t to_stride, const std::byte* from,
-               std::int64_t from_stride, std::int64_t width, std::int64_t rows) {
-  const auto by = [&](auto word) {
-    using Word = decltype(word);
-    constexpr std::int64_t size = sizeof word;
-    launch(copy_rows_kernel<Word>, blocks_for(rows * width / size), kThreads, rows,
-           static_cast<int>(width / size), static_cast<int>(to_stride / size),
-           static_cast<int>(from_stride / size), reinterpret_cast<const Word*>(from),
-           reinterpret_cast<Word*>(to));
-  };
-  const bool wide = (to_stride | from_stride | width) % 16 == 0 && aligned(to) && aligned(from);
-  wide ? by(uint4{}) : by(std::uint16_t{});  // f32 too is made of those
-}
-
 }  // namespace
 
 void CudaBackend::fill(Tensor& x, double value, Write write) {
-  for_any_dtype(x.dtype(), [&](auto zero) {
+  for_any_dtype<__nv_bfloat16>(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     launch(fill_kernel<T>, blocks_for(x.numel()), kThreads, x.numel(), elements<T>(x), value,
            write == Write::accumulate);
@@ -144,8 +96,8 @@ void CudaBackend::fill(Tensor& x, double value, Write write) {
 Tensor CudaBackend::cast(const Tensor& x, Dtype dtype) {
   const Tensor plain = computes_in(dtype) ? x : x.row_major();  // no other types in images
   Tensor y = Tensor::empty(x.shape(), dtype, *this, plain.layout());
-  for_any_dtype(x.dtype(), [&](auto from) {
-    for_any_dtype(dtype, [&](auto to) {
+  for_any_dtype<__nv_bfloat16>(x.dtype(), [&](auto from) {
+    for_any_dtype<__nv_bfloat16>(dtype, [&](auto to) {
       using From = decltype(from);
       using To = decltype(to);
       launch(cast_kernel<From, To>, blocks_for(x.numel()), kThreads, x.numel(),
@@ -154,6 +106,8 @@ Tensor CudaBackend::cast(const Tensor& x, Dtype dtype) {
   });
   return y;
 }
+
+Tensor CudaBackend::to_row_major(const Tensor& x) { return row_major(x); }
 
 Tensor CudaBackend::normalize_bytes(const Tensor& x, std::span<const float> mean,
                                     std::span<const float> deviation) {
@@ -175,7 +129,7 @@ Tensor CudaBackend::add(const Tensor& a, const Tensor& b, Tensor* reuse) {
   const Layout layout = b.layout() == Layout::channels_last ? b.layout() : a.layout();
   const Tensor u = in_layout(a, layout), v = in_layout(b, layout);
   const bool fits = reuse != nullptr && reuse->layout() == layout;
-  Tensor y = fits ? *reuse : empty_like(u);
+  Tensor y = fits ? *reuse : Tensor::empty_like(u);
   map_tensors("add", Sum{}, y, u, v);
   return y;
 }
@@ -185,7 +139,7 @@ void CudaBackend::add_into(Tensor& sum, const Tensor& x) {
 }
 
 Tensor CudaBackend::relu(const Tensor& x, bool in_place) {
-  Tensor y = in_place ? x : empty_like(x);
+  Tensor y = in_place ? x : Tensor::empty_like(x);
   map_tensors("relu", Relu{}, y, x);
   return y;
 }
@@ -193,7 +147,7 @@ Tensor CudaBackend::relu(const Tensor& x, bool in_place) {
 Tensor CudaBackend::relu_backward(const Tensor& y, const Tensor& dy, bool in_place) {
   const bool moved = dy.layout() != y.layout();
   const Tensor d = in_layout(dy, y.layout());
-  Tensor dx = in_place || moved ? d : empty_like(d);
+  Tensor dx = in_place || moved ? d : Tensor::empty_like(d);
   map_tensors("relu", ReluGradient{}, dx, y, d);
   return dx;
 }
@@ -204,45 +158,13 @@ Tensor CudaBackend::dropout(const Tensor& x, double rate, std::uint64_t seed,
                       "[dropout] a recorded step would draw the same mask again and again: run it "
                       "without recording");
   const Tensor in = x.row_major();
-  Tensor y = empty_like(in);
+  Tensor y = Tensor::empty_like(in);
   dispatch("dropout", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     launch(dropout_kernel<T>, blocks_for((in.numel() + 3) / 4), kThreads, in.numel(),
            elements<const T>(in), elements<T>(y), rate, Random(seed, stream));
   });
   return y;
-}
-
-// Channels-last images are matrices [N H W, C], and their channels columns of it.
-Tensor CudaBackend::concat(std::span<const Tensor> parts) {
-  const Shape& first = parts.front().shape();
-  std::int64_t channels = 0;
-  for (const Tensor& part : parts) channels += part.size(1);
-  Tensor y = empty_image({first[0], channels, first[2], first[3]}, parts.front().dtype(), *this);
-  const auto size = static_cast<std::int64_t>(size_of(y.dtype())), stride = channels * size;
-  std::byte* to = y.raw();
-  for (const Tensor& part : parts) {
-    const Tensor from = channels_last(part);
-    const std::int64_t width = part.size(1) * size;
-    copy_rows(to, stride, from.raw(), width, width, first[0] * first[2] * first[3]);
-    to += width;
-  }
-  return y;
-}
-
-std::vector<Tensor> CudaBackend::split(const Tensor& x, std::span<const std::int64_t> channels) {
-  const Tensor from = channels_last(x);
-  const auto size = static_cast<std::int64_t>(size_of(x.dtype())), stride = x.size(1) * size;
-  std::vector<Tensor> parts;
-  const std::byte* begin = from.raw();
-  for (std::int64_t c : channels) {
-    Tensor part = empty_image({x.size(0), c, x.size(2), x.size(3)}, x.dtype(), *this);
-    const std::int64_t width = c * size;
-    copy_rows(part.raw(), width, begin, stride, width, x.size(0) * x.size(2) * x.size(3));
-    begin += width;
-    parts.push_back(std::move(part));
-  }
-  return parts;
 }
 
 }  // namespace cograd

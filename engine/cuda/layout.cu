@@ -1,10 +1,8 @@
-#include "engine/cuda/cuda_backend.h"
 #include "engine/cuda/launch.h"
 #include "engine/cuda/layout.h"
 #include "engine/cuda/map.h"
 
-namespace cograd {
-namespace cuda {
+namespace cograd::cuda {
 namespace {
 
 constexpr int kTile = 32, kTileRows = 8;
@@ -63,11 +61,21 @@ Tensor channels_last(const Tensor& x) {
   return y;
 }
 
-Tensor in_layout(const Tensor& x, Layout layout) {
-  return layout == Layout::channels_last ? channels_last(x) : x.row_major();
+Tensor row_major(const Tensor& x) {
+  if (x.layout() == Layout::row_major) return x;
+  Tensor y = Tensor::empty(x.shape(), x.dtype(), x.backend());
+  dispatch("layout", x.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    transpose(x.size(0), x.size(2) * x.size(3), x.size(1), elements<T>(x), elements<T>(y));
+  });
+  return y;
 }
 
-Tensor filter_for_cudnn(const Tensor& w, Dtype dtype) {
+Tensor in_layout(const Tensor& x, Layout layout) {
+  return layout == Layout::channels_last ? channels_last(x) : row_major(x);
+}
+
+Tensor weights_for_cudnn(const Tensor& w, Dtype dtype) {
   if (w.size(2) * w.size(3) == 1) return w.to(dtype);  // nothing to move
   Tensor filter = Tensor::empty({w.size(0), w.size(2), w.size(3), w.size(1)}, dtype, w.backend());
   dispatch("conv2d", dtype, [&](auto zero) {
@@ -77,7 +85,7 @@ Tensor filter_for_cudnn(const Tensor& w, Dtype dtype) {
   return filter;
 }
 
-void filter_gradient_from_cudnn(const Tensor& gradients, Tensor& dw, Write write) {
+void weight_gradient_from_cudnn(const Tensor& gradients, Tensor& dw, Write write) {
   const Shape& shape = dw.shape();
   const bool moves = shape[3] * shape[4] > 1, adds = write == Write::accumulate;
   dispatch("conv2d", gradients.dtype(), [&](auto zero) {
@@ -90,17 +98,4 @@ void filter_gradient_from_cudnn(const Tensor& gradients, Tensor& dw, Write write
   });
 }
 
-}  // namespace cuda
-
-Tensor CudaBackend::to_row_major(const Tensor& x) {
-  if (x.layout() == Layout::row_major) return x;
-  Tensor y = Tensor::empty(x.shape(), x.dtype(), *this);
-  cuda::dispatch("layout", x.dtype(), [&](auto zero) {
-    using T = decltype(zero);
-    cuda::transpose(x.size(0), x.size(2) * x.size(3), x.size(1), cuda::elements<T>(x),
-                    cuda::elements<T>(y));
-  });
-  return y;
-}
-
-}  // namespace cograd
+}  // namespace cograd::cuda

@@ -8,14 +8,16 @@ namespace cograd::cuda {
 
 /// x in channels-last order, itself if it is; 4 axes.
 Tensor channels_last(const Tensor& x);
+/// x in row-major order, itself if it is.
+Tensor row_major(const Tensor& x);
 /// x in the layout asked for, row-major or channels-last.
 Tensor in_layout(const Tensor& x, Layout layout);
 /// Not initialized, channels-last.
 Tensor empty_image(const Shape& shape, Dtype dtype, Backend& backend);
 
 /// Weights [O, I, kh, kw] (f32) with I innermost, in the type of the activations.
-Tensor filter_for_cudnn(const Tensor& w, Dtype dtype);
+Tensor weights_for_cudnn(const Tensor& w, Dtype dtype);
 /// dw [K, O, I, kh, kw] (f32) (+)= gradients [K, O, kh, kw, I] of either type.
-void filter_gradient_from_cudnn(const Tensor& gradients, Tensor& dw, Write write);
+void weight_gradient_from_cudnn(const Tensor& gradients, Tensor& dw, Write write);
 
 }  // namespace cograd::cuda

@@ -7,7 +7,7 @@
 #include <numeric>
 #include <vector>
 
-#include "engine/cuda/choice.h"
+#include "engine/cuda/autotune.h"
 #include "engine/cuda/context.h"
 #include "engine/error.h"
 
@@ -168,7 +168,7 @@ void matmul(const Matmul& problem, const void* a, const void* b, const void* bia
       elsewhere = Tensor::empty({problem.batch * matrix}, problem.out, backend);
       target = elsewhere.raw();
     }
-    const int choice = fastest(key, static_cast<int>(algorithms.size()), [&](int i) {
+    const int choice = autotune(key, static_cast<int>(algorithms.size()), [&](int i) {
       made->run(algorithms[static_cast<std::size_t>(i)], a, b, bias, target, workspace, 0.0f);
     });
     made->algorithm = algorithms[static_cast<std::size_t>(choice)];

@@ -1,6 +1,5 @@
-// Kernels that treat elements one by one, and those that only move them.
+// Kernels that treat elements one by one.
 #include <algorithm>
-#include <cstring>
 
 #include "engine/bf16.h"
 #include "engine/random.h"
@@ -9,25 +8,6 @@
 
 namespace cograd {
 namespace {
-
-/// Calls visit(T{}) with the C++ type of any dtype.
-template <class Visit>
-void for_any_dtype(Dtype dtype, Visit&& visit) {
-  switch (dtype) {
-    case Dtype::f32:
-      return visit(float{});
-    case Dtype::f64:
-      return visit(double{});
-    case Dtype::i32:
-      return visit(std::int32_t{});
-    case Dtype::i64:
-      return visit(std::int64_t{});
-    case Dtype::u8:
-      return visit(std::uint8_t{});
-    case Dtype::bf16:
-      return visit(Bf16{});
-  }
-}
 
 /// y[i] = f(x[i]...) over tensors of one size, in the dtype of y.
 template <class F, class... X>
@@ -42,19 +22,6 @@ void map(std::string_view name, Tensor& y, F&& f, const X&... x) {
   });
 }
 
-/// Copies `count` contiguous runs between tensors whose rows hold `stride` bytes.
-void copy_runs(std::byte* to, std::size_t to_stride, const std::byte* from, std::size_t from_stride,
-               std::size_t run, std::int64_t count) {
-  for (std::int64_t n = 0; n < count; ++n, to += to_stride, from += from_stride) {
-    std::memcpy(to, from, run);
-  }
-}
-
-/// Bytes of one row (the outermost axis) of x.
-std::size_t row_bytes(const Tensor& x) {
-  return static_cast<std::size_t>(x.shape().inner().numel()) * size_of(x.dtype());
-}
-
 }  // namespace
 
 bool ReferenceBackend::computes_in(Dtype dtype) const {
@@ -62,7 +29,7 @@ bool ReferenceBackend::computes_in(Dtype dtype) const {
 }
 
 void ReferenceBackend::fill(Tensor& x, double value, Write write) {
-  for_any_dtype(x.dtype(), [&](auto zero) {
+  for_any_dtype<Bf16>(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const std::span<T> values(x.data<T>(),
                               static_cast<std::size_t>(storage_numel(x.shape(), x.layout())));
@@ -76,8 +43,8 @@ void ReferenceBackend::fill(Tensor& x, double value, Write write) {
 
 Tensor ReferenceBackend::cast(const Tensor& x, Dtype dtype) {
   Tensor y = Tensor::empty(x.shape(), dtype, *this);
-  for_any_dtype(x.dtype(), [&](auto from) {
-    for_any_dtype(dtype, [&](auto to) {
+  for_any_dtype<Bf16>(x.dtype(), [&](auto from) {
+    for_any_dtype<Bf16>(dtype, [&](auto to) {
       using From = decltype(from);
       using To = decltype(to);
       std::transform(x.data<From>(), x.data<From>() + x.numel(), y.data<To>(),
@@ -145,32 +112,6 @@ Tensor ReferenceBackend::dropout(const Tensor& x, double rate, std::uint64_t see
       },
       x);
   return y;
-}
-
-Tensor ReferenceBackend::concat(std::span<const Tensor> parts) {
-  const Shape& first = parts.front().shape();
-  std::int64_t channels = 0;
-  for (const Tensor& part : parts) channels += part.size(1);
-  Tensor y = Tensor::empty({first[0], channels, first[2], first[3]}, parts.front().dtype(), *this);
-  std::byte* to = y.raw();
-  for (const Tensor& part : parts) {
-    copy_runs(to, row_bytes(y), part.raw(), row_bytes(part), row_bytes(part), first[0]);
-    to += row_bytes(part);
-  }
-  return y;
-}
-
-std::vector<Tensor> ReferenceBackend::split(const Tensor& x,
-                                            std::span<const std::int64_t> channels) {
-  std::vector<Tensor> parts;
-  const std::byte* from = x.raw();
-  for (std::int64_t c : channels) {
-    Tensor part = Tensor::empty({x.size(0), c, x.size(2), x.size(3)}, x.dtype(), *this);
-    copy_runs(part.raw(), row_bytes(part), from, row_bytes(x), row_bytes(part), x.size(0));
-    from += row_bytes(part);
-    parts.push_back(std::move(part));
-  }
-  return parts;
 }
 
 }  // namespace cograd

@@ -1,4 +1,6 @@
 // Order statistics, and the aggregators made of them.
+#include "engine/cpu/aggregation.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -10,7 +12,6 @@
 #include "engine/aggregation/selection_network.h"
 #include "engine/error.h"
 #include "engine/random.h"
-#include "engine/simd/simd.h"
 #include "tests/support/golden.h"
 
 namespace cograd {
@@ -201,7 +202,7 @@ std::vector<float> reduce(const Reduction& reduction, const std::vector<float>& 
                           std::int64_t k, GroupNorms* norms = nullptr) {
   const auto n = static_cast<std::int64_t>(stack.size()) / k;
   std::vector<float> out(static_cast<std::size_t>(n));
-  simd::reduce(reduction, stack.data(), k, n, out.data(), norms);
+  cpu::reduce(reduction, stack.data(), k, n, out.data(), norms);
   return out;
 }
 

@@ -1,6 +1,4 @@
 // The vector loops of every instruction set of this machine against plain loops.
-#include "engine/simd/simd.h"
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -8,8 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "engine/cpu/aggregation.h"
+#include "engine/cpu/elementwise.h"
+#include "engine/cpu/reduced_matmul.h"
+#include "engine/cpu/simd/instruction_set.h"
+#include "engine/cpu/update.h"
 #include "engine/error.h"
-#include "engine/random.h"
 #include "tests/support/catch.h"
 #include "tests/support/instruction_sets.h"
 #include "tests/support/threads.h"
@@ -54,22 +56,22 @@ TEST_CASE("element-wise vector loops", "[simd]") {
         decayed[i] = a[i] + 0.25f * b[i];
       }
       std::vector<float> out(size);
-      simd::add(a.data(), b.data(), out.data(), n);
+      cpu::add(a.data(), b.data(), out.data(), n);
       CHECK(out == sum);
       out = a;
-      simd::add(out.data(), b.data(), out.data(), n);
+      cpu::add(out.data(), b.data(), out.data(), n);
       CHECK(out == sum);
-      simd::relu(x.data(), out.data(), n);
+      cpu::relu(x.data(), out.data(), n);
       CHECK(count_different(out, rectified, 0) == 0);
       out = x;
-      simd::relu(out.data(), out.data(), n);
+      cpu::relu(out.data(), out.data(), n);
       CHECK(count_different(out, rectified, 0) == 0);
-      simd::relu_backward(x.data(), b.data(), out.data(), n);
+      cpu::relu_backward(x.data(), b.data(), out.data(), n);
       CHECK(out == gated);
       out = b;
-      simd::relu_backward(x.data(), out.data(), out.data(), n);
+      cpu::relu_backward(x.data(), out.data(), out.data(), n);
       CHECK(out == gated);
-      simd::decayed_gradient(a.data(), b.data(), 0.25, out.data(), n);
+      cpu::decayed_gradient(a.data(), b.data(), 0.25, out.data(), n);
       CHECK(count_different(out, decayed, 1e-6) == 0);
     }
   }
@@ -95,8 +97,8 @@ TEST_CASE("reduced outer products equal reduced stacks of them", "[simd]") {
             Reduction{.kind = Kind::winsorized_mean, .percent = 8}}) {
         CAPTURE(name, k, static_cast<int>(reduction.kind));
         GroupNorms norms, expected_norms;
-        simd::reduce(reduction, stack.data(), k, m * n, expected.data(), &expected_norms);
-        simd::reduce_outer_products(reduction, a.data(), b.data(), k, m, n, got.data(), &norms);
+        cpu::reduce(reduction, stack.data(), k, m * n, expected.data(), &expected_norms);
+        cpu::reduce_outer_products(reduction, a.data(), b.data(), k, m, n, got.data(), &norms);
         CHECK(got == expected);
         CHECK(norms.squared_mean == Approx(expected_norms.squared_mean));
         CHECK(norms.mean_squared == Approx(expected_norms.mean_squared));
@@ -128,12 +130,12 @@ TEST_CASE("vectorized SGD updates", "[simd]") {
           expected_p[i] = static_cast<float>(p[i] - 0.1 * step);
         }
         const auto arrays = [&](std::int64_t begin, std::int64_t size) {
-          return simd::ParameterArrays{.p = p.data() + begin,
-                                       .g = g.data() + begin,
-                                       .v = rule == 0 ? nullptr : v.data() + begin,
-                                       .n = size};
+          return cpu::ParameterArrays{.p = p.data() + begin,
+                                      .g = g.data() + begin,
+                                      .v = rule == 0 ? nullptr : v.data() + begin,
+                                      .n = size};
         };
-        simd::sgd_update(std::array{arrays(0, n), arrays(n, all - n)}, coefficients);
+        cpu::sgd_update(std::array{arrays(0, n), arrays(n, all - n)}, coefficients);
         CHECK(count_different(p, expected_p, 1e-6 * 100) == 0);
         CHECK(count_different(v, expected_v, 1e-6 * 100) == 0);
       }
@@ -193,11 +195,11 @@ void check_reductions(std::int64_t k, std::int64_t n) {
       expected.push_back(reduced(reduction, x));
     }
     std::vector<float> out(static_cast<std::size_t>(n)), without_norms(out);
-    simd::reduce(reduction, stack.data(), k, n, out.data(), &norms);
+    cpu::reduce(reduction, stack.data(), k, n, out.data(), &norms);
     CHECK(count_different(out, expected, 2e-7) == 0);
     CHECK(norms.squared_mean == Approx(expected_norms.squared_mean).epsilon(1e-11));
     CHECK(norms.mean_squared == Approx(expected_norms.mean_squared).epsilon(1e-11));
-    simd::reduce(reduction, stack.data(), k, n, without_norms.data(), nullptr);
+    cpu::reduce(reduction, stack.data(), k, n, without_norms.data(), nullptr);
     CHECK(without_norms == out);
   }
 }
@@ -216,7 +218,7 @@ TEST_CASE("vectorized reductions", "[simd][aggregation]") {
   }
   std::vector<float> out;
   GroupNorms norms{1.0, 1.0};
-  simd::reduce({.kind = Kind::median}, nullptr, 3, 0, out.data(), &norms);
+  cpu::reduce({.kind = Kind::median}, nullptr, 3, 0, out.data(), &norms);
   CHECK(norms.mean_squared == 0.0);
 }
 
@@ -236,7 +238,7 @@ TEST_CASE("results depend neither on threads nor on the instruction set", "[simd
           GroupNorms norms;
           {
             const testing::Threads scope(threads);
-            simd::reduce(reduction, stack.data(), k, n, out.data(), &norms);
+            cpu::reduce(reduction, stack.data(), k, n, out.data(), &norms);
           }
           if (first.empty()) {
             first = out;
@@ -251,85 +253,15 @@ TEST_CASE("results depend neither on threads nor on the instruction set", "[simd
   }
 }
 
-TEST_CASE("weighted sums of rows of bytes", "[simd]") {
-  Random random(31);
-  for (const std::int64_t n : {1, 3, 17, 64, 255, 1001}) {
-    for (const std::int64_t k : {1, 2, 3, 4, 5, 9}) {
-      const std::int64_t stride = n + 5;
-      std::vector<std::uint8_t> rows(static_cast<std::size_t>(k * stride));
-      for (auto& byte : rows) byte = static_cast<std::uint8_t>(random.below(256));
-      const std::vector<float> weights = numbers(k, 32);
-      std::vector<float> expected(static_cast<std::size_t>(n), 0.0f);
-      for (std::int64_t r = 0; r < k; ++r) {
-        for (std::int64_t i = 0; i < n; ++i) {
-          expected[static_cast<std::size_t>(i)] +=
-              weights[static_cast<std::size_t>(r)] * rows[static_cast<std::size_t>(r * stride + i)];
-        }
-      }
-      for (const std::string& name : instruction_sets()) {
-        CAPTURE(name, n, k);
-        const Using instruction_set(name);
-        std::vector<float> got(static_cast<std::size_t>(n + 1), -7.0f);
-        simd::weighted_rows(rows.data(), stride, weights.data(), k, got.data(), n);
-        CHECK(got.back() == -7.0f);
-        got.pop_back();
-        CHECK(count_different(got, expected, 1e-5) == 0);
-      }
-    }
-  }
-}
-
-TEST_CASE("vectorized sums of pixels", "[simd]") {
-  Random random(33);
-  for (const std::int64_t outputs : {1, 4, 7, 64}) {
-    for (const std::int64_t count : {1, 2, 3, 4, 5, 6}) {
-      const std::int64_t rounded = (outputs + 3) / 4 * 4, plane = outputs + 2;
-      const std::vector<float> row = numbers(4 * 100, 34);
-      std::vector<std::int64_t> first(static_cast<std::size_t>(rounded));
-      std::vector<float> weights(static_cast<std::size_t>(4 * rounded * count));
-      std::vector<float> expected(static_cast<std::size_t>(3 * plane), -7.0f);
-      const simd::PixelSums sums{.outputs = outputs,
-                                 .count = count,
-                                 .first = first.data(),
-                                 .weights = weights.data(),
-                                 .scale = {2, 3, 4},
-                                 .shift = {5, 6, 7}};
-      for (std::int64_t i = 0; i < outputs; ++i) {
-        const auto from = static_cast<std::int64_t>(random.below(94));
-        first[static_cast<std::size_t>(i)] = from;
-        std::array<float, 3> sum{};
-        for (std::int64_t k = 0; k < count; ++k) {
-          const float weight = random.uniform();
-          std::fill_n(weights.begin() + 16 * (i / 4 * count + k) + 4 * (i % 4), 4, weight);
-          for (std::size_t c = 0; c < 3; ++c) {
-            sum[c] += weight * row[static_cast<std::size_t>(4 * (from + k)) + c];
-          }
-        }
-        for (std::size_t c = 0; c < 3; ++c) {
-          expected[c * static_cast<std::size_t>(plane) + static_cast<std::size_t>(i)] =
-              sum[c] * sums.scale[c] + sums.shift[c];
-        }
-      }
-      for (const std::string& name : instruction_sets()) {
-        CAPTURE(name, outputs, count);
-        const Using instruction_set(name);
-        std::vector<float> got(static_cast<std::size_t>(3 * plane), -7.0f);
-        simd::weighted_pixels(sums, row.data(), got.data(), plane);
-        CHECK(got == expected);
-      }
-    }
-  }
-}
-
 TEST_CASE("wrong arguments of the vector loops", "[simd]") {
   const std::string before(simd::instruction_set());
   CHECK_THROWS_AS(simd::set_instruction_set("sse9"), ValueError);
   CHECK(simd::instruction_set() == before);
   float x[4] = {};
-  CHECK_THROWS_AS(simd::reduce({}, x, 0, 4, x, nullptr), ValueError);
-  CHECK_THROWS_AS(simd::reduce({.kind = Kind::trimmed_mean, .trim = 1}, x, 2, 2, x, nullptr),
+  CHECK_THROWS_AS(cpu::reduce({}, x, 0, 4, x, nullptr), ValueError);
+  CHECK_THROWS_AS(cpu::reduce({.kind = Kind::trimmed_mean, .trim = 1}, x, 2, 2, x, nullptr),
                   ValueError);
-  CHECK_THROWS_AS(simd::reduce({.kind = Kind::winsorized_mean, .percent = 51}, x, 2, 2, x, nullptr),
+  CHECK_THROWS_AS(cpu::reduce({.kind = Kind::winsorized_mean, .percent = 51}, x, 2, 2, x, nullptr),
                   ValueError);
 }
 

@@ -1,5 +1,5 @@
 // Winograd's algorithm of every instruction set of this machine against the plain convolution.
-#include "engine/simd/winograd.h"
+#include "engine/cpu/winograd.h"
 
 #include <cmath>
 #include <string>
@@ -53,7 +53,7 @@ struct Case {
 template <class T>
 struct Batch {
   std::vector<T> memory;
-  simd::Images<T> images;
+  cpu::Images<T> images;
 
   Batch(std::int64_t n, std::int64_t channels, std::int64_t height, std::int64_t width, bool last)
       : memory(static_cast<std::size_t>(n * channels * height * width), encoded<T>(std::nanf(""))),
@@ -84,7 +84,7 @@ struct Batch {
       }
     }
   }
-  simd::Images<const T> view() const {
+  cpu::Images<const T> view() const {
     return {memory.data(), images.count, images.channels, images.height,
             images.width,  images.image, images.block,    images.pixel};
   }
@@ -135,17 +135,17 @@ std::pair<Results, Results> run(const Case& c, const Draw& draw, float scale, bo
   });
 
   std::vector<std::byte> memory;
-  const simd::Workspace workspace = [&](std::int64_t bytes) {
+  const cpu::Workspace workspace = [&](std::int64_t bytes) {
     memory.assign(static_cast<std::size_t>(bytes) + 64, std::byte{0xff});  // NaN
     const auto beyond = reinterpret_cast<std::uintptr_t>(memory.data()) % 64;
     return memory.data() + (64 - beyond);
   };
-  simd::winograd_convolution<T>(x.view(), {w.data(), c.in * 9, 9, false}, bias.data(), c.padding,
-                                y.images, workspace);
-  simd::winograd_convolution<T>(dy.view(), {w.data(), 9, c.in * 9, true}, nullptr,
-                                {2 - c.padding[0], 2 - c.padding[1]}, dx.images, workspace);
-  simd::winograd_weight_gradient<T>(x.view(), dy.view(), c.padding, dw.data(), accumulate,
-                                    workspace);
+  cpu::winograd_convolution<T>(x.view(), {w.data(), c.in * 9, 9, false}, bias.data(), c.padding,
+                               y.images, workspace);
+  cpu::winograd_convolution<T>(dy.view(), {w.data(), 9, c.in * 9, true}, nullptr,
+                               {2 - c.padding[0], 2 - c.padding[1]}, dx.images, workspace);
+  cpu::winograd_weight_gradient<T>(x.view(), dy.view(), c.padding, dw.data(), accumulate,
+                                   workspace);
   Results got, expected;
   y.for_each([&](T value, auto...) { got.y.push_back(decoded<T>(value)); });
   dx.for_each([&](T value, auto...) { got.dx.push_back(decoded<T>(value)); });

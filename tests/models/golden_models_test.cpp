@@ -4,7 +4,7 @@
 #include <optional>
 
 #ifdef COGRAD_HAS_ONEDNN
-#include "engine/onednn/onednn_backend.h"
+#include "engine/cpu/cpu_backend.h"
 #endif
 #include "engine/ops/ops.h"
 #include "models/inception.h"

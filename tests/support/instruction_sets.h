@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "engine/cpu/simd/instruction_set.h"
 #include "engine/error.h"
 #include "engine/random.h"
-#include "engine/simd/simd.h"
 
 namespace cograd::testing {
 

@@ -1,0 +1,28 @@
+// Reductions of K gradients to one, on all threads.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/aggregation/reduction.h"
+#include "engine/cpu/aggregation_kernels.h"
+#include "engine/cpu/simd/memory.h"
+
+namespace cograd::cpu {
+
+/// out [n] = reduction over the k rows of stack [k, n], as Backend::reduce. The norms come from the
+/// same pass over memory. Results depend neither on the number of threads nor on the instruction
+/// set. Throws ValueError as ordered_sum().
+void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std::int64_t n,
+            float* out, GroupNorms* norms);
+
+/// For the kernels: a reduction of k values.
+ReductionPlan plan_of(const Reduction& reduction, std::int64_t k);
+/// Cache lines of the `scratch` that the kernels take, for k rows of a tile.
+inline std::size_t tile_scratch(std::int64_t k) {
+  return static_cast<std::size_t>(k * kTile) * sizeof(float) / sizeof(simd::CacheLine);
+}
+/// The norms from the sums over the pieces of a parameter, added up in order; `norms` may be null.
+void put_norms(const std::vector<NormSums>& pieces, std::int64_t k, GroupNorms* norms);
+
+}  // namespace cograd::cpu

@@ -1,0 +1,30 @@
+// Activations in f32 or bf16. Parameters, their gradients and statistics are f32 beside either.
+#pragma once
+
+#include <string_view>
+
+#include "engine/backend.h"
+#include "engine/error.h"
+
+namespace cograd::cpu {
+
+/// Calls f(T{}) with the element type of activations, bf16 as its bits. Throws DtypeError for other
+/// types.
+template <class F>
+auto dispatch(std::string_view name, Dtype dtype, const F& f) {
+  require<DtypeError>(dtype == Dtype::f32 || dtype == Dtype::bf16,
+                      "[{}] the cpu backend computes in f32 and bf16, not {}: expected one of "
+                      "them, or the reference backend",
+                      name, name_of(dtype));
+  return dtype == Dtype::bf16 ? f(std::uint16_t{}) : f(float{});
+}
+
+/// f(x), made in f32 where x is bf16; for kernels that are not worth another version.
+template <class F>
+Tensor in_f32(const Tensor& x, const F& f) {
+  if (x.dtype() != Dtype::bf16) return f(x);
+  Backend& backend = x.backend();
+  return backend.cast(f(backend.cast(x, Dtype::f32)), Dtype::bf16);
+}
+
+}  // namespace cograd::cpu

@@ -1,0 +1,116 @@
+#include "engine/cpu/update.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "engine/cpu/aggregation.h"
+#include "engine/cpu/cpu_backend.h"
+#include "engine/cpu/update_kernels.h"
+#include "engine/threads.h"
+
+namespace cograd {
+namespace cpu {
+
+const UpdateKernels& update_kernels() { return COGRAD_TABLE_IN_FORCE(kUpdate); }
+
+namespace {
+
+/// body(arrays, begin, size) over blocks of all parameters. Blocks end where they do with any
+/// number of threads, and so does what a vector loop leaves to its last lanes. Each thread has the
+/// same rows of a matrix as in the products that made its gradient and that read it next: numbers
+/// that another core has written are slow to read.
+template <class Body>
+void for_each_block(std::span<const ParameterArrays> parameters, const Body& body) {
+  constexpr std::int64_t kBlock = kThreadBlock / 8;
+  std::int64_t elements = 0;
+  for (const ParameterArrays& a : parameters) elements += a.n;
+  const std::int64_t threads = elements > kThreadBlock ? thread_count() : 1;
+  parallel(threads, [&](std::int64_t thread) {
+    for (const ParameterArrays& a : parameters) {
+      const Part blocks((a.n + kBlock - 1) / kBlock, threads, thread);
+      for (std::int64_t b = blocks.begin; b < blocks.end; ++b) {
+        body(a, b * kBlock, std::min(kBlock, a.n - b * kBlock));
+      }
+    }
+  });
+}
+
+/// The update of a range of elements, on the calling thread.
+void update_range(float* p, const float* g, float* v, std::int64_t n,
+                  const SgdCoefficients& coefficients) {
+  const auto rate = static_cast<float>(coefficients.learning_rate);
+  const auto decay = static_cast<float>(coefficients.weight_decay);
+  const auto momentum = static_cast<float>(coefficients.momentum);
+  const UpdateKernels& kernels = update_kernels();
+  if (v == nullptr) return kernels.sgd(p, g, rate, decay, n);
+  const auto kernel = coefficients.nesterov ? kernels.sgd_nesterov : kernels.sgd_momentum;
+  kernel(p, g, v, rate, decay, momentum, n);
+}
+
+std::vector<ParameterArrays> arrays_of(std::span<ParameterUpdate> updates) {
+  std::vector<ParameterArrays> arrays;
+  arrays.reserve(updates.size());
+  for (ParameterUpdate& u : updates) {
+    arrays.push_back({.p = u.p.data<float>(),
+                      .g = u.g.data<float>(),
+                      .v = u.velocity.defined() ? u.velocity.data<float>() : nullptr,
+                      .window = u.window.defined() ? u.window.data<float>() : nullptr,
+                      .n = u.p.numel()});
+  }
+  return arrays;
+}
+
+}  // namespace
+
+void decayed_gradient(const float* g, const float* p, double weight_decay, float* out,
+                      std::int64_t n) {
+  const auto kernel = update_kernels().decayed_gradient;
+  const auto decay = static_cast<float>(weight_decay);
+  parallel_blocks(
+      n, [=](std::int64_t i, std::int64_t size) { kernel(g + i, p + i, decay, out + i, size); });
+}
+
+void sgd_update(std::span<const ParameterArrays> parameters, const SgdCoefficients& coefficients) {
+  for_each_block(parameters, [&](const ParameterArrays& a, std::int64_t i, std::int64_t size) {
+    update_range(a.p + i, a.g + i, a.v == nullptr ? nullptr : a.v + i, size, coefficients);
+  });
+}
+
+void rolling_update(std::span<const ParameterArrays> parameters, std::int64_t w, std::int64_t slot,
+                    bool full, const Reduction& reduction, const SgdCoefficients& coefficients) {
+  constexpr std::int64_t kPiece = 16 * kTile;  // its slots, p and g fit into the first-level cache
+  const ReductionPlan plan = plan_of(reduction, w);
+  const auto decay = static_cast<float>(coefficients.weight_decay);
+  SgdCoefficients without_decay = coefficients;
+  without_decay.weight_decay = 0.0;
+  for_each_block(parameters, [&](const ParameterArrays& a, std::int64_t begin, std::int64_t size) {
+    thread_local std::vector<simd::CacheLine> scratch;
+    scratch.resize(std::max(scratch.size(), tile_scratch(w)));
+    simd::CacheLine reduced[kPiece / 16];
+    for (std::int64_t i = begin; i < begin + size; i += kPiece) {
+      const std::int64_t piece = std::min(kPiece, begin + size - i);
+      update_kernels().decayed_gradient(a.g + i, a.p + i, decay, a.window + slot * a.n + i, piece);
+      if (!full) continue;
+      aggregation_kernels().reduce(plan, a.window + i, a.n, piece, reduced[0].values,
+                                   scratch[0].values, nullptr);
+      update_range(a.p + i, reduced[0].values, a.v == nullptr ? nullptr : a.v + i, piece,
+                   without_decay);
+    }
+  });
+}
+
+}  // namespace cpu
+
+void CpuBackend::sgd_update(std::span<ParameterUpdate> updates,
+                            const SgdCoefficients& coefficients) {
+  cpu::sgd_update(cpu::arrays_of(updates), coefficients);
+}
+
+void CpuBackend::rolling_update(std::span<ParameterUpdate> updates, std::int64_t slot, bool full,
+                                const Reduction& reduction, const SgdCoefficients& coefficients) {
+  if (updates.empty()) return;
+  cpu::rolling_update(cpu::arrays_of(updates), updates.front().window.size(0), slot, full,
+                      reduction, coefficients);
+}
+
+}  // namespace cograd

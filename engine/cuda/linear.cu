@@ -1,0 +1,159 @@
+// y [N, O] = x [N, I] w^T + b, with w [O, I]
+#include "engine/cuda/channel_sweep.h"
+#include "engine/cuda/cuda_backend.h"
+#include "engine/cuda/layout.h"
+#include "engine/cuda/linear.h"
+#include "engine/cuda/matmul.h"
+#include "engine/cuda/ranks.h"
+#include "engine/error.h"
+
+namespace cograd {
+namespace cuda {
+namespace {
+
+template <int V, class T>
+__global__ void add_bias_kernel(ChannelSweep sweep, const float* bias, T* y) {
+  const int c = sweep.channel<V>();
+  Floats<V> b{};
+  for (int j = 0; j < V && c + j < sweep.channels; ++j) b.at[j] = bias[c + j];
+  sweep.for_each_pixel<V>([&](std::int64_t i) {
+    Floats<V> z = load<V>(y + i);
+    for (int j = 0; j < V; ++j) z.at[j] += b.at[j];
+    store(y + i, z);
+  });
+}
+
+template <class T, int V>
+struct Values {
+  const T* dy;
+
+  __device__ void operator()(std::int64_t i, int, Floats<V>& sum, Floats<V>&) const {
+    const Floats<V> d = load<V>(dy + i);
+    for (int j = 0; j < V; ++j) sum.at[j] += d.at[j];
+  }
+};
+
+/// One warp per group and channel.
+__global__ void finish_bias(int groups, int channels, int pieces, const float2* partial, bool add,
+                            float* db) {
+  const std::int64_t i = std::int64_t{blockIdx.x} * (kThreads / kWarp) + threadIdx.x / kWarp;
+  if (i >= std::int64_t{groups} * channels) return;
+  const double2 sums = piece_total(partial, pieces, channels, i / channels, i % channels);
+  if (threadIdx.x % kWarp == 0) db[i] = static_cast<float>(sums.x) + (add ? db[i] : 0.0f);
+}
+
+std::int64_t pixels_of(const Tensor& x) {
+  return x.shape().rank() == 4 ? x.size(2) * x.size(3) : 1;
+}
+
+/// Gradients of a linear layer, row by row: a [K, m], b [K, width], coordinate i being a[k, i /
+/// width] b[k, i % width].
+struct Products {
+  const float *a, *b;
+  std::int64_t m, width;
+  __device__ float at(int k, std::int64_t i) const {
+    return a[k * m + i / width] * b[k * width + i % width];
+  }
+};
+
+}  // namespace
+
+void add_bias(Tensor& y, const Tensor& bias) {
+  dispatch_pack("bias", y.dtype(), y.size(1), [&](auto zero, auto pack) {
+    using T = decltype(zero);
+    constexpr int V = decltype(pack)::value;
+    const ChannelSweep sweep(Groups(y.size(0), 1), pixels_of(y), y.size(1), V);
+    launch(add_bias_kernel<V, T>, sweep.blocks, sweep.threads, sweep, elements<float>(bias),
+           elements<T>(y));
+  });
+}
+
+}  // namespace cuda
+
+using namespace cuda;
+
+Tensor CudaBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b, Epilogue epilogue) {
+  const std::int64_t n = x.size(0), in = x.size(1), out = w.size(0);
+  Tensor y = Tensor::empty({n, out}, x.dtype(), *this);
+  const Tensor weight = w.to(x.dtype()), bias = b.defined() ? b.to(x.dtype()) : Tensor();
+  matmul({.m = n,
+          .n = out,
+          .k = in,
+          .transpose_b = true,
+          .in = x.dtype(),
+          .out = x.dtype(),
+          .bias = b.defined()},
+         x.raw(), weight.raw(), b.defined() ? bias.raw() : nullptr, y.raw(), *this);
+  // Not by cuBLASLt, which promises max(y, 0) and not that a NaN stays one.
+  return epilogue == Epilogue::relu ? relu(y, true) : y;
+}
+
+Tensor CudaBackend::linear_data_gradient(const Tensor& dy, const Tensor& w) {
+  const std::int64_t n = dy.size(0), out = w.size(0), in = w.size(1);
+  Tensor dx = Tensor::empty({n, in}, dy.dtype(), *this);
+  const Tensor weight = w.to(dy.dtype());
+  matmul({.m = n, .n = in, .k = out, .in = dy.dtype(), .out = dy.dtype()}, dy.raw(), weight.raw(),
+         nullptr, dx.raw(), *this);
+  return dx;
+}
+
+// Groups of one size that follow one another are one batched product.
+void CudaBackend::linear_weight_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
+                                         Tensor& dw, Write write) {
+  const std::int64_t in = x.size(1), out = dy.size(1);
+  for (std::int64_t g = 0, next = 0; g < groups.count(); g = next) {
+    const RowRange rows = groups.range(g);
+    for (next = g + 1; next < groups.count() && groups.range(next).size() == rows.size();) ++next;
+    Tensor gradients = dw.rows(g, next);
+    if (rows.size() == 0) {
+      if (write == Write::overwrite) fill(gradients, 0.0, Write::overwrite);
+      continue;
+    }
+    const Tensor a = dy.rows(rows.begin, dy.size(0)), b = x.rows(rows.begin, x.size(0));
+    matmul({.m = out,
+            .n = in,
+            .k = rows.size(),
+            .transpose_a = true,
+            .in = x.dtype(),
+            .out = Dtype::f32,
+            .accumulate = write == Write::accumulate,
+            .batch = next - g,
+            .stride_a = rows.size() * out,
+            .stride_b = rows.size() * in,
+            .stride_c = out * in},
+           a.raw(), b.raw(), nullptr, gradients.raw(), *this);
+  }
+}
+
+// Products of single rows need not be stored; those of groups are left to cuBLASLt.
+bool CudaBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
+                                          const Reduction& reduction, Tensor& dw,
+                                          GroupNorms* norms) {
+  if (!groups.single_rows()) return false;
+  const Tensor a = dy.to(Dtype::f32), b = x.to(Dtype::f32);
+  const auto k = static_cast<int>(x.size(0));
+  const Products products{elements<float>(a), elements<float>(b), a.size(1), b.size(1)};
+  ranked(k, dw.numel(), products, ordered_sum(reduction, k), elements<float>(dw));
+  if (norms != nullptr) *norms = norms_of(k, dw.numel(), products, *this);
+  return true;
+}
+
+void CudaBackend::bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) {
+  const Tensor in = dy.shape().rank() == 4 ? channels_last(dy) : dy;
+  const std::int64_t channels = dy.size(1);
+  dispatch_pack("bias", dy.dtype(), channels, [&](auto zero, auto pack) {
+    using T = decltype(zero);
+    constexpr int V = decltype(pack)::value;
+    const ChannelSweep sweep(groups, pixels_of(dy), channels, V);
+    const Tensor partial =
+        Tensor::empty({groups.count(), sweep.pieces, channels, 2}, Dtype::f32, *this);
+    launch(channel_sums<V, Values<T, V>>, sweep.blocks, sweep.threads, sweep,
+           Values<T, V>{elements<T>(in)}, elements<float2>(partial));
+    const std::int64_t sums = groups.count() * channels;
+    launch(finish_bias, static_cast<unsigned>((sums * kWarp + kThreads - 1) / kThreads), kThreads,
+           static_cast<int>(groups.count()), static_cast<int>(channels), sweep.pieces,
+           elements<float2>(partial), write == Write::accumulate, elements<float>(db));
+  });
+}
+
+}  // namespace cograd
