@@ -1,7 +1,4 @@
 // The aggregators: their names, their limits, and which reduction they ask the backend for.
-#include <charconv>
-#include <optional>
-
 #include "engine/aggregation/aggregator.h"
 #include "engine/error.h"
 
@@ -23,17 +20,6 @@ void require_groups(const Aggregator& aggregator, std::int64_t groups) {
 void require_window(const Aggregator& aggregator, int window) {
   require<ValueError>(window >= 1, "[{}] a window of {} steps: expected at least 1",
                       aggregator.name(), window);
-}
-
-/// What follows `prefix` in `text`, all of it, as a number.
-template <class Number>
-std::optional<Number> number_after(std::string_view prefix, std::string_view text) {
-  if (!text.starts_with(prefix)) return std::nullopt;
-  Number number{};
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data() + prefix.size(), end, number);
-  if (error != std::errc{} || stop != end) return std::nullopt;
-  return number;
 }
 
 }  // namespace
@@ -100,35 +86,6 @@ std::string Winsorized::name() const { return fmt::format("winsorized:{}", perce
 
 Reduction Winsorized::over_groups() const {
   return {.kind = Reduction::Kind::winsorized_mean, .percent = percent_};
-}
-
-std::unique_ptr<Aggregator> parse_aggregator(std::string_view text) {
-  if (text == "mean") return std::make_unique<Mean>();
-  if (const auto groups = number_after<std::int64_t>("mean:", text)) {
-    return std::make_unique<Mean>(*groups);
-  }
-  if (text == "m3") return std::make_unique<MedianOfMeans>(3);
-  if (const auto groups = number_after<std::int64_t>("mom:", text)) {
-    return std::make_unique<MedianOfMeans>(*groups);
-  }
-  if (const auto window = number_after<int>("rm", text)) {
-    return std::make_unique<RollingMedian>(*window);
-  }
-  if (const auto window = number_after<int>("ra", text)) {
-    return std::make_unique<RollingMean>(*window);
-  }
-  if (const auto percent = number_after<double>("winsorized:", text)) {
-    return std::make_unique<Winsorized>(*percent);
-  }
-  if (const std::size_t comma = text.find(','); comma != std::string_view::npos) {
-    const auto groups = number_after<std::int64_t>("trimmed:", text.substr(0, comma));
-    const auto trim = number_after<std::int64_t>(",", text.substr(comma));
-    if (groups && trim) return std::make_unique<TrimmedMean>(*groups, *trim);
-  }
-  throw ValueError(
-      fmt::format("[aggregator] cannot read '{}': expected mean, mean:K, m3, mom:K, rm3, ra3, "
-                  "trimmed:K,T or winsorized:C",
-                  text));
 }
 
 }  // namespace cograd

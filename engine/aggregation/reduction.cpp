@@ -22,8 +22,11 @@ OrderedSum ordered_sum(const Reduction& reduction, std::int64_t k) {
                           "[reduce] cannot winsorize at {} percent: expected 0 to 50",
                           reduction.percent);
       return winsorized_mean_of(k, reduction.percent);
+    case Reduction::Kind::rule:
+      break;
   }
-  throw ValueError("[reduce] unknown kind of reduction");
+  throw ValueError(
+      "[reduce] the rule is no order statistic: expected mean, median, trimmed or winsorized mean");
 }
 
 }  // namespace cograd

@@ -31,19 +31,36 @@ void put_norms(const std::vector<NormSums>& pieces, std::int64_t k, GroupNorms* 
   }
 }
 
+void reduce_by_rule(const CoordinateRule& rule, const Stack<float>& stack, float* out,
+                    NormScratch& scratch, NormSums* norms) {
+  rule.reduce(stack, out);
+  if (norms == nullptr) return;
+  // The rows are in the cache: a mean of them costs little, and its kernel sums the norms.
+  scratch.mean.resize(static_cast<std::size_t>(stack.n));
+  scratch.tile.resize(tile_scratch(rule.groups()));
+  aggregation_kernels().reduce(plan_of({}, rule.groups()), stack.values, stack.stride, stack.n,
+                               scratch.mean.data(), scratch.tile[0].values, norms);
+}
+
 void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std::int64_t n,
             float* out, GroupNorms* norms) {
-  const ReductionPlan plan = plan_of(reduction, k);
+  const CoordinateRule* rule = reduction.rule.get();
+  const ReductionPlan plan = plan_of(rule != nullptr ? Reduction{} : reduction, k);
   const auto kernel = aggregation_kernels().reduce;
   const std::int64_t block = std::max(kTile, 2 * kThreadBlock / k / kTile * kTile);
   const std::int64_t blocks = (n + block - 1) / block;
   std::vector<NormSums> partial(norms == nullptr ? 0 : static_cast<std::size_t>(blocks));
   parallel_ranges(blocks, blocks > 1, [&](std::int64_t first, std::int64_t last) {
     std::vector<simd::CacheLine> scratch(tile_scratch(k));
+    NormScratch of_rule;
     for (std::int64_t b = first; b < last; ++b) {
-      const std::int64_t begin = b * block;
-      kernel(plan, stack + begin, n, std::min(block, n - begin), out + begin, scratch[0].values,
-             norms == nullptr ? nullptr : &partial[static_cast<std::size_t>(b)]);
+      const std::int64_t begin = b * block, size = std::min(block, n - begin);
+      NormSums* sums = norms == nullptr ? nullptr : &partial[static_cast<std::size_t>(b)];
+      if (rule != nullptr) {
+        reduce_by_rule(*rule, {stack + begin, n, size}, out + begin, of_rule, sums);
+      } else {
+        kernel(plan, stack + begin, n, size, out + begin, scratch[0].values, sums);
+      }
     }
   });
   put_norms(partial, k, norms);

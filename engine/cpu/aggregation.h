@@ -22,6 +22,14 @@ ReductionPlan plan_of(const Reduction& reduction, std::int64_t k);
 inline std::size_t tile_scratch(std::int64_t k) {
   return static_cast<std::size_t>(k * kTile) * sizeof(float) / sizeof(simd::CacheLine);
 }
+/// Working memory of reduce_by_rule(); grows as needed.
+struct NormScratch {
+  std::vector<float> mean;
+  std::vector<simd::CacheLine> tile;
+};
+/// out [n] = rule of `stack`, on the calling thread. `norms` may be null.
+void reduce_by_rule(const CoordinateRule& rule, const Stack<float>& stack, float* out,
+                    NormScratch& scratch, NormSums* norms);
 /// The norms from the sums over the pieces of a parameter, added up in order; `norms` may be null.
 void put_norms(const std::vector<NormSums>& pieces, std::int64_t k, GroupNorms* norms);
 

@@ -129,7 +129,7 @@ bool CpuBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy, cons
                                          const Reduction& reduction, Tensor& dw,
                                          GroupNorms* norms) {
   const Tensor x32 = cast(x, Dtype::f32), dy32 = cast(dy, Dtype::f32);
-  if (groups.single_rows()) {
+  if (groups.single_rows() && reduction.rule == nullptr) {
     cpu::reduce_outer_products(reduction, dy32.data<float>(), x32.data<float>(), x.size(0),
                                dy.size(1), x.size(1), dw.data<float>(), norms);
   } else {

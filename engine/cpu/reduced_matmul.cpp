@@ -47,6 +47,8 @@ struct Tiling {
 /// Working memory of a thread.
 struct Buffers {
   std::vector<simd::CacheLine> panel, stack, scratch;
+  std::vector<float> reduced;  // a tile of a rule's results
+  NormScratch of_rule;
 
   void reserve(std::int64_t panel_floats, std::int64_t rows, std::int64_t k) {
     panel.resize(static_cast<std::size_t>(panel_floats / 16));
@@ -57,8 +59,9 @@ struct Buffers {
 
 /// Rows `rows` and up to kTile columns from `column` on, of every product into `stack` and from
 /// there reduced into `out`.
-void reduce_tile(const ReductionPlan& plan, std::span<const Matmul> products, const Part& rows,
-                 std::int64_t column, float* out, Buffers& buffers, NormSums* norms) {
+void reduce_tile(const ReductionPlan& plan, const CoordinateRule* rule,
+                 std::span<const Matmul> products, const Part& rows, std::int64_t column,
+                 float* out, Buffers& buffers, NormSums* norms) {
   const MatmulKernels& kernels = matmul_kernels();
   const std::int64_t n = products[0].n, width = std::min(kTile, n - column);
   const std::int64_t size = rows.size() * kTile;
@@ -76,16 +79,27 @@ void reduce_tile(const ReductionPlan& plan, std::span<const Matmul> products, co
     }
     to += size;
   }
-  aggregation_kernels().reduce_rows(plan, buffers.stack[0].values, size, rows.size(), width,
-                                    out + rows.begin * n + column, n, buffers.scratch[0].values,
-                                    norms);
+  out += rows.begin * n + column;
+  const float* stack = buffers.stack[0].values;
+  if (rule == nullptr) {
+    aggregation_kernels().reduce_rows(plan, stack, size, rows.size(), width, out, n,
+                                      buffers.scratch[0].values, norms);
+    return;
+  }
+  buffers.reduced.resize(static_cast<std::size_t>(size));
+  reduce_by_rule(*rule, {stack, size, size}, buffers.reduced.data(), buffers.of_rule, norms);
+  for (std::int64_t r = 0; r < rows.size(); ++r) {
+    std::copy_n(buffers.reduced.data() + r * kTile, width, out + r * n);
+  }
 }
 
 }  // namespace
 
 void reduce_products(const Reduction& reduction, std::span<const Matmul> products, float* out,
                      GroupNorms* norms) {
-  const ReductionPlan plan = plan_of(reduction, std::ssize(products));
+  const CoordinateRule* rule = reduction.rule.get();
+  const ReductionPlan plan =
+      plan_of(rule != nullptr ? Reduction{} : reduction, std::ssize(products));
   const MatmulKernels& kernels = matmul_kernels();
   const std::int64_t m = products[0].m, n = products[0].n;
   const Tiling tiling(m, n, plan.k, kernels.rows);
@@ -95,7 +109,8 @@ void reduce_products(const Reduction& reduction, std::span<const Matmul> product
         thread_local Buffers buffers;
         buffers.reserve(kernels.buffer, tiling.rows, plan.k);
         for (std::int64_t tile = begin; tile < end; ++tile) {
-          reduce_tile(plan, products, tiling.rows_of(tile), tiling.column_of(tile), out, buffers,
+          reduce_tile(plan, rule, products, tiling.rows_of(tile), tiling.column_of(tile), out,
+                      buffers,
                       norms == nullptr ? nullptr : &partial[static_cast<std::size_t>(tile)]);
         }
       });

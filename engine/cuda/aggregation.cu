@@ -36,7 +36,7 @@ __global__ void mean_kernel(int k, std::int64_t n, const float* stack, float* ou
 }
 
 /// Values [K, n] that lie in memory.
-struct Stack {
+struct Rows {
   const float* rows;
   std::int64_t n;
   __device__ float at(int k, std::int64_t i) const { return rows[k * n + i]; }
@@ -87,13 +87,19 @@ void CudaBackend::reduce(const Reduction& reduction, const Tensor& stack, Tensor
   const std::int64_t n = out.numel();
   const float* rows = elements<float>(stack);
   float* to = elements<float>(out);
+  if (norms != nullptr) *norms = norms_of(k, n, Rows{rows, n}, *this);
+  if (reduction.rule != nullptr) {
+    require<DeviceError>(reduction.rule->reduce_on_device({rows, n, n}, to, Context::instance().compute),
+                         "[reduce] the rule runs on CPUs only: compile it by nvcc for GPUs");
+    check(cudaGetLastError(), "the rule's kernel");
+    return;
+  }
   const OrderedSum sum = ordered_sum(reduction, k);
   if (reduction.kind == Reduction::Kind::mean) {
     launch(mean_kernel, blocks_for(n), kThreads, k, n, rows, to);
   } else if (reduction.kind != Reduction::Kind::median || !median_by_network(k, n, rows, to)) {
-    ranked(k, n, Stack{rows, n}, sum, to);
+    ranked(k, n, Rows{rows, n}, sum, to);
   }
-  if (norms != nullptr) *norms = norms_of(k, n, Stack{rows, n}, *this);
 }
 
 }  // namespace cograd

@@ -129,7 +129,7 @@ void CudaBackend::linear_weight_gradient(const Tensor& x, const Tensor& dy, cons
 bool CudaBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
                                           const Reduction& reduction, Tensor& dw,
                                           GroupNorms* norms) {
-  if (!groups.single_rows()) return false;
+  if (!groups.single_rows() || reduction.rule != nullptr) return false;
   const Tensor a = dy.to(Dtype::f32), b = x.to(Dtype::f32);
   const auto k = static_cast<int>(x.size(0));
   const Products products{elements<float>(a), elements<float>(b), a.size(1), b.size(1)};

@@ -15,6 +15,11 @@ using reference::dispatch;
 /// Reduces the K values of one coordinate, which it may reorder.
 double reduced(const Reduction& reduction, std::vector<double>& values) {
   const std::size_t k = values.size();
+  if (reduction.rule != nullptr) {
+    double result = 0.0;
+    reduction.rule->reduce(Stack<double>{values.data(), 1, 1}, &result);
+    return result;
+  }
   const auto mean = [&](std::size_t begin, std::size_t end) {
     double sum = 0.0;
     for (std::size_t i = begin; i < end; ++i) sum += values[i];
@@ -44,6 +49,7 @@ double reduced(const Reduction& reduction, std::vector<double>& values) {
       return mean(0, k);
     }
     case Reduction::Kind::mean:
+    case Reduction::Kind::rule:
       break;
   }
   return 0.0;

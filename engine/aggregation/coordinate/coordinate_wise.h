@@ -21,7 +21,7 @@
 #include <string>
 #include <utility>
 
-#include "engine/aggregation/coordinate_aggregator.h"
+#include "engine/aggregation/coordinate/coordinate_aggregator.h"
 #include "engine/aggregation/order_statistics.h"
 
 namespace cograd {
@@ -43,8 +43,7 @@ namespace coordinate_wise_detail {
 /// The functor on coordinate i; NaN if one of its K values is.
 template <int K, class Functor, class T>
 [[gnu::always_inline]] COGRAD_HOST_DEVICE inline T value_at(const Functor& functor,
-                                                            const Stack<T>& stack,
-                                                            std::int64_t i) {
+                                                            const Stack<T>& stack, std::int64_t i) {
   T x[K];
   for (int k = 0; k < K; ++k) x[k] = stack.values[k * stack.stride + i];
   const bool nan = any_nan(x);
@@ -61,10 +60,9 @@ class Loop {
   }
   static void run(const Functor& functor, const Stack<float>& stack, float* out) {
 #ifdef COGRAD_TARGETS
-    static const bool has_avx512 = __builtin_cpu_supports("avx512f") &&
-                                   __builtin_cpu_supports("avx512dq") &&
-                                   __builtin_cpu_supports("avx512bw") &&
-                                   __builtin_cpu_supports("avx512vl");
+    static const bool has_avx512 =
+        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
     static const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (has_avx512) return avx512(functor, stack, out);
     if (has_avx2) return avx2(functor, stack, out);
@@ -149,7 +147,8 @@ class Rule final : public CoordinateRule {
   void for_groups(const Use& use) const {
     [&]<int... I>(std::integer_sequence<int, I...>) {
       ((groups_ == I + 1 ? use.template operator()<I + 1>() : void()), ...);
-    }(std::make_integer_sequence<int, kMostCoordinateGroups>{});
+    }
+    (std::make_integer_sequence<int, kMostCoordinateGroups>{});
   }
 
   std::int64_t groups_;

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "engine/aggregation/aggregator.h"
-#include "engine/aggregation/coordinate_rule.h"
+#include "engine/aggregation/coordinate/coordinate_rule.h"
 
 namespace cograd {
 

@@ -1,0 +1,30 @@
+#include "engine/aggregation/coordinate/coordinate_aggregator.h"
+
+#include <utility>
+
+#include "engine/error.h"
+
+namespace cograd {
+
+CoordinateAggregator::CoordinateAggregator(std::string name,
+                                           std::shared_ptr<const CoordinateRule> rule)
+    : name_(std::move(name)), rule_(std::move(rule)) {}
+
+std::int64_t CoordinateAggregator::groups(std::int64_t batch_size) const {
+  const std::int64_t k = rule_->groups();
+  require<ValueError>(batch_size >= k,
+                      "[{}] a batch of {} cannot be split into {} groups: expected at least {}",
+                      name_, batch_size, k, k);
+  return k;
+}
+
+Reduction CoordinateAggregator::over_groups() const {
+  return {.kind = Reduction::Kind::rule, .rule = rule_};
+}
+
+void check_coordinate_groups(const std::string& name, std::int64_t groups, std::int64_t most) {
+  require<ValueError>(groups >= 1 && groups <= most, "[{}] {} groups: expected 1 to {}", name,
+                      groups, most);
+}
+
+}  // namespace cograd

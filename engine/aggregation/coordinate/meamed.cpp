@@ -1,0 +1,45 @@
+#include "engine/aggregation/coordinate/meamed.h"
+
+#include "engine/aggregation/coordinate/coordinate_wise.h"
+#include "engine/error.h"
+
+namespace cograd {
+namespace {
+
+struct MeanAroundMedian {
+  std::int64_t kept;  // K - F
+
+  template <class T, int K>
+  COGRAD_HOST_DEVICE T operator()(T (&x)[K]) const {
+    T sorted[K], distance[K], rank[K];
+    for (int k = 0; k < K; ++k) sorted[k] = x[k];
+    sort(sorted);
+    const T middle = sorted[(K - 1) / 2] * T(0.5) + sorted[K / 2] * T(0.5);
+    for (int k = 0; k < K; ++k) {
+      distance[k] = x[k] < middle ? middle - x[k] : x[k] - middle;
+      rank[k] = T(0);
+    }
+    for (int i = 0; i < K; ++i) {
+      for (int j = i + 1; j < K; ++j) {
+        const bool nearer = distance[j] < distance[i];
+        rank[i] += nearer ? T(1) : T(0);
+        rank[j] += nearer ? T(0) : T(1);
+      }
+    }
+    T sum = T(0);
+    for (int k = 0; k < K; ++k) sum += rank[k] < T(kept) ? x[k] : T(0);
+    return sum / T(kept);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Aggregator> mean_around_median(std::int64_t groups, std::int64_t outliers) {
+  const std::string name = fmt::format("meamed:{},{}", groups, outliers);
+  require<ValueError>(outliers >= 0 && outliers < groups,
+                      "[{}] {} outliers of {}: expected 0 to {}", name, outliers, groups,
+                      groups - 1);
+  return coordinate_wise(name, groups, MeanAroundMedian{groups - outliers});
+}
+
+}  // namespace cograd
