@@ -16,7 +16,7 @@ namespace cograd::cpu {
 void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std::int64_t n,
             float* out, GroupNorms* norms);
 
-/// For the kernels: a reduction of k values.
+/// A reduction of k values, as the kernels take it.
 ReductionPlan plan_of(const Reduction& reduction, std::int64_t k);
 /// Cache lines of the `scratch` that the kernels take, for k rows of a tile.
 inline std::size_t tile_scratch(std::int64_t k) {

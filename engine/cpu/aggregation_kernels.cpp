@@ -169,13 +169,13 @@ void ordered_sum_tile(const ReductionPlan& plan, float* __restrict rows, float* 
   }
 }
 
-/// Where the values of a tile lie: value k of coordinate i at x[k * stride + i].
+/// The values of a tile: value k of coordinate i is x[k * stride + i].
 struct TileView {
   const float* x;
   std::int64_t stride;
 };
 
-/// Where the results of a tile go.
+/// The place of a tile's results.
 struct Place {
   float* to;
   std::int64_t width;  ///< up to kTile

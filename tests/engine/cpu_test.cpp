@@ -49,8 +49,9 @@ TEST_CASE("a chain of ops, in oneDNN's layouts where there is oneDNN, equals the
   check_chain(cpu_backend());
 }
 
-TEST_CASE("gradients accumulate over windows, also over ones without rows", "[cpu]") {
-  check_windows(cpu_backend());
+TEST_CASE("gradients accumulate over micro-batches, also over ones without rows of a group",
+          "[cpu]") {
+  check_micro_batches(cpu_backend());
 }
 
 TEST_CASE("cpu updates parameters like the reference", "[cpu]") { check_updates(cpu_backend()); }
