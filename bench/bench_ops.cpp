@@ -150,7 +150,7 @@ void add_convolutions() {
         },
         {.flops = flops}, true);
     add(
-        "conv_data_gradient", sizes, {y, w}, 1,
+        "conv_input_gradient", sizes, {y, w}, 1,
         [=](Backend& b, const std::vector<Tensor>& in) {
           return b.conv2d_input_gradient(in[0], in[1], x, geometry);
         },

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "engine/aggregation/order_statistics.h"
+#include "engine/error.h"
 
 namespace cograd {
 
@@ -24,6 +25,26 @@ struct GroupNorms {
 
 /// `reduction` of k values as a weighted sum of the sorted values. Throws ValueError for k < 1,
 /// 2 trim >= k or a percent outside [0, 50].
-OrderedSum ordered_sum(const Reduction& reduction, std::int64_t k);
+inline OrderedSum ordered_sum(const Reduction& reduction, std::int64_t k) {
+  require<ValueError>(k >= 1, "[reduce] nothing to reduce: expected at least 1 group, not {}", k);
+  switch (reduction.kind) {
+    case Reduction::Kind::mean:
+      return mean_of(k);
+    case Reduction::Kind::median:
+      return median_of(k);
+    case Reduction::Kind::trimmed_mean:
+      require<ValueError>(reduction.trim >= 0 && 2 * reduction.trim < k,
+                          "[reduce] cannot trim {} values on either side of {}: expected twice the "
+                          "trim below the number of groups",
+                          reduction.trim, k);
+      return trimmed_mean_of(k, reduction.trim);
+    case Reduction::Kind::winsorized_mean:
+      require<ValueError>(reduction.percent >= 0 && reduction.percent <= 50,
+                          "[reduce] cannot winsorize at {} percent: expected 0 to 50",
+                          reduction.percent);
+      return winsorized_mean_of(k, reduction.percent);
+  }
+  throw ValueError("[reduce] unknown kind of reduction");
+}
 
 }  // namespace cograd

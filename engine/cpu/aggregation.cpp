@@ -21,6 +21,10 @@ ReductionPlan plan_of(const Reduction& reduction, std::int64_t k) {
   return plan;
 }
 
+std::size_t tile_scratch(std::int64_t k) {
+  return static_cast<std::size_t>(k * kTile) * sizeof(float) / sizeof(simd::CacheLine);
+}
+
 void put_norms(const std::vector<NormSums>& pieces, std::int64_t k, GroupNorms* norms) {
   if (norms == nullptr) return;
   *norms = {};

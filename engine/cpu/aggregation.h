@@ -19,9 +19,7 @@ void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std:
 /// A reduction of k values, as the kernels take it.
 ReductionPlan plan_of(const Reduction& reduction, std::int64_t k);
 /// Cache lines of the `scratch` that the kernels take, for k rows of a tile.
-inline std::size_t tile_scratch(std::int64_t k) {
-  return static_cast<std::size_t>(k * kTile) * sizeof(float) / sizeof(simd::CacheLine);
-}
+std::size_t tile_scratch(std::int64_t k);
 /// The norms from the sums over the pieces of a parameter, added up in order; `norms` may be null.
 void put_norms(const std::vector<NormSums>& pieces, std::int64_t k, GroupNorms* norms);
 

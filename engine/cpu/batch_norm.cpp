@@ -5,11 +5,10 @@
 #include <array>
 #include <cmath>
 
+#include "engine/cpu/activations.h"
 #include "engine/cpu/batch_norm_kernels.h"
 #include "engine/cpu/channel_blocks.h"
 #include "engine/cpu/cpu_backend.h"
-#include "engine/cpu/layout.h"
-#include "engine/cpu/precision.h"
 
 namespace cograd {
 namespace cpu {

@@ -1,9 +1,8 @@
 // Convolution by oneDNN, in the layouts that it prefers, or by our own Winograd algorithm.
+#include "engine/cpu/activations.h"
 #include "engine/cpu/channel_blocks.h"
 #include "engine/cpu/cpu_backend.h"
-#include "engine/cpu/layout.h"
 #include "engine/cpu/onednn/convolution.h"
-#include "engine/cpu/precision.h"
 #include "engine/cpu/winograd.h"
 #include "engine/environment.h"
 

@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/cpu/activations.h"
 #include "engine/cpu/channel_blocks.h"
 #include "engine/cpu/cpu_backend.h"
 #include "engine/cpu/elementwise_kernels.h"
-#include "engine/cpu/layout.h"
 #include "engine/cpu/matmul.h"
-#include "engine/cpu/precision.h"
 #include "engine/cpu/reduced_matmul.h"
 
 namespace cograd {

@@ -1,11 +1,10 @@
 // Pooling by oneDNN, in the layout the input comes in.
 #include <algorithm>
 
+#include "engine/cpu/activations.h"
 #include "engine/cpu/cpu_backend.h"
-#include "engine/cpu/layout.h"
 #include "engine/cpu/onednn/primitive.h"
 #include "engine/cpu/onednn/primitive_cache.h"
-#include "engine/cpu/precision.h"
 
 namespace cograd {
 namespace {

@@ -8,7 +8,7 @@ namespace cograd {
 namespace {
 
 /// All gradients behind one another, padded with zeros to `padded` values.
-Tensor packed(std::span<Parameter* const> parameters, std::int64_t padded) {
+Tensor flattened(std::span<Parameter* const> parameters, std::int64_t padded) {
   Backend& backend = parameters.front()->value.backend();
   Tensor all = Tensor::zeros({padded}, Dtype::f32, backend);
   std::int64_t at = 0;
@@ -20,7 +20,7 @@ Tensor packed(std::span<Parameter* const> parameters, std::int64_t padded) {
   return all;
 }
 
-void unpack(const Tensor& all, std::span<Parameter* const> parameters) {
+void unflatten(const Tensor& all, std::span<Parameter* const> parameters) {
   std::int64_t at = 0;
   for (Parameter* p : parameters) {
     const std::int64_t n = p->value.numel();
@@ -62,7 +62,7 @@ void DataParallel::aggregate(std::span<Parameter* const> parameters) {
   const std::int64_t ranks = communicator_->size();
   if (ranks == 1 || total == 0) return;
   const std::int64_t shard = (total + ranks - 1) / ranks;
-  Tensor all = packed(parameters, shard * ranks);
+  Tensor all = flattened(parameters, shard * ranks);
   Backend& backend = all.backend();
   if (aggregator_->over_groups().kind == Reduction::Kind::mean) {
     communicator_->average(all.data<float>(), all.numel());
@@ -73,7 +73,7 @@ void DataParallel::aggregate(std::span<Parameter* const> parameters) {
     backend.reduce(aggregator_->over_groups(), groups, reduced, nullptr);
     communicator_->all_gather(reduced.data<float>(), all.data<float>(), shard);
   }
-  unpack(all, parameters);
+  unflatten(all, parameters);
 }
 
 void DataParallel::share(std::span<Parameter* const> parameters) {

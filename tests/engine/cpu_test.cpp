@@ -1,5 +1,5 @@
 // The cpu backend against the reference, on random inputs of odd sizes.
-#include "engine/cpu/layout.h"
+#include "engine/cpu/activations.h"
 #include "tests/support/cpu_layouts.h"
 
 namespace cograd::testing {
