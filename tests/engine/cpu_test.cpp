@@ -1,5 +1,6 @@
 // The cpu backend against the reference, on random inputs of odd sizes.
 #include "engine/cpu/activations.h"
+#include "tests/support/accumulation_cases.h"
 #include "tests/support/cpu_layouts.h"
 
 namespace cograd::testing {
@@ -52,6 +53,14 @@ TEST_CASE("a chain of ops, in oneDNN's layouts where there is oneDNN, equals the
 TEST_CASE("gradients accumulate over micro-batches, also over ones without rows of a group",
           "[cpu]") {
   check_micro_batches(cpu_backend());
+}
+
+TEST_CASE("cpu gradients accumulate over micro-batches and shared parameters", "[cpu]") {
+  check_accumulation(cpu_backend());
+}
+
+TEST_CASE("cpu ops of random shapes equal the reference", "[cpu]") {
+  check_random_shapes(cpu_backend());
 }
 
 TEST_CASE("cpu updates parameters like the reference", "[cpu]") { check_updates(cpu_backend()); }
