@@ -150,9 +150,9 @@ void add_convolutions() {
         },
         {.flops = flops}, true);
     add(
-        "conv_data_gradient", sizes, {y, w}, 1,
+        "conv_input_gradient", sizes, {y, w}, 1,
         [=](Backend& b, const std::vector<Tensor>& in) {
-          return b.conv2d_data_gradient(in[0], in[1], x, geometry);
+          return b.conv2d_input_gradient(in[0], in[1], x, geometry);
         },
         {.flops = flops}, true);
     add(
@@ -160,7 +160,7 @@ void add_convolutions() {
         [=](Backend& b, const std::vector<Tensor>& in) {
           const Dtype type = in[0].dtype() == Dtype::bf16 ? Dtype::f32 : in[0].dtype();
           Tensor dw = Tensor::empty(w.prepended(1), type, b);
-          b.conv2d_weight_gradient(in[0], in[1], geometry, Groups(s.n, 1), dw, Write::overwrite);
+          b.conv2d_weight_gradient(in[0], in[1], geometry, Groups(s.n, 1), {dw});
           return dw;
         },
         {.flops = flops}, true);
@@ -177,14 +177,16 @@ void add_products() {
           return b.linear(x[0], x[1], x[2], Epilogue::none);
         },
         {.flops = flops});
-    add("linear_data_gradient", sizes, {{n, out}, {out, in}}, 0,
-        [](Backend& b, const std::vector<Tensor>& x) { return b.linear_data_gradient(x[0], x[1]); },
+    add("linear_input_gradient", sizes, {{n, out}, {out, in}}, 0,
+        [](Backend& b, const std::vector<Tensor>& x) {
+          return b.linear_input_gradient(x[0], x[1]);
+        },
         {.flops = flops});
     for (const std::int64_t groups : {1, 3}) {
       add("linear_weight_gradient", sizes + "_g" + std::to_string(groups), {{n, in}, {n, out}}, 0,
           [=](Backend& b, const std::vector<Tensor>& x) {
             Tensor dw = Tensor::empty({groups, out, in}, x[0].dtype(), b);
-            b.linear_weight_gradient(x[0], x[1], Groups(n, groups), dw, Write::overwrite);
+            b.linear_weight_gradient(x[0], x[1], Groups(n, groups), {dw});
             return dw;
           },
           {.flops = flops});
@@ -203,8 +205,7 @@ void add_batch_norm() {
             Tensor variance = Tensor::full(channels, 1.0, x[1].dtype(), b);
             RunningStatistics running{mean, variance, 0.1};
             return b
-                .batch_norm(x[0], x[1], x[2], Groups(32, groups), 1e-5, running, Epilogue::relu,
-                            Tensor())
+                .batch_norm({x[0], x[1], x[2], Epilogue::relu}, Groups(32, groups), 1e-5, running)
                 .y;
           },
           {.bytes = 2 * 4 * shape.numel()});
@@ -215,9 +216,14 @@ void add_batch_norm() {
             Tensor dgamma = Tensor::empty(sums, x[2].dtype(), b);
             Tensor dbeta = Tensor::empty(sums, x[2].dtype(), b);
             return b
-                .batch_norm_backward(x[0], Tensor(), x[1], false, x[2], x[3], statistics,
-                                     Epilogue::none, Groups(32, groups), dgamma, Write::overwrite,
-                                     dbeta, Write::overwrite)
+                .batch_norm_backward({.x = x[0],
+                                      .y = {},
+                                      .dy = x[1],
+                                      .gamma = x[2],
+                                      .beta = x[3],
+                                      .statistics = statistics,
+                                      .groups = Groups(32, groups)},
+                                     {dgamma}, {dbeta})
                 .dx;
           },
           {.bytes = 3 * 4 * shape.numel()});

@@ -98,8 +98,7 @@ void CachingAllocator::release_cached_locked() noexcept {
 CpuAllocator::~CpuAllocator() { release_cached(); }
 
 CpuAllocator& CpuAllocator::instance() {
-  // Never destroyed: tensors held by other statics may outlive any order of
-  // destruction.
+  // Never destroyed: tensors held by other statics may outlive any order of destruction.
   static auto* allocator = new CpuAllocator;
   return *allocator;
 }

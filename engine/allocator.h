@@ -22,8 +22,7 @@ class Allocator {
  public:
   virtual ~Allocator() = default;
 
-  /// At least `bytes` bytes, aligned to 64. Throws DeviceError when there is no
-  /// more.
+  /// At least `bytes` bytes, aligned to 64. Throws DeviceError when there is no more.
   virtual void* allocate(std::size_t bytes) = 0;
   /// Gives back what allocate() returned; never throws.
   virtual void deallocate(void* memory) noexcept = 0;
@@ -34,14 +33,13 @@ class Allocator {
   virtual void release_cached() = 0;
 };
 
-/// Keeps freed blocks for reuse: a training step asks for the same sizes again
-/// and again, and the system's pages are expensive to touch first. Sizes are
-/// rounded up (to 64 bytes, above 1 MiB to a sixteenth of their power of two),
-/// and a request takes the smallest cached block that wastes at most an eighth
-/// of its own size. Derived classes say where the memory comes from.
+/// Keeps freed blocks for reuse: a training step asks for the same sizes again and again, and the
+/// system's pages are expensive to touch first. Sizes are rounded up (to 64 bytes, above 1 MiB to a
+/// sixteenth of their power of two), and a request takes the smallest cached block that wastes at
+/// most an eighth of its own size. Derived classes say where the memory comes from.
 class CachingAllocator : public Allocator {
  public:
-  /// Free blocks by size, kept apart from those of everybody else.
+  /// Free blocks by size, kept apart from the common ones.
   using Pool = std::multimap<std::size_t, void*>;
 
   ~CachingAllocator() override = default;

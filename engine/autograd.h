@@ -1,16 +1,16 @@
-// Autograd: a define-by-run tape whose backward pass aggregates the gradients
-// of parameters.
+// Autograd: a define-by-run tape whose backward pass aggregates the gradients of parameters.
 //
-// A Variable is a value with a link to the Node that made it. A Node holds its
-// inputs and the closure of its backward, which holds what the op saved; both
-// are released as soon as the backward has run. Gradients of activations flow
-// from Node to Node as usual: an example's gradient never leaves its group.
-// Only where a gradient meets a Parameter does the op produce K group
-// gradients, and the Backward pass hands them to the Aggregator at once.
+// A Variable is a value with a link to the Node that made it. A Node holds its inputs and the
+// closure of its backward, which holds what the op saved; both are released as soon as the backward
+// has run. Gradients of activations flow from Node to Node as usual: an example's gradient never
+// leaves its group. Only where a gradient meets a Parameter does the op produce K group gradients,
+// and the Backward pass hands them to the Aggregator at once.
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,19 +25,16 @@ class Aggregator;
 class Backward;
 class Node;
 
-/// A trainable tensor. Modules own parameters; ops name them; optimizers update
-/// them.
+/// A trainable tensor. Modules own parameters; ops name them; optimizers update them.
 struct Parameter {
   std::string name;
   Tensor value;
-  /// The aggregated gradient of the last backward pass; undefined before, or if
-  /// none reached it.
+  /// The aggregated gradient of the last backward pass; undefined before, or if none reached it.
   Tensor gradient;
-  /// Of the last backward pass, if it was asked to measure and K > 1.
+  /// Norms of the last backward pass, if it was asked to measure and K > 1.
   GroupNorms norms;
 
-  /// || mean_k g_k ||^2 / mean_k || g_k ||^2, in [0, 1]; 0 when all gradients
-  /// are zero.
+  /// || mean_k g_k ||^2 / mean_k || g_k ||^2, in [0, 1]; 0 when all gradients are zero.
   double coherence() const {
     return norms.mean_squared > 0.0 ? norms.squared_mean / norms.mean_squared : 0.0;
   }
@@ -46,9 +43,8 @@ struct Parameter {
 class Variable {
  public:
   Variable() = default;
-  /// A constant (images, say) whose outermost axis is a batch: one group, or
-  /// split into `groups`. Throws ShapeError when the groups are of another
-  /// number of rows.
+  /// A constant (images, say) whose outermost axis is a batch: one group, or split into `groups`.
+  /// Throws ShapeError when the groups are of another number of rows.
   explicit Variable(Tensor value);
   Variable(Tensor value, Groups groups);
   /// A leaf whose gradient is kept: see gradient().
@@ -62,12 +58,11 @@ class Variable {
   /// True if a backward pass can come through here.
   bool requires_gradient() const { return node_ != nullptr; }
   const std::shared_ptr<Node>& node() const { return node_; }
-  /// Of a leaf, after backward(): d loss / d value (row-major).
+  /// The gradient of a leaf after backward(): d loss / d value (row-major).
   const Tensor& gradient() const;
 
-  /// True when the value's memory is nobody else's: an op given this Variable
-  /// as an rvalue may write its result over it. What a Node has saved for its
-  /// backward counts as somebody's.
+  /// True if this Variable is the only owner of its storage: an op given it as an rvalue may write
+  /// its result over it. A tensor saved for backward counts as an owner.
   bool donatable() const { return value_.defined() && value_.unique(); }
 
  private:
@@ -91,10 +86,9 @@ class NoGradient {
   bool before_;
 };
 
-/// Used by ops: the result of op `op` over `inputs` and `parameters`.
-/// `backward` gets the gradient of the result and passes gradients on through
-/// the Backward; it holds the saved tensors. Nothing is recorded when neither
-/// an input nor a parameter needs a gradient. The groups of the result are
+/// Used by ops: the result of op `op` over `inputs` and `parameters`. `backward` gets the gradient
+/// of the result and passes gradients on through the Backward; it holds the saved tensors. Nothing
+/// is recorded when neither an input nor a parameter needs a gradient. The groups of the result are
 /// those of the inputs, which must agree (ValueError).
 Variable record(std::string_view op, Tensor value, std::vector<Variable> inputs,
                 std::vector<Parameter*> parameters,
@@ -103,6 +97,9 @@ Variable record(std::string_view op, Tensor value, std::vector<Variable> inputs,
 struct BackwardOptions {
   /// Measure Parameter::norms (costs a little bandwidth, no further pass).
   bool measure_coherence = false;
+  /// Is handed the K gradients of every parameter, [K, shape of parameter], before they are
+  /// aggregated.
+  std::function<void(const Parameter&, const Tensor& groups)> observe{};
 };
 
 /// One backward pass, over one batch or over the micro-batches of one batch.
@@ -114,7 +111,9 @@ struct BackwardOptions {
 /// until then.
 class Backward {
  public:
-  explicit Backward(Aggregator& aggregator, BackwardOptions options = {});
+  /// Keeps the reference to `aggregator`.
+  explicit Backward(const Aggregator& aggregator, BackwardOptions options = {});
+  explicit Backward(const Aggregator&& aggregator, BackwardOptions options = {}) = delete;
   ~Backward();
   Backward(const Backward&) = delete;
   Backward& operator=(const Backward&) = delete;
@@ -125,29 +124,27 @@ class Backward {
   void finish();
 
   // --- for the backward closures of ops, about the node that is running --------------------------
-  /// Whether input `i` wants its gradient.
+  /// True if input `i` wants its gradient.
   bool needs_input(std::size_t i) const;
   /// Passes on the gradient of input `i`; gradients of several uses add up.
   void input_gradient(std::size_t i, Tensor dx);
-  /// Has `write_group_gradients` write or add the [K, shape of parameter]
-  /// gradients of `parameter`.
+  /// Has `write` write or add the K gradients of each of `parameters`, in that order.
   ///
-  /// An op may give a shortcut: `reduce_groups` writes the reduction of the groups' gradients,
-  /// [shape of parameter], without the [K, shape of parameter] in between, or returns false.
-  using WriteGroupGradients = std::function<void(Tensor& dw, Write)>;
-  using ReduceGroups = std::function<bool(const Reduction&, Tensor& dw, GroupNorms* norms)>;
-  void parameter_gradient(Parameter& parameter, const WriteGroupGradients& write_group_gradients,
-                          const ReduceGroups& reduce_groups = {});
+  /// An op with one parameter may give a shortcut: `reduce` writes the reduction of the groups'
+  /// gradients, [shape of parameter], without storing them, or returns false.
+  using WriteGradients = std::function<void(std::span<GroupGradients> gradients)>;
+  using ReduceGradients = std::function<bool(const Reduction&, Tensor& dw, GroupNorms* norms)>;
+  void parameter_gradients(std::initializer_list<Parameter*> parameters,
+                           const WriteGradients& write, const ReduceGradients& reduce = {});
 
  private:
-  friend void backward(const Variable&, Aggregator&, BackwardOptions);
+  friend void backward(const Variable&, const Aggregator&, BackwardOptions);
   struct State;
   std::unique_ptr<State> state_;
 };
 
-/// Runs the backward pass of `loss` and leaves each parameter's aggregated
-/// gradient in Parameter::gradient. The graph is consumed. Throws ValueError if
-/// the loss depends on nothing.
-void backward(const Variable& loss, Aggregator& aggregator, BackwardOptions options = {});
+/// Runs the backward pass of `loss` and leaves each parameter's aggregated gradient in
+/// Parameter::gradient. The graph is consumed. Throws ValueError if the loss depends on nothing.
+void backward(const Variable& loss, const Aggregator& aggregator, BackwardOptions options = {});
 
 }  // namespace cograd

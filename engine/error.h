@@ -9,8 +9,8 @@
 
 namespace cograd {
 
-/// Base of every error this library throws. what() is one line that names the
-/// thing, what was wrong with it and what was expected.
+/// Base of every error this library throws. what() is one line that names the thing, what was wrong
+/// with it and what was expected.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -28,8 +28,7 @@ class DtypeError : public Error {
   using Error::Error;
 };
 
-/// A device is missing, out of memory, or two tensors live on different
-/// backends.
+/// A device is missing, out of memory, or two tensors live on different backends.
 class DeviceError : public Error {
  public:
   using Error::Error;

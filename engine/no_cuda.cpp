@@ -1,4 +1,4 @@
-// What builds without CUDA have in place of engine/cuda.
+// Stands in for engine/cuda in builds without CUDA.
 #include "engine/backend.h"
 #include "engine/error.h"
 

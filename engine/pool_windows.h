@@ -1,4 +1,4 @@
-// Where the windows of pooling lie, for the kernels of every device.
+// The pooling windows in an image, for the kernels of every device.
 #pragma once
 
 #include <cstdint>
@@ -21,14 +21,6 @@ struct PoolAxis {
   PoolAxis(std::int64_t extent, std::size_t axis, const PoolGeometry& g)
       : size(extent), kernel(g.kernel[axis]), stride(g.stride[axis]), padding(g.padding[axis]) {}
 
-  /// Output size. In ceil mode the last window must still start inside the image or its leading
-  /// padding.
-  std::int64_t outputs(bool ceil_mode) const {
-    const std::int64_t span = size + 2 * padding - kernel;
-    if (!ceil_mode) return span / stride + 1;
-    const std::int64_t out = (span + stride - 1) / stride + 1;
-    return (out - 1) * stride >= size + padding ? out - 1 : out;
-  }
   COGRAD_HOST_DEVICE Window window(std::int64_t output) const {
     const std::int64_t begin = output * stride - padding;
     const std::int64_t end = begin + kernel < size + padding ? begin + kernel : size + padding;
@@ -36,8 +28,7 @@ struct PoolAxis {
   }
   /// The outputs, of `outputs` in all, whose windows hold element `i`: [first, last].
   COGRAD_HOST_DEVICE std::int64_t first_holding(std::int64_t i) const {
-    const std::int64_t past =
-        i + padding - kernel;  // windows that begin here or before end too soon
+    const std::int64_t past = i + padding - kernel;  // windows that begin up to here end too soon
     return past < 0 ? 0 : past / stride + 1;
   }
   COGRAD_HOST_DEVICE std::int64_t last_holding(std::int64_t i, std::int64_t outputs) const {

@@ -9,10 +9,9 @@
 
 namespace cograd {
 
-/// Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy
-/// as 1, 2, 3", SC 2011): four 32-bit words for a 128-bit counter under a
-/// 64-bit key. Being a pure function of (key, counter) it gives the same
-/// numbers whatever the order or number of threads.
+/// Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC
+/// 2011): four 32-bit words for a 128-bit counter under a 64-bit key. Being a pure function of
+/// (key, counter) it gives the same numbers whatever the order or number of threads.
 COGRAD_HOST_DEVICE inline std::array<std::uint32_t, 4> philox4x32(
     std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {
@@ -27,10 +26,9 @@ COGRAD_HOST_DEVICE inline std::array<std::uint32_t, 4> philox4x32(
   return counter;
 }
 
-/// A stream of random numbers: key = seed, upper counter half = stream, lower
-/// half = position. Streams of one seed are independent; use one per purpose
-/// (initialization, shuffling of epoch e, dropout of layer l at step s), so
-/// that adding a draw in one place changes no other.
+/// A stream of random numbers: key = seed, upper counter half = stream, lower half = position.
+/// Streams of one seed are independent; use one per purpose (initialization, shuffling of epoch e,
+/// dropout of layer l at step s), so that adding a draw in one place changes no other.
 class Random {
  public:
   COGRAD_HOST_DEVICE explicit Random(std::uint64_t seed, std::uint64_t stream = 0)
@@ -57,8 +55,7 @@ class Random {
   float uniform() { return static_cast<float>(next() >> 8) * 0x1p-24f; }
   /// Uniform in [low, high).
   double uniform(double low, double high) { return low + (high - low) * (next() * 0x1p-32); }
-  /// Uniform integer in [0, n), without modulo bias (Lemire's rejection). Needs
-  /// 1 <= n <= 2^32.
+  /// Uniform integer in [0, n), without modulo bias (Lemire's rejection). Needs 1 <= n <= 2^32.
   std::uint64_t below(std::uint64_t n) {
     std::uint64_t product = std::uint64_t{next()} * n;
     const std::uint64_t threshold = ((std::uint64_t{1} << 32) - n) % n;

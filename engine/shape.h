@@ -11,9 +11,8 @@
 
 namespace cograd {
 
-/// Up to six extents, outermost first, kept inline: shapes are copied on every
-/// op and must not allocate. Rank 0 is a scalar (one element). Throws
-/// ShapeError on a negative extent or rank > 6.
+/// Up to six extents, outermost first, kept inline: shapes are copied on every op and must not
+/// allocate. Rank 0 is a scalar (one element). Throws ShapeError on a negative extent or rank > 6.
 class Shape {
  public:
   static constexpr int kMaxRank = 6;
@@ -23,8 +22,7 @@ class Shape {
   explicit Shape(std::span<const std::int64_t> extents);
 
   int rank() const { return rank_; }
-  /// Extent of axis `axis`; negative axes count from the end. Throws ShapeError
-  /// when out of range.
+  /// Extent of axis `axis`; negative axes count from the end. Throws ShapeError when out of range.
   std::int64_t operator[](int axis) const;
   /// Number of elements.
   std::int64_t numel() const;

@@ -15,15 +15,13 @@ namespace cograd {
 
 class Backend;
 
-/// Physical order of the elements. The logical order of an image tensor is
-/// always N, C, H, W; a backend may keep it otherwise where that is faster, and
-/// only it reads such a tensor. In the blocked layouts C is split into blocks
-/// of 8 or 16 that lie innermost, the last block padded with zeros (oneDNN's
-/// nChw8c and nChw16c).
+/// Physical order of the elements. The logical order of an image tensor is always N, C, H, W; a
+/// backend may keep it otherwise where that is faster, and only it reads such a tensor. In the
+/// blocked layouts C is split into blocks of 8 or 16 that lie innermost, the last block padded with
+/// zeros (oneDNN's nChw8c and nChw16c).
 enum class Layout : std::uint8_t { row_major, channels_last, blocked8, blocked16 };
 
-/// Elements of storage a tensor of this shape takes in this layout (blocked
-/// layouts pad C).
+/// Elements of storage a tensor of this shape takes in this layout (blocked layouts pad C).
 std::int64_t storage_numel(const Shape& shape, Layout layout);
 
 /// A piece of a backend's memory, given back when the last tensor on it goes.
@@ -42,8 +40,7 @@ class Storage {
   std::byte* data_;
 };
 
-/// A small value: copying it copies no elements, both copies see the same
-/// storage.
+/// A small value: copying it copies no elements, both copies see the same storage.
 class Tensor {
  public:
   /// Undefined tensor: defined() is false.
@@ -51,7 +48,7 @@ class Tensor {
 
   static Tensor empty(const Shape& shape, Dtype dtype, Backend& backend,
                       Layout layout = Layout::row_major);
-  /// Of the shape, type, backend and layout of `x`.
+  /// Has the shape, type, backend and layout of `x`.
   static Tensor empty_like(const Tensor& x) {
     return empty(x.shape(), x.dtype(), x.backend(), x.layout());
   }
@@ -72,8 +69,7 @@ class Tensor {
   Dtype dtype() const { return dtype_; }
   Layout layout() const { return layout_; }
   Backend& backend() const { return storage_->backend(); }
-  /// True when nobody else shares the storage, so its memory may be reused for
-  /// a result.
+  /// True if this tensor is the only owner of its storage, whose memory may then hold a result.
   bool unique() const { return storage_.use_count() == 1; }
 
   /// Bytes of this tensor in its layout.
@@ -81,8 +77,7 @@ class Tensor {
     return static_cast<std::size_t>(storage_numel(shape_, layout_)) * size_of(dtype_);
   }
   std::byte* raw() const { return storage_->data() + offset_; }
-  /// Elements in physical order, in the backend's memory. Throws DtypeError
-  /// unless T fits.
+  /// Elements in physical order, in the backend's memory. Throws DtypeError unless T fits.
   template <class T>
   T* data() {
     check_dtype(dtype_of<T>);
@@ -94,11 +89,9 @@ class Tensor {
     return reinterpret_cast<const T*>(raw());
   }
 
-  /// Same storage, other shape of as many elements. The layout must be
-  /// row-major.
+  /// Same storage, other shape of as many elements. The layout must be row-major.
   Tensor reshape(const Shape& shape) const;
-  /// Rows [begin, end) of the outermost axis, sharing storage; keeps the
-  /// layout.
+  /// Rows [begin, end) of the outermost axis, sharing storage; keeps the layout.
   Tensor rows(std::int64_t begin, std::int64_t end) const;
   /// Element `index` of the outermost axis, that axis dropped: t[i] in NumPy.
   Tensor operator[](std::int64_t index) const;
@@ -111,14 +104,12 @@ class Tensor {
   Tensor to(Backend& backend) const;
   /// This tensor with its elements converted; itself if they are of that type.
   Tensor to(Dtype dtype) const;
-  /// Row-major copy of the elements on the host. Throws DtypeError unless T
-  /// fits.
+  /// Row-major copy of the elements on the host. Throws DtypeError unless T fits.
   template <class T>
   std::vector<T> to_vector() const;
   /// The only element, converted. Throws ShapeError unless numel() is 1.
   double item() const;
-  /// Overwrites the elements with those of `source` (same shape and dtype, any
-  /// backend).
+  /// Overwrites the elements with those of `source` (same shape and dtype, any backend).
   void copy_from(const Tensor& source);
 
  private:

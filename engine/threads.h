@@ -8,16 +8,17 @@ namespace cograd {
 
 constexpr int kMaxThreads = 1024;
 
-/// Of the loops below and of oneDNN. Until it is set: what OMP_NUM_THREADS says, else
+/// The number of threads of the loops below and of oneDNN. Until it is set: OMP_NUM_THREADS, else
 /// available_processors().
 int thread_count();
 
-/// For the whole process. oneDNN's convolutions have the same bits only on the same number. Throws
+/// Sets the number for the whole process. oneDNN's convolutions repeat to the bit on the same number
+/// only. Throws
 /// ValueError unless 1 <= count <= kMaxThreads.
 void set_thread_count(int count);
 
-/// For whatever computes on OpenMP's threads beside the loops below (oneDNN), before it does: gives
-/// them thread_count() threads, and keeps the loops off their processors.
+/// To be called before oneDNN computes on OpenMP's threads: gives OpenMP thread_count() threads, and
+/// keeps the loops below off their processors.
 void share_threads_with_openmp();
 
 /// oneDNN's threads wait as OpenMP's do, which spin for milliseconds: on a machine with other work

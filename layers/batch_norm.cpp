@@ -18,24 +18,25 @@ BatchNorm2d::BatchNorm2d(std::int64_t channels, BatchNorm2dOptions options) : op
 }
 
 Variable BatchNorm2d::forward(Variable x) {
-  return forward(x, BatchNormEpilogue{options_.relu ? Epilogue::relu : Epilogue::none, {}});
+  return forward(x, options_.relu ? Epilogue::relu : Epilogue::none, {});
 }
 
 Variable BatchNorm2d::forward(Variable x, Variable residual) {
-  return forward(x, BatchNormEpilogue{Epilogue::add_relu, std::move(residual)});
+  return forward(x, Epilogue::add_relu, std::move(residual));
 }
 
-Variable BatchNorm2d::forward(const Variable& x, BatchNormEpilogue epilogue) {
+Variable BatchNorm2d::forward(const Variable& x, Epilogue epilogue, Variable residual) {
   RunningStatistics running{*running_mean_, *running_variance_, options_.momentum};
   if (!training()) {
-    return batch_norm_inference(x, *weight_, *bias_, running, options_.eps, std::move(epilogue));
+    return batch_norm_inference(x, *weight_, *bias_, running, options_.eps, epilogue,
+                                std::move(residual));
   }
   // Each group counts as a batch of its own, as it does for the running statistics.
   const auto batches = options_.statistics == Statistics::per_group ? x.groups().count() : 1;
   batches_tracked_->backend().fill(*batches_tracked_, static_cast<double>(batches),
                                    Write::accumulate);
-  return batch_norm(x, *weight_, *bias_, running, options_.eps, options_.statistics,
-                    std::move(epilogue));
+  return batch_norm(x, *weight_, *bias_, running, options_.eps, options_.statistics, epilogue,
+                    std::move(residual));
 }
 
 }  // namespace cograd

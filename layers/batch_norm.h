@@ -10,7 +10,7 @@ struct BatchNorm2dOptions {
   double eps = 1e-5;      ///< inside the root
   double momentum = 0.1;  ///< weight of the new statistic in the running ones
   Statistics statistics = Statistics::per_group;
-  bool relu = false;  ///< max(., 0) follows, in the same sweep over memory
+  bool relu = false;  ///< max(., 0) follows, in the same pass over memory
 };
 
 /// Normalizes each channel of x [N, C, H, W]: in training with the statistics of each group of the
@@ -24,7 +24,7 @@ class BatchNorm2d final : public Module {
   Variable forward(Variable x, Variable residual);
 
  private:
-  Variable forward(const Variable& x, BatchNormEpilogue epilogue);
+  Variable forward(const Variable& x, Epilogue epilogue, Variable residual);
 
   BatchNorm2dOptions options_;
   Parameter* weight_;

@@ -15,15 +15,13 @@ struct SgdOptions {
   double momentum = 0.0;
   double weight_decay = 0.0;  ///< on all parameters, before anything else
   bool nesterov = false;
-  /// Momentum with a rolling aggregator is refused unless forced: the authors
-  /// found it unstable.
+  /// Momentum with a rolling aggregator is refused unless forced: the authors found it unstable.
   bool force_momentum_with_rolling = false;
 };
 
-/// p -= lr * v, v = momentum * v + d, where d is the aggregated gradient with
-/// weight decay. With a rolling aggregator d is its reduction over the last
-/// window() of them; until the window is full step() changes nothing. The
-/// gradients in Parameter::gradient are read, never modified.
+/// p -= lr * v, v = momentum * v + d, where d is the aggregated gradient with weight decay. With a
+/// rolling aggregator d is its reduction over the last window() of them; until the window is full
+/// step() changes nothing. The gradients in Parameter::gradient are read, never modified.
 class Sgd {
  public:
   /// Throws ValueError for coefficients out of range or refused combinations.
@@ -41,9 +39,9 @@ class Sgd {
   void set_learning_rate(double rate) { options_.learning_rate = rate; }
   std::int64_t steps() const { return steps_; }
 
-  /// What a checkpoint must hold besides the parameters, aligned with them: the
-  /// momentum buffer and the rolling window, slot steps() % window being the
-  /// next to be overwritten. Undefined where there is none.
+  /// What a checkpoint must hold besides the parameters, aligned with them: the momentum buffer and
+  /// the rolling window, slot steps() % window being the next to be overwritten. Undefined where
+  /// there is none.
   struct State {
     Tensor velocity;
     Tensor window;  ///< [window, shape of parameter]

@@ -1,5 +1,4 @@
-// Aggregators: what a parameter's gradient is, given the gradients of the
-// groups of a mini-batch.
+// Aggregators: what a parameter's gradient is, given the gradients of the groups of a mini-batch.
 #pragma once
 
 #include <cstdint>
@@ -11,30 +10,32 @@
 
 namespace cograd {
 
-/// A rule, without state: how many groups a mini-batch is split into, how their
-/// K gradients become one (inside the backward pass), and, for the rolling
-/// rules, how the gradients of the last steps become one (in the optimizer,
-/// which keeps the window, because weight decay enters before it).
+/// An aggregator has no state. It says how many groups a mini-batch is split into, how their K
+/// gradients become one (inside the backward pass), and, for RM3 and RA3, how the gradients of the
+/// last steps become one (in the optimizer, which keeps the window, because weight decay enters
+/// before it).
 class Aggregator {
  public:
   virtual ~Aggregator() = default;
 
-  /// As parse_aggregator() reads it: "mean", "mean:3", "m3", "mom:5", "rm3",
-  /// "ra3", "trimmed:K,T", "winsorized:C".
+  /// As parse_aggregator() reads it: "mean", "mean:3", "m3", "mom:5", "rm3", "ra3", "trimmed:K,T",
+  /// "winsorized:C".
   virtual std::string name() const = 0;
   /// K for a mini-batch of B examples. Throws ValueError when B is too small.
   virtual std::int64_t groups(std::int64_t batch_size) const = 0;
   /// Over the K group gradients of one step.
   virtual Reduction over_groups() const { return {}; }
+  /// True if a backward pass waits for the device to choose the gradient: such steps cannot be
+  /// recorded and replayed.
+  virtual bool waits_for_device() const { return false; }
   /// Steps in the rolling window; 1: no window.
   virtual int window() const { return 1; }
   /// Over the gradients of the last window() steps.
   virtual Reduction over_steps() const { return {}; }
 };
 
-/// The mean over the batch: plain SGD. With K > 1 the mean of the K group means,
-/// which differs only where statistics are taken per group, as batch norm's are:
-/// the control for MedianOfMeans.
+/// The mean over the batch: plain SGD. With K > 1 the mean of the K group means, which differs only
+/// where statistics are taken per group, as batch norm's are: the control for MedianOfMeans.
 class Mean final : public Aggregator {
  public:
   explicit Mean(std::int64_t groups = 1);
@@ -46,9 +47,8 @@ class Mean final : public Aggregator {
   std::int64_t groups_;
 };
 
-/// Coordinate-wise median of the K group means; M3 of the paper is K = 3. For
-/// even K the mean of the middle two. Zielinski, Krishnan, Chatterjee, arXiv
-/// 2003.07422, section 2.
+/// Coordinate-wise median of the K group means; M3 of the paper is K = 3. For even K the mean of
+/// the middle two. Zielinski, Krishnan, Chatterjee, arXiv 2003.07422, section 2.
 class MedianOfMeans final : public Aggregator {
  public:
   explicit MedianOfMeans(std::int64_t groups);
@@ -60,8 +60,8 @@ class MedianOfMeans final : public Aggregator {
   std::int64_t groups_;
 };
 
-/// Median of this step's gradient and those of the window - 1 steps before; RM3
-/// of the paper is window = 3. No update is made until the window is full.
+/// Median of this step's gradient and those of the window - 1 steps before; RM3 of the paper is
+/// window = 3. No update is made until the window is full.
 class RollingMedian final : public Aggregator {
  public:
   explicit RollingMedian(int window = 3);
@@ -89,8 +89,7 @@ class RollingMean final : public Aggregator {
   int window_;
 };
 
-/// Mean of the K group means without the `trim` smallest and the `trim`
-/// largest.
+/// Mean of the K group means without the `trim` smallest and the `trim` largest.
 class TrimmedMean final : public Aggregator {
  public:
   TrimmedMean(std::int64_t groups, std::int64_t trim);
@@ -103,10 +102,9 @@ class TrimmedMean final : public Aggregator {
   std::int64_t trim_;
 };
 
-/// Per-example gradients (K = B) clipped to their percent-th and (100 -
-/// percent)-th percentile, per coordinate, nearest rank; then the mean, so that
-/// learning rates compare with Mean's. Chatterjee, "Coherent Gradients", ICLR
-/// 2020 (there: the sum).
+/// Per-example gradients (K = B) clipped to their percent-th and (100 - percent)-th percentile, per
+/// coordinate, nearest rank; then the mean, so that learning rates compare with Mean's. Chatterjee,
+/// "Coherent Gradients", ICLR 2020 (there: the sum).
 class Winsorized final : public Aggregator {
  public:
   explicit Winsorized(double percent);
@@ -118,8 +116,8 @@ class Winsorized final : public Aggregator {
   double percent_;
 };
 
-/// Reads "mean", "mean:K", "m3", "mom:K", "rm3", "ra3", "trimmed:K,T",
-/// "winsorized:C". Throws ValueError naming the text and the forms it expected.
+/// Reads "mean", "mean:K", "m3", "mom:K", "rm3", "ra3", "trimmed:K,T", "winsorized:C". Throws
+/// ValueError naming the text and the forms it expected.
 std::unique_ptr<Aggregator> parse_aggregator(std::string_view text);
 
 }  // namespace cograd

@@ -19,7 +19,7 @@ struct Comparator {
   bool keeps_high = true;
 };
 
-/// What median, trimmed mean, winsorized mean and mean have in common: with the values in ascending
+/// The common form of median, trimmed mean, winsorized mean and mean: with the values in ascending
 /// order, scale * (x[first] + ... + x[last] + below * x[first] + above * x[last]).
 struct OrderedSum {
   std::int64_t first = 0;

@@ -40,14 +40,15 @@ Wires merge(const Wires& a, const Wires& b, Network& network) {
   return merged;
 }
 
-/// What a tournament still knows about some wires: all of them in order, or, once there are enough,
-/// sorted runs of the smallest and of the largest.
+/// Some wires of a tournament: all of them in order, or, once there are enough, sorted runs of the
+/// smallest and of the largest.
 struct Ranked {
   bool whole = true;
   Wires low, high;
 };
 
-/// Ranks wires begin .. end as far as their `smallest` and `largest` go; who is neither drops out.
+/// Sorts wires [begin, end) only far enough to find the `smallest` smallest and the `largest` largest;
+/// the rest are dropped.
 Ranked rank(std::int32_t begin, std::int32_t end, std::size_t smallest, std::size_t largest,
             Network& network) {
   if (end - begin == 1) return {true, {begin}, {}};
@@ -85,7 +86,7 @@ void renumber(std::int64_t k, const Ranked& ranked, Network& network) {
 
 /// Removes what does not change the sum, following the network backwards from its end.
 Network prune(std::int64_t k, const OrderedSum& sum, const Network& network) {
-  // How a wire is read later on: not at all, as a term of a sum (in any order), by its position.
+  // The later use of a wire: none, a term of the sum (in any order), or by its position.
   enum class Use : std::uint8_t { none, summed, placed };
   std::vector<Use> use(static_cast<std::size_t>(k), Use::none);
   std::fill(use.begin() + sum.first, use.begin() + sum.last + 1, Use::summed);

@@ -21,6 +21,10 @@ ReductionPlan plan_of(const Reduction& reduction, std::int64_t k) {
   return plan;
 }
 
+std::size_t tile_scratch(std::int64_t k) {
+  return static_cast<std::size_t>(k * kTile) * sizeof(float) / sizeof(simd::CacheLine);
+}
+
 void put_norms(const std::vector<NormSums>& pieces, std::int64_t k, GroupNorms* norms) {
   if (norms == nullptr) return;
   *norms = {};
@@ -71,6 +75,31 @@ void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std:
 void CpuBackend::reduce(const Reduction& reduction, const Tensor& stack, Tensor& out,
                         GroupNorms* norms) {
   cpu::reduce(reduction, stack.data<float>(), stack.size(0), out.numel(), out.data<float>(), norms);
+}
+
+void CpuBackend::add_inner_products(const Tensor& stack, Tensor& products) {
+  if (stack.dtype() == Dtype::f64) return ReferenceBackend::add_inner_products(stack, products);
+  const std::int64_t k = stack.size(0), n = stack.numel() / k;
+  const auto size = static_cast<std::size_t>(k * k);
+  const std::int64_t blocks = (n + cpu::kThreadBlock - 1) / cpu::kThreadBlock;
+  std::vector<double> partial(static_cast<std::size_t>(blocks) * size, 0.0);
+  parallel_ranges(blocks, blocks > 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t b = first; b < last; ++b) {
+      const std::int64_t begin = b * cpu::kThreadBlock;
+      cpu::aggregation_kernels().add_inner_products(
+          stack.data<float>() + begin, n, k, std::min(cpu::kThreadBlock, n - begin),
+          partial.data() + static_cast<std::size_t>(b) * size);
+    }
+  });
+  double* to = products.data<double>();
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    const double* from = partial.data() + static_cast<std::size_t>(b) * size;
+    for (std::int64_t i = 0; i < k; ++i) {
+      for (std::int64_t j = 0; j < k; ++j) {
+        to[i * k + j] += i >= j ? from[i * k + j] : from[j * k + i];
+      }
+    }
+  }
 }
 
 }  // namespace cograd

@@ -16,12 +16,10 @@ namespace cograd::cpu {
 void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std::int64_t n,
             float* out, GroupNorms* norms);
 
-/// For the kernels: a reduction of k values.
+/// A reduction of k values, as the kernels take it.
 ReductionPlan plan_of(const Reduction& reduction, std::int64_t k);
 /// Cache lines of the `scratch` that the kernels take, for k rows of a tile.
-inline std::size_t tile_scratch(std::int64_t k) {
-  return static_cast<std::size_t>(k * kTile) * sizeof(float) / sizeof(simd::CacheLine);
-}
+std::size_t tile_scratch(std::int64_t k);
 /// Working memory of reduce_by_rule(); grows as needed.
 struct NormScratch {
   std::vector<float> mean;

@@ -169,13 +169,13 @@ void ordered_sum_tile(const ReductionPlan& plan, float* __restrict rows, float* 
   }
 }
 
-/// Where the values of a tile lie: value k of coordinate i at x[k * stride + i].
+/// The values of a tile: value k of coordinate i is x[k * stride + i].
 struct TileView {
   const float* x;
   std::int64_t stride;
 };
 
-/// Where the results of a tile go.
+/// The place of a tile's results.
 struct Place {
   float* to;
   std::int64_t width;  ///< up to kTile
@@ -274,6 +274,31 @@ void reduce_outer_products(const ReductionPlan& plan, const float* a, std::int64
   });
 }
 
+/// Sixteen sums in f32 over a piece, which f64 then adds up in order: the same bits everywhere.
+double inner_product(const float* a, const float* b, std::int64_t n) {
+  constexpr int kLanes = 16;
+  constexpr std::int64_t kPiece = 512;
+  double total = 0.0;
+  for (std::int64_t begin = 0; begin < n; begin += kPiece) {
+    const std::int64_t end = n - begin < kPiece ? n : begin + kPiece;
+    Floats<kLanes> sums{};
+    std::int64_t i = begin;
+    for (; i + kLanes <= end; i += kLanes) sums += load<kLanes>(a + i) * load<kLanes>(b + i);
+    for (int lane = 0; lane < kLanes; ++lane) total += sums[lane];
+    for (; i < end; ++i) total += static_cast<double>(a[i]) * b[i];
+  }
+  return total;
+}
+
+void add_inner_products(const float* x, std::int64_t stride, std::int64_t k, std::int64_t n,
+                        double* products) {
+  for (std::int64_t a = 0; a < k; ++a) {
+    for (std::int64_t b = 0; b <= a; ++b) {
+      products[a * k + b] += inner_product(x + a * stride, x + b * stride, n);
+    }
+  }
+}
+
 }  // namespace
 
 const AggregationKernels kAggregation{
@@ -281,6 +306,7 @@ const AggregationKernels kAggregation{
     .reduce = reduce,
     .reduce_rows = reduce_rows,
     .reduce_outer_products = reduce_outer_products,
+    .add_inner_products = add_inner_products,
 };
 
 }  // namespace cograd::cpu::COGRAD_SIMD_NAMESPACE

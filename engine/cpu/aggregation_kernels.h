@@ -42,6 +42,9 @@ struct AggregationKernels {
   void (*reduce_outer_products)(const ReductionPlan& plan, const float* a, std::int64_t a_stride,
                                 const float* x, std::int64_t stride, std::int64_t n, float* out,
                                 float* scratch, NormSums* norms);
+  /// products[a * k + b] += sum_i x[a * stride + i] x[b * stride + i], for b <= a
+  void (*add_inner_products)(const float* x, std::int64_t stride, std::int64_t k, std::int64_t n,
+                             double* products);
 };
 
 COGRAD_FOR_EACH_INSTRUCTION_SET(extern const AggregationKernels kAggregation;)

@@ -4,13 +4,13 @@
 #include <cstring>
 #include <numeric>
 
+#include "engine/cpu/activations.h"
 #include "engine/cpu/cpu_backend.h"
-#include "engine/cpu/layout.h"
 
 namespace cograd {
 namespace {
 
-/// Whether pieces of so many channels begin at blocks of `layout`.
+/// True if pieces of `channels` channels begin at blocks of `layout`.
 bool fit_blocks(Layout layout, std::span<const std::int64_t> channels) {
   const std::int64_t block = layout == Layout::blocked16 ? 16 : layout == Layout::blocked8 ? 8 : 0;
   return block > 0 && std::all_of(channels.begin(), channels.end() - 1,

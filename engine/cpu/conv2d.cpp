@@ -1,13 +1,10 @@
 // Convolution by oneDNN, in the layouts that it prefers, or by our own Winograd algorithm.
-#include <cstdlib>
-#include <string_view>
-
+#include "engine/cpu/activations.h"
 #include "engine/cpu/channel_blocks.h"
 #include "engine/cpu/cpu_backend.h"
-#include "engine/cpu/layout.h"
 #include "engine/cpu/onednn/convolution.h"
-#include "engine/cpu/precision.h"
 #include "engine/cpu/winograd.h"
+#include "engine/environment.h"
 
 namespace cograd {
 namespace {
@@ -17,17 +14,8 @@ using dnnl::memory;
 using onednn::Convolution;
 using onednn::ConvolutionPass;
 
-bool from_environment(const char* name, bool otherwise) {
-  const char* wanted = std::getenv(name);
-  if (wanted == nullptr || *wanted == '\0') return otherwise;
-  const std::string_view value = wanted;
-  require<ValueError>(value == "ON" || value == "OFF", "[conv2d] {} is '{}': expected ON or OFF",
-                      name, value);
-  return value == "ON";
-}
-
-/// Whether the processor multiplies bf16 faster than float32: in tiles (AMX), or with AMD's
-/// AVX-512; with Intel's it takes twice as long (docs/performance.md).
+/// True if the processor multiplies bf16 faster than float32: in tiles (AMX), or with AMD's AVX-512.
+/// Intel's AVX-512 takes twice as long (docs/performance.md).
 bool has_fast_bf16() {
   if (onednn::uses(dnnl::cpu_isa::avx512_core_amx)) return true;
 #if defined(__x86_64__)
@@ -38,12 +26,12 @@ bool has_fast_bf16() {
 
 ConvolutionArithmetic& arithmetic() {
   static ConvolutionArithmetic in_force{
-      .winograd = from_environment("COGRAD_WINOGRAD", true),
-      .bf16 = from_environment("COGRAD_BF16_ARITHMETIC", has_fast_bf16())};
+      .winograd = environment_switch("COGRAD_WINOGRAD", true),
+      .bf16 = environment_switch("COGRAD_BF16_ARITHMETIC", has_fast_bf16())};
   return in_force;
 }
 
-/// Whether the products of bf16 activations are to be made in f32.
+/// True if bf16 activations are to be multiplied in f32.
 bool through_f32(Dtype dtype) { return dtype == Dtype::bf16 && !arithmetic().bf16; }
 
 enum class ConvAlgorithm : std::uint8_t { direct, onednn_winograd, own_winograd };
@@ -191,11 +179,11 @@ Tensor CpuBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
   });
 }
 
-Tensor CpuBackend::conv2d_data_gradient(const Tensor& dy, const Tensor& w, const Shape& x_shape,
-                                        const ConvGeometry& geometry) {
+Tensor CpuBackend::conv2d_input_gradient(const Tensor& dy, const Tensor& w, const Shape& x_shape,
+                                         const ConvGeometry& geometry) {
   if (through_f32(dy.dtype())) {
     return cpu::in_f32(
-        dy, [&](const Tensor& same) { return conv2d_data_gradient(same, w, x_shape, geometry); });
+        dy, [&](const Tensor& same) { return conv2d_input_gradient(same, w, x_shape, geometry); });
   }
   return onednn::translated("conv2d", x_shape, [&] {
     const ConvolutionPass pass(x_shape, w.shape(), geometry, dy.dtype());
@@ -219,33 +207,32 @@ Tensor CpuBackend::conv2d_data_gradient(const Tensor& dy, const Tensor& w, const
 
 void CpuBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
                                         const ConvGeometry& geometry, const Groups& groups,
-                                        Tensor& dw, Write write) {
+                                        GroupGradients dw) {
   if (through_f32(x.dtype())) {
-    return conv2d_weight_gradient(cast(x, Dtype::f32), cast(dy, Dtype::f32), geometry, groups, dw,
-                                  write);
+    return conv2d_weight_gradient(cast(x, Dtype::f32), cast(dy, Dtype::f32), geometry, groups, dw);
   }
   onednn::translated("conv2d", x.shape(), [&] {
-    const Shape w_shape = dw.shape().inner();
+    const Shape w_shape = dw.values.shape().inner();
     Tensor input = x, gradient = dy;
     for (std::int64_t g = 0; g < groups.count(); ++g) {
       const RowRange r = groups.range(g);
-      Tensor to = dw[g];
+      Tensor to = dw.values[g];
       if (r.size() == 0) {
-        if (write == Write::overwrite) fill(to, 0.0, Write::overwrite);
+        if (dw.write == Write::overwrite) fill(to, 0.0, Write::overwrite);
         continue;
       }
       const ConvolutionPass pass(x.shape().with_outer(r.size()), w_shape, geometry, x.dtype());
       const ConvAlgorithm algorithm = choose(pass);
       if (algorithm == ConvAlgorithm::own_winograd) {
         own_winograd_weight_gradient(x.rows(r.begin, r.end), dy.rows(r.begin, r.end),
-                                     geometry.padding, to, write);
+                                     geometry.padding, to, dw.write);
         continue;
       }
       const auto conv = pass.weight_gradient(algorithm == ConvAlgorithm::onednn_winograd);
       input = reordered(input, conv->x);  // once: the groups ask for the same
       gradient = reordered(gradient, conv->y);
       onednn_weight_gradient(pass, *conv, input.rows(r.begin, r.end), gradient.rows(r.begin, r.end),
-                             to, write);
+                             to, dw.write);
     }
   });
 }

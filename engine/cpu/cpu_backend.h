@@ -36,29 +36,25 @@ class CpuBackend final : public ReferenceBackend {
   std::vector<Tensor> split(const Tensor& x, std::span<const std::int64_t> channels) override;
 
   Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b, Epilogue epilogue) override;
-  Tensor linear_data_gradient(const Tensor& dy, const Tensor& w) override;
-  Tensor linear_gradients(const Tensor& x, const Tensor& dy, const Tensor& w, const Groups& groups,
-                          Tensor& dw, Write write) override;
-  void linear_weight_gradient(const Tensor& x, const Tensor& dy, const Groups& groups, Tensor& dw,
-                              Write write) override;
+  Tensor linear_input_gradient(const Tensor& dy, const Tensor& w) override;
+  Tensor linear_backward(const Tensor& x, const Tensor& dy, const Tensor& w, const Groups& groups,
+                         GroupGradients dw) override;
+  void linear_weight_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
+                              GroupGradients dw) override;
   bool linear_reduced_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
                                const Reduction& reduction, Tensor& dw, GroupNorms* norms) override;
-  void bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) override;
+  void bias_gradient(const Tensor& dy, const Groups& groups, GroupGradients db) override;
 
-  BatchNormResult batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                             const Groups& groups, double eps, RunningStatistics& running,
-                             Epilogue epilogue, const Tensor& residual) override;
-  Tensor batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                              const BatchStatistics& statistics, Epilogue epilogue,
-                              const Tensor& residual) override;
-  BatchNormGradient batch_norm_backward(const Tensor& x, const Tensor& y, const Tensor& dy,
-                                        bool in_place, const Tensor& gamma, const Tensor& beta,
-                                        const BatchStatistics& statistics, Epilogue epilogue,
-                                        const Groups& groups, Tensor& dgamma, Write gamma_write,
-                                        Tensor& dbeta, Write beta_write) override;
+  BatchNormResult batch_norm(const BatchNormInput& input, const Groups& groups, double eps,
+                             RunningStatistics& running) override;
+  Tensor batch_norm_inference(const BatchNormInput& input,
+                              const BatchStatistics& statistics) override;
+  BatchNormGradient batch_norm_backward(const BatchNormBackward& in, GroupGradients dgamma,
+                                        GroupGradients dbeta) override;
 
   void reduce(const Reduction& reduction, const Tensor& stack, Tensor& out,
               GroupNorms* norms) override;
+  void add_inner_products(const Tensor& stack, Tensor& products) override;
   void sgd_update(std::span<ParameterUpdate> updates, const SgdCoefficients& coefficients) override;
   void rolling_update(std::span<ParameterUpdate> updates, std::int64_t slot, bool full,
                       const Reduction& reduction, const SgdCoefficients& coefficients) override;
@@ -66,10 +62,10 @@ class CpuBackend final : public ReferenceBackend {
 #ifdef COGRAD_HAS_ONEDNN
   Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
                 const ConvGeometry& geometry) override;
-  Tensor conv2d_data_gradient(const Tensor& dy, const Tensor& w, const Shape& x_shape,
-                              const ConvGeometry& geometry) override;
+  Tensor conv2d_input_gradient(const Tensor& dy, const Tensor& w, const Shape& x_shape,
+                               const ConvGeometry& geometry) override;
   void conv2d_weight_gradient(const Tensor& x, const Tensor& dy, const ConvGeometry& geometry,
-                              const Groups& groups, Tensor& dw, Write write) override;
+                              const Groups& groups, GroupGradients dw) override;
 
   MaxPoolResult max_pool(const Tensor& x, const PoolGeometry& geometry) override;
   Tensor max_pool_backward(const Tensor& dy, const Tensor& saved, const Shape& x_shape,

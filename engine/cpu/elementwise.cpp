@@ -1,10 +1,9 @@
 // Kernels that treat elements one by one, in physical order.
 #include "engine/cpu/elementwise.h"
 
+#include "engine/cpu/activations.h"
 #include "engine/cpu/cpu_backend.h"
 #include "engine/cpu/elementwise_kernels.h"
-#include "engine/cpu/layout.h"
-#include "engine/cpu/precision.h"
 #include "engine/threads.h"
 
 namespace cograd {

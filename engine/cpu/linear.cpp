@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/cpu/activations.h"
 #include "engine/cpu/channel_blocks.h"
 #include "engine/cpu/cpu_backend.h"
 #include "engine/cpu/elementwise_kernels.h"
-#include "engine/cpu/layout.h"
 #include "engine/cpu/matmul.h"
-#include "engine/cpu/precision.h"
 #include "engine/cpu/reduced_matmul.h"
 
 namespace cograd {
@@ -17,7 +16,7 @@ namespace {
 using cpu::Matmul;
 
 /// dx = dy w
-Matmul data_gradient(const Tensor& dy, const Tensor& w, Tensor& dx) {
+Matmul input_gradient(const Tensor& dy, const Tensor& w, Tensor& dx) {
   const std::int64_t out = w.size(0), in = w.size(1);
   return {.a = {dy.data<float>(), out, 1},
           .b = {w.data<float>(), in, 1},
@@ -48,24 +47,24 @@ std::vector<Matmul> weight_gradients(const Tensor& x, const Tensor& dy, const Gr
 
 /// dw[g] (+)= dy_g^T x_g
 std::vector<Matmul> weight_gradients(const Tensor& x, const Tensor& dy, const Groups& groups,
-                                     Tensor& dw, Write write) {
+                                     GroupGradients& dw) {
   std::vector<Matmul> products = weight_gradients(x, dy, groups);
   for (std::int64_t g = 0; g < groups.count(); ++g) {
     Matmul& product = products[static_cast<std::size_t>(g)];
-    product.c = dw.data<float>() + g * product.m * product.n;
-    product.accumulate = write == Write::accumulate;
+    product.c = dw.values.data<float>() + g * product.m * product.n;
+    product.accumulate = dw.write == Write::accumulate;
   }
   return products;
 }
 
 /// dy [N, C] summed over the rows of each group.
-void rows_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) {
+void rows_gradient(const Tensor& dy, const Groups& groups, GroupGradients& db) {
   const std::int64_t channels = dy.size(1);
   const auto add = cpu::elementwise_kernels<float>().add;  // rows are short: on this thread
   for (std::int64_t g = 0; g < groups.count(); ++g) {
     const RowRange r = groups.range(g);
-    float* to = db.data<float>() + g * channels;
-    if (write == Write::overwrite) std::fill_n(to, channels, 0.0f);
+    float* to = db.values.data<float>() + g * channels;
+    if (db.write == Write::overwrite) std::fill_n(to, channels, 0.0f);
     for (std::int64_t n = r.begin; n < r.end; ++n) {
       add(to, dy.data<float>() + n * channels, to, channels);
     }
@@ -93,34 +92,34 @@ Tensor CpuBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b, Epi
   return y;
 }
 
-Tensor CpuBackend::linear_data_gradient(const Tensor& dy, const Tensor& w) {
+Tensor CpuBackend::linear_input_gradient(const Tensor& dy, const Tensor& w) {
   if (dy.dtype() == Dtype::bf16) {
-    return cpu::in_f32(dy, [&](const Tensor& same) { return linear_data_gradient(same, w); });
+    return cpu::in_f32(dy, [&](const Tensor& same) { return linear_input_gradient(same, w); });
   }
   Tensor dx = Tensor::empty({dy.size(0), w.size(1)}, dy.dtype(), *this);
-  const Matmul product = data_gradient(dy, w, dx);
+  const Matmul product = input_gradient(dy, w, dx);
   cpu::matmul({&product, 1});
   return dx;
 }
 
 void CpuBackend::linear_weight_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
-                                        Tensor& dw, Write write) {
+                                        GroupGradients dw) {
   if (x.dtype() == Dtype::bf16) {
-    return linear_weight_gradient(cast(x, Dtype::f32), cast(dy, Dtype::f32), groups, dw, write);
+    return linear_weight_gradient(cast(x, Dtype::f32), cast(dy, Dtype::f32), groups, dw);
   }
-  cpu::matmul(weight_gradients(x, dy, groups, dw, write));
+  cpu::matmul(weight_gradients(x, dy, groups, dw));
 }
 
 // One call for all products, so that the threads wait for each other once.
-Tensor CpuBackend::linear_gradients(const Tensor& x, const Tensor& dy, const Tensor& w,
-                                    const Groups& groups, Tensor& dw, Write write) {
+Tensor CpuBackend::linear_backward(const Tensor& x, const Tensor& dy, const Tensor& w,
+                                   const Groups& groups, GroupGradients dw) {
   if (x.dtype() == Dtype::bf16) {
     const Tensor x32 = cast(x, Dtype::f32), dy32 = cast(dy, Dtype::f32);
-    return cast(linear_gradients(x32, dy32, w, groups, dw, write), Dtype::bf16);
+    return cast(linear_backward(x32, dy32, w, groups, dw), Dtype::bf16);
   }
   Tensor dx = Tensor::empty(x.shape(), x.dtype(), *this);
-  std::vector<Matmul> products = weight_gradients(x, dy, groups, dw, write);
-  products.push_back(data_gradient(dy, w, dx));
+  std::vector<Matmul> products = weight_gradients(x, dy, groups, dw);
+  products.push_back(input_gradient(dy, w, dx));
   cpu::matmul(products);
   return dx;
 }
@@ -138,8 +137,8 @@ bool CpuBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy, cons
   return true;
 }
 
-void CpuBackend::bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) {
-  if (dy.shape().rank() == 2) return rows_gradient(cast(dy, Dtype::f32), groups, db, write);
+void CpuBackend::bias_gradient(const Tensor& dy, const Groups& groups, GroupGradients db) {
+  if (dy.shape().rank() == 2) return rows_gradient(cast(dy, Dtype::f32), groups, db);
   const Tensor d = cpu::in_blocks(dy);
   const cpu::Blocks blocks(d);
   cpu::PartialSums sums(blocks);
@@ -152,8 +151,8 @@ void CpuBackend::bias_gradient(const Tensor& dy, const Groups& groups, Tensor& d
   });
   for (std::int64_t g = 0; g < groups.count(); ++g) {
     for (std::int64_t c = 0; c < blocks.channels; ++c) {
-      float& to = db.data<float>()[g * blocks.channels + c];
-      double sum = write == Write::accumulate ? to : 0.0;
+      float& to = db.values.data<float>()[g * blocks.channels + c];
+      double sum = db.write == Write::accumulate ? to : 0.0;
       sums.for_channel(groups.range(g), c, [&](double s, double) { sum += s; });
       to = static_cast<float>(sum);
     }

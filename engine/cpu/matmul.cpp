@@ -35,8 +35,8 @@ struct Shares {
   std::vector<std::size_t> first{0};  // [threads + 1]
 };
 
-/// As much work for each thread. The panel where one thread ends and the next begins is shared out
-/// by rows: each sum is the same chain of additions wherever its row is.
+/// Shares work out equally. The panel where one thread ends and the next begins is shared by rows:
+/// each sum is the same chain of additions wherever its row is.
 Shares share_out(std::span<const Matmul> products, const MatmulKernels& kernels,
                  std::int64_t threads, std::int64_t work) {
   Shares shares;

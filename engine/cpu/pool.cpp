@@ -1,11 +1,10 @@
 // Pooling by oneDNN, in the layout the input comes in.
 #include <algorithm>
 
+#include "engine/cpu/activations.h"
 #include "engine/cpu/cpu_backend.h"
-#include "engine/cpu/layout.h"
 #include "engine/cpu/onednn/primitive.h"
 #include "engine/cpu/onednn/primitive_cache.h"
-#include "engine/cpu/precision.h"
 
 namespace cograd {
 namespace {
@@ -30,11 +29,10 @@ struct Description {
   Layout layout;
 
   Description(const Shape& x_shape, const PoolGeometry& g, bool max, Dtype t, Layout l)
-      : x(x_shape), geometry(g), dtype(t), layout(l) {
+      : x(x_shape), y(g.output(x_shape)), geometry(g), dtype(t), layout(l) {
     algorithm = max                   ? dnnl::algorithm::pooling_max
                 : g.count_include_pad ? dnnl::algorithm::pooling_avg_include_padding
                                       : dnnl::algorithm::pooling_avg_exclude_padding;
-    y = {x[0], x[1], extent(0), extent(1)};
   }
 
   memory::dims kernel() const { return {geometry.kernel[0], geometry.kernel[1]}; }
@@ -74,14 +72,6 @@ struct Description {
   }
 
  private:
-  std::int64_t extent(int axis) const {
-    const auto a = static_cast<std::size_t>(axis);
-    const std::int64_t span = x[2 + axis] + 2 * geometry.padding[a] - geometry.kernel[a];
-    if (!geometry.ceil_mode) return span / geometry.stride[a] + 1;
-    const std::int64_t out = (span + geometry.stride[a] - 1) / geometry.stride[a] + 1;
-    const bool starts_outside = (out - 1) * geometry.stride[a] >= x[2 + axis] + geometry.padding[a];
-    return starts_outside ? out - 1 : out;
-  }
   std::int64_t end(int axis) const {
     const auto a = static_cast<std::size_t>(axis);
     return (y[2 + axis] - 1) * geometry.stride[a] + geometry.kernel[a] - x[2 + axis] -

@@ -31,10 +31,10 @@ struct Images {
   std::int64_t image, block, pixel;
 };
 
-/// A channel block of images that is transformed, or written, at a time.
+/// Channels of a block, which is transformed or written at a time.
 inline constexpr std::int64_t kChannelBlock = 16;
 
-/// So many bytes of working memory, aligned to a cache line; asked for once per call.
+/// Returns `bytes` of working memory, aligned to a cache line; called once per call.
 using Workspace = std::function<std::byte*(std::int64_t bytes)>;
 
 /// Where a 3x3 filter lies that leads from input channel i to output channel o: w + o * output + i

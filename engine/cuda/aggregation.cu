@@ -75,6 +75,33 @@ void require_f32(const Tensor& t) {
                       name_of(t.dtype()));
 }
 
+/// partial[block, a, b] = sum over the coordinates of a block; a block row (y) has one pair a, b.
+__global__ void inner_products_kernel(int k, std::int64_t n, Rows values, double* partial) {
+  __shared__ double of_warp[kThreads / kWarp];
+  const int a = static_cast<int>(blockIdx.y) / k, b = static_cast<int>(blockIdx.y) % k;
+  double sum = 0.0;
+  const std::int64_t step = std::int64_t{gridDim.x} * blockDim.x;
+  for (std::int64_t i = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < n; i += step) {
+    sum += static_cast<double>(values.at(a, i)) * values.at(b, i);
+  }
+  sum = warp_sum(sum);
+  if (threadIdx.x % kWarp == 0) of_warp[threadIdx.x / kWarp] = sum;
+  __syncthreads();
+  if (threadIdx.x > 0) return;
+  for (int warp = 1; warp < kThreads / kWarp; ++warp) sum += of_warp[warp];
+  partial[std::int64_t{blockIdx.x} * k * k + blockIdx.y] = sum;
+}
+
+/// products[p] += the sum of the blocks' parts, in order.
+__global__ void add_parts_kernel(std::int64_t blocks, std::int64_t pairs, const double* partial,
+                                 double* products) {
+  for (std::int64_t p = thread_index(); p < pairs; p += thread_count()) {
+    double sum = products[p];
+    for (std::int64_t b = 0; b < blocks; ++b) sum += partial[b * pairs + p];
+    products[p] = sum;
+  }
+}
+
 }  // namespace
 }  // namespace cuda
 
@@ -100,6 +127,18 @@ void CudaBackend::reduce(const Reduction& reduction, const Tensor& stack, Tensor
   } else if (reduction.kind != Reduction::Kind::median || !median_by_network(k, n, rows, to)) {
     ranked(k, n, Rows{rows, n}, sum, to);
   }
+}
+
+void CudaBackend::add_inner_products(const Tensor& stack, Tensor& products) {
+  require_f32(stack);
+  const std::int64_t k = stack.size(0), n = stack.numel() / k, pairs = k * k;
+  require<ValueError>(pairs <= 65535, "[inner products] {} groups: expected at most 255", k);
+  const unsigned blocks = std::min(blocks_for(n), 64u);
+  const Tensor partial = Tensor::empty({blocks, pairs}, Dtype::f64, *this);
+  launch(inner_products_kernel, dim3(blocks, static_cast<unsigned>(pairs)), kThreads,
+         static_cast<int>(k), n, Rows{elements<float>(stack), n}, elements<double>(partial));
+  launch(add_parts_kernel, blocks_for(pairs), kThreads, std::int64_t{blocks}, pairs,
+         static_cast<const double*>(elements<double>(partial)), elements<double>(products));
 }
 
 }  // namespace cograd

@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 constexpr float kHopeless = 2.0f;  // times the best: not worth another look
 constexpr int kFormat = 2;         // of the keys, and of what the choices count
 
-/// Where choices for this device and these libraries are kept; empty when there is no place.
+/// The file of choices for this device and these libraries; empty when there is no place for it.
 fs::path cache_file() {
   const char* own = std::getenv("COGRAD_CACHE");
   const char* xdg = std::getenv("XDG_CACHE_HOME");
@@ -107,7 +107,7 @@ int autotune(const std::string& key, int count, const std::function<void(int)>& 
   require<DeviceError>(!recording(),
                        "[cuda] a recorded step must do nothing for the first time: {}", key);
   const bool deterministic = arithmetic().deterministic;
-  // What the trials take goes back to everybody, not to the memory of one recorded step.
+  // The trials take common memory, not that of one recorded step.
   const PoolScope common(nullptr);
   std::string why = "there is no way to";
   const auto works = [&](int i) {

@@ -1,4 +1,4 @@
-// The fastest of several ways to do one thing, measured once and remembered.
+// Autotuning: the fastest of several ways to compute one thing, measured once and remembered.
 #pragma once
 
 #include <algorithm>

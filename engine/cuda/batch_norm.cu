@@ -2,7 +2,7 @@
 //   y = epilogue(gamma xhat + beta),  xhat = (x - mean) / sqrt(var + eps)
 //   dgamma = sum dz xhat,  dbeta = sum dz,  dz being dy where y > 0 after a ReLU
 //   dx = gamma / sqrt(var + eps) (dz - dbeta / n - xhat dgamma / n)
-// Two sweeps over memory forward and two backward, all groups in each launch.
+// Two passes over memory forward and two backward, all groups in each launch.
 #include "engine/cuda/channel_sweep.h"
 #include "engine/cuda/cuda_backend.h"
 #include "engine/cuda/layout.h"
@@ -30,7 +30,8 @@ struct ShiftedMoments {
   const T* x;
 
   __device__ void operator()(std::int64_t i, int c, Floats<V>& sum, Floats<V>& squares) const {
-    const std::int64_t first = sweep.groups.begin(blockIdx.z) * sweep.pixels * sweep.channels + c;
+    const std::int64_t first =
+        sweep.groups.range(blockIdx.z).begin * sweep.pixels * sweep.channels + c;
     const Floats<V> values = load<V>(x + i), shift = load<V>(x + first);
     for (int j = 0; j < V; ++j) {
       const float d = values.at[j] - shift.at[j];
@@ -42,26 +43,26 @@ struct ShiftedMoments {
 
 /// mean and variance [K, C] from the sums of ShiftedMoments. Groups without rows get 0.
 template <class T>
-__global__ void finish_statistics(GroupRows groups, std::int64_t pixels, int channels, int pieces,
+__global__ void finish_statistics(Groups groups, std::int64_t pixels, int channels, int pieces,
                                   const T* x, const float2* partial, float* mean, float* variance,
                                   float* running_mean, float* running_variance, float momentum) {
   const std::int64_t c = warp_channel();
   if (c >= channels) return;
-  for (std::int64_t g = 0; g < groups.count; ++g) {
+  for (std::int64_t g = 0; g < groups.count(); ++g) {
     const double2 sums = piece_total(partial, pieces, channels, g, c);
     if (threadIdx.x % kWarp != 0) continue;
-    const std::int64_t rows = groups.end(g) - groups.begin(g);
+    const RowRange rows = groups.range(g);
     float m = 0.0f, v = 0.0f;
-    if (rows > 0) {
-      const auto n = static_cast<double>(rows * pixels);
+    if (rows.size() > 0) {
+      const auto n = static_cast<double>(rows.size() * pixels);
       const double offset = sums.x / n;
       const double spread = fmax(sums.y / n - offset * offset, 0.0);
-      m = static_cast<float>(to_float(x[groups.begin(g) * pixels * channels + c]) + offset);
+      m = static_cast<float>(to_float(x[rows.begin * pixels * channels + c]) + offset);
       v = static_cast<float>(spread);
       if (running_mean != nullptr) {
         const auto unbiased = static_cast<float>(spread * n / (n - 1.0));
-        running_mean[c] = (1.0f - momentum) * running_mean[c] + momentum * m;
-        running_variance[c] = (1.0f - momentum) * running_variance[c] + momentum * unbiased;
+        running_mean[c] = running_average(running_mean[c], m, momentum);
+        running_variance[c] = running_average(running_variance[c], unbiased, momentum);
       }
     }
     mean[g * channels + c] = m;
@@ -141,7 +142,7 @@ struct GradientTerms {
 
 /// dbeta and dgamma from the sums of dz and dz xhat, and `means` [S, C]: these sums over the values
 /// of each statistic, divided by their number (0 for constant statistics).
-__global__ void finish_gradients(GroupRows groups, std::int64_t pixels, int channels, int pieces,
+__global__ void finish_gradients(Groups groups, std::int64_t pixels, int channels, int pieces,
                                  const float2* partial, bool per_group, bool constant,
                                  float* dgamma, bool add_gamma, float* dbeta, bool add_beta,
                                  float2* means) {
@@ -152,23 +153,23 @@ __global__ void finish_gradients(GroupRows groups, std::int64_t pixels, int chan
     const double n = constant || rows == 0 ? INFINITY : static_cast<double>(rows * pixels);
     return float2{static_cast<float>(sums.x / n), static_cast<float>(sums.y / n)};
   };
-  for (std::int64_t g = 0; g < groups.count; ++g) {
+  for (std::int64_t g = 0; g < groups.count(); ++g) {
     const double2 sums = piece_total(partial, pieces, channels, g, c);
     if (threadIdx.x % kWarp != 0) continue;
     const std::int64_t i = g * channels + c;
     dbeta[i] = static_cast<float>(sums.x) + (add_beta ? dbeta[i] : 0.0f);
     dgamma[i] = static_cast<float>(sums.y) + (add_gamma ? dgamma[i] : 0.0f);
-    if (per_group) means[i] = mean_over(groups.end(g) - groups.begin(g), sums);
+    if (per_group) means[i] = mean_over(groups.range(g).size(), sums);
     whole.x += sums.x;
     whole.y += sums.y;
   }
-  if (!per_group && threadIdx.x % kWarp == 0) means[c] = mean_over(groups.rows, whole);
+  if (!per_group && threadIdx.x % kWarp == 0) means[c] = mean_over(groups.rows(), whole);
 }
 
 template <int V, class T>
-__global__ void data_gradient(ChannelSweep sweep, Statistics statistics, const float* gamma,
-                              const float2* means, const T* x, const T* y, const T* dy, T* dx,
-                              T* dresidual) {
+__global__ void input_gradient(ChannelSweep sweep, Statistics statistics, const float* gamma,
+                               const float2* means, const T* x, const T* y, const T* dy, T* dx,
+                               T* dresidual) {
   const int c = sweep.channel<V>();
   Floats<V> mean{}, inverse{}, scale{}, a{}, b{};
   for (int j = 0; j < V && c + j < sweep.channels; ++j) {
@@ -191,19 +192,21 @@ __global__ void data_gradient(ChannelSweep sweep, Statistics statistics, const f
   });
 }
 
-Tensor normalized(const Tensor& x, const Groups& groups, const BatchStatistics& statistics,
-                  const Tensor& gamma, const Tensor& beta, Epilogue epilogue,
-                  const Tensor& residual) {
+/// x is input.x, channels-last.
+Tensor normalized(const BatchNormInput& input, const Tensor& x, const Groups& groups,
+                  const BatchStatistics& statistics) {
   Tensor y = empty_image(x.shape(), x.dtype(), x.backend());
-  const Tensor added = epilogue == Epilogue::add_relu ? channels_last(residual) : Tensor();
+  const Tensor added =
+      input.epilogue == Epilogue::add_relu ? channels_last(input.residual) : Tensor();
   dispatch_pack("batch_norm", x.dtype(), x.size(1), [&](auto zero, auto pack) {
     using T = decltype(zero);
     constexpr int V = decltype(pack)::value;
     const ChannelSweep sweep(groups, x.size(2) * x.size(3), x.size(1), V);
     const T* r = added.defined() ? elements<T>(added) : nullptr;
     launch(normalize<V, T>, sweep.blocks, sweep.threads, sweep,
-           Statistics(statistics, groups.count()), elements<float>(gamma), elements<float>(beta),
-           elements<T>(x), r, elements<T>(y), epilogue != Epilogue::none);
+           Statistics(statistics, groups.count()), elements<float>(input.gamma),
+           elements<float>(input.beta), elements<T>(x), r, elements<T>(y),
+           input.epilogue != Epilogue::none);
   });
   return y;
 }
@@ -213,17 +216,10 @@ Tensor normalized(const Tensor& x, const Groups& groups, const BatchStatistics& 
 
 using namespace cuda;
 
-BatchNormResult CudaBackend::batch_norm(const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                                        const Groups& groups, double eps,
-                                        RunningStatistics& running, Epilogue epilogue,
-                                        const Tensor& residual) {
+BatchNormResult CudaBackend::batch_norm(const BatchNormInput& input, const Groups& groups,
+                                        double eps, RunningStatistics& running) {
+  const Tensor x = channels_last(input.x);
   const std::int64_t channels = x.size(1), pixels = x.size(2) * x.size(3);
-  for (std::int64_t g = 0; g < groups.count(); ++g) {
-    require<ValueError>(groups.range(g).size() * pixels != 1,
-                        "[batch_norm] a group of one value per channel has no variance: expected "
-                        "larger groups or images");
-  }
-  const Tensor in = channels_last(x);
   BatchStatistics statistics{Tensor::empty({groups.count(), channels}, Dtype::f32, *this),
                              Tensor::empty({groups.count(), channels}, Dtype::f32, *this), eps};
   dispatch_pack("batch_norm", x.dtype(), channels, [&](auto zero, auto pack) {
@@ -232,7 +228,7 @@ BatchNormResult CudaBackend::batch_norm(const Tensor& x, const Tensor& gamma, co
     const ChannelSweep sweep(groups, pixels, channels, V);
     const Tensor partial =
         Tensor::empty({groups.count(), sweep.pieces, channels, 2}, Dtype::f32, *this);
-    const T* X = elements<T>(in);
+    const T* X = elements<T>(x);
     launch(channel_sums<V, ShiftedMoments<T, V>>, sweep.blocks, sweep.threads, sweep,
            ShiftedMoments<T, V>{sweep, X}, elements<float2>(partial));
     const bool keep = running.mean.defined();
@@ -243,47 +239,46 @@ BatchNormResult CudaBackend::batch_norm(const Tensor& x, const Tensor& gamma, co
            keep ? elements<float>(running.variance) : nullptr,
            static_cast<float>(running.momentum));
   });
-  Tensor y = normalized(in, groups, statistics, gamma, beta, epilogue, residual);
+  Tensor y = normalized(input, x, groups, statistics);
   return {std::move(y), std::move(statistics)};
 }
 
-Tensor CudaBackend::batch_norm_inference(const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                                         const BatchStatistics& statistics, Epilogue epilogue,
-                                         const Tensor& residual) {
-  return normalized(channels_last(x), Groups(x.size(0), 1), statistics, gamma, beta, epilogue,
-                    residual);
+Tensor CudaBackend::batch_norm_inference(const BatchNormInput& input,
+                                         const BatchStatistics& statistics) {
+  return normalized(input, channels_last(input.x), Groups(input.x.size(0), 1), statistics);
 }
 
-BatchNormGradient CudaBackend::batch_norm_backward(
-    const Tensor& x, const Tensor& y, const Tensor& dy, bool in_place, const Tensor& gamma,
-    const Tensor& /*beta*/, const BatchStatistics& statistics, Epilogue epilogue,
-    const Groups& groups, Tensor& dgamma, Write gamma_write, Tensor& dbeta, Write beta_write) {
+BatchNormGradient CudaBackend::batch_norm_backward(const BatchNormBackward& in,
+                                                   GroupGradients dgamma, GroupGradients dbeta) {
+  const Tensor x = channels_last(in.x), dy = channels_last(in.dy);
   const std::int64_t channels = x.size(1), pixels = x.size(2) * x.size(3);
-  const Tensor in = channels_last(x), d = channels_last(dy);
-  const Tensor out = epilogue == Epilogue::none ? Tensor() : channels_last(y);
+  const Tensor y = in.epilogue == Epilogue::none ? Tensor() : channels_last(in.y);
   BatchNormGradient gradient;
   // dy's memory may hold one of the two results.
-  const bool reuse = in_place || d.layout() != dy.layout();
-  gradient.dx = reuse ? d : empty_image(x.shape(), x.dtype(), *this);
-  if (epilogue == Epilogue::add_relu) gradient.dresidual = empty_image(x.shape(), x.dtype(), *this);
-  const Tensor means = Tensor::empty({statistics.mean.numel(), 2}, Dtype::f32, *this);
+  const bool reuse = in.in_place || dy.layout() != in.dy.layout();
+  gradient.dx = reuse ? dy : empty_image(x.shape(), x.dtype(), *this);
+  if (in.epilogue == Epilogue::add_relu) {
+    gradient.dresidual = empty_image(x.shape(), x.dtype(), *this);
+  }
+  const Tensor means = Tensor::empty({in.statistics.mean.numel(), 2}, Dtype::f32, *this);
   dispatch_pack("batch_norm", x.dtype(), channels, [&](auto zero, auto pack) {
     using T = decltype(zero);
     constexpr int V = decltype(pack)::value;
-    const ChannelSweep sweep(groups, pixels, channels, V);
+    const ChannelSweep sweep(in.groups, pixels, channels, V);
     const Tensor partial =
-        Tensor::empty({groups.count(), sweep.pieces, channels, 2}, Dtype::f32, *this);
-    const Statistics s(statistics, groups.count());
-    const T *X = elements<T>(in), *DY = elements<T>(d);
-    const T* Y = out.defined() ? elements<T>(out) : nullptr;
+        Tensor::empty({in.groups.count(), sweep.pieces, channels, 2}, Dtype::f32, *this);
+    const Statistics s(in.statistics, in.groups.count());
+    const T *X = elements<T>(x), *DY = elements<T>(dy);
+    const T* Y = y.defined() ? elements<T>(y) : nullptr;
     launch(channel_sums<V, GradientTerms<T, V>>, sweep.blocks, sweep.threads, sweep,
            GradientTerms<T, V>{s, sweep.channels, X, Y, DY}, elements<float2>(partial));
     launch(finish_gradients, channel_blocks(channels), kThreads, sweep.groups, pixels,
            static_cast<int>(channels), sweep.pieces, elements<float2>(partial), s.per_group,
-           statistics.constant, elements<float>(dgamma), gamma_write == Write::accumulate,
-           elements<float>(dbeta), beta_write == Write::accumulate, elements<float2>(means));
+           in.statistics.constant, elements<float>(dgamma.values),
+           dgamma.write == Write::accumulate, elements<float>(dbeta.values),
+           dbeta.write == Write::accumulate, elements<float2>(means));
     T* dresidual = gradient.dresidual.defined() ? elements<T>(gradient.dresidual) : nullptr;
-    launch(data_gradient<V, T>, sweep.blocks, sweep.threads, sweep, s, elements<float>(gamma),
+    launch(input_gradient<V, T>, sweep.blocks, sweep.threads, sweep, s, elements<float>(in.gamma),
            elements<float2>(means), X, Y, DY, elements<T>(gradient.dx), dresidual);
   });
   return gradient;

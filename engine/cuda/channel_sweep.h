@@ -1,23 +1,22 @@
-// Sweeps over a channels-last image tensor, a matrix [pixels of all rows, C], in which a thread
-// keeps to its channels.
+// Passes over a channels-last image tensor, a matrix [pixels of all rows, C], in which a thread keeps
+// to its channels.
 #pragma once
 
-#include "engine/cuda/groups.h"
 #include "engine/cuda/launch.h"
+#include "engine/groups.h"
 
 namespace cograd::cuda {
 
-/// What is swept over, and in how many pieces: blockIdx.x counts tiles of channels, y the pieces of
-/// a group's pixels, z the groups.
+/// The extent of a pass and its pieces: blockIdx.x counts tiles of channels, y the pieces of a
+/// group's pixels, z the groups.
 struct ChannelSweep {
-  GroupRows groups;
+  Groups groups;
   std::int64_t pixels;  ///< of one row (image)
   int channels;
   int pieces;
   dim3 blocks, threads;  ///< threads.x: packs of channels; threads.y: pixels beside one another
 
-  /// `pack` channels per thread. At least so many pieces that the device is full, if there is so
-  /// much to do.
+  /// `pack` channels per thread. Enough pieces to fill the device, work permitting.
   ChannelSweep(const Groups& of, std::int64_t pixels_per_row, std::int64_t channel_count, int pack)
       : groups(of), pixels(pixels_per_row), channels(static_cast<int>(channel_count)) {
     const int packs = channels / pack;
@@ -41,8 +40,8 @@ struct ChannelSweep {
   /// Calls visit(i), i being the index of the thread's first channel in one of its pixels.
   template <int V, class Visit>
   __device__ void for_each_pixel(Visit visit) const {
-    const std::int64_t g = blockIdx.z, begin = groups.begin(g) * pixels;
-    const std::int64_t n = groups.end(g) * pixels - begin;
+    const RowRange rows = groups.range(blockIdx.z);
+    const std::int64_t begin = rows.begin * pixels, n = rows.end * pixels - begin;
     const std::int64_t from = begin + n * blockIdx.y / pieces;
     const std::int64_t to = begin + n * (blockIdx.y + 1) / pieces;
     const int c = channel<V>();

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "engine/environment.h"
 #include "engine/error.h"
 
 namespace cograd::cuda {
@@ -14,14 +15,13 @@ constexpr const char* kLocalRanks[] = {"LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_RANK
                                        "MPI_LOCALRANKID", "SLURM_LOCALID"};
 constexpr int kOldestMajor = 8;  // compute capability 8.0, of which bf16 arithmetic is a part
 
-bool switched(const char* variable, std::string_view value) {
-  const char* set = std::getenv(variable);
-  return set != nullptr && set == value;
+Arithmetic& chosen() {
+  static Arithmetic in_force{.tf32 = environment_switch("COGRAD_TF32", true),
+                             .deterministic = environment_switch("COGRAD_DETERMINISTIC", false)};
+  return in_force;
 }
 
-Arithmetic chosen{!switched("COGRAD_TF32", "OFF"), switched("COGRAD_DETERMINISTIC", "ON")};
-
-/// Of `devices`; a launcher may show each process just its own.
+/// The number of one of `devices`; a launcher may show each process just its own.
 int wanted_device(int devices) {
   if (devices == 1) return 0;
   for (const char* variable : kLocalRanks) {
@@ -63,8 +63,8 @@ void check(cudnnStatus_t status, const char* what) {
                                 line.substr(0, line.find('\n'))));
 }
 
-Arithmetic arithmetic() { return chosen; }
-void set_arithmetic(Arithmetic how) { chosen = how; }
+Arithmetic arithmetic() { return chosen(); }
+void set_arithmetic(Arithmetic how) { chosen() = how; }
 
 void* DeviceAllocator::system_allocate(std::size_t bytes) {
   void* memory = nullptr;
@@ -89,7 +89,7 @@ std::string why_unavailable() {
   cudaGetLastError();
   cudaDriverGetVersion(&driver);
   cudaRuntimeGetVersion(&runtime);
-  // A device of an older driver counts as an error of its own, one without a driver at all too.
+  // An older driver has its own error, and so has a device without any driver.
   if (status == cudaErrorInsufficientDriver && driver > 0) {
     return fmt::format(
         "the driver is for CUDA {}, this build for CUDA {}: update the driver, or use --device cpu",

@@ -17,9 +17,9 @@ void check(cudaError_t status, const char* what);
 void check(cublasStatus_t status, const char* what);
 void check(cudnnStatus_t status, const char* what);
 
-/// CachingAllocator over device memory. Ordered by the compute stream: a block given back may be
-/// handed out again while kernels that use it still wait there, since whoever gets it queues up
-/// behind them. Work on the transfer stream has to wait for an event first (see data/loader.h).
+/// CachingAllocator over device memory. Stream-ordered: a freed block may be reused at once, since
+/// its next user's kernels run after the earlier ones on the compute stream. Work on the transfer
+/// stream has to wait for an event first (see data/loader.h).
 class DeviceAllocator final : public CachingAllocator {
  protected:
   void* system_allocate(std::size_t bytes) override;

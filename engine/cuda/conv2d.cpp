@@ -39,10 +39,10 @@ Tensor CudaBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& b,
   return y;
 }
 
-Tensor CudaBackend::conv2d_data_gradient(const Tensor& dy, const Tensor& w, const Shape& x_shape,
-                                         const ConvGeometry& geometry) {
+Tensor CudaBackend::conv2d_input_gradient(const Tensor& dy, const Tensor& w, const Shape& x_shape,
+                                          const ConvGeometry& geometry) {
   Tensor dx = cuda::empty_image(x_shape, dy.dtype(), *this);
-  run({Convolution::Pass::data_gradient, x_shape, w.shape(), dy.shape(), geometry, dy.dtype()}, dx,
+  run({Convolution::Pass::input_gradient, x_shape, w.shape(), dy.shape(), geometry, dy.dtype()}, dx,
       cuda::weights_for_cudnn(w, dy.dtype()), cuda::channels_last(dy));
   return dx;
 }
@@ -51,9 +51,9 @@ Tensor CudaBackend::conv2d_data_gradient(const Tensor& dy, const Tensor& w, cons
 // gradient once.
 void CudaBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
                                          const ConvGeometry& geometry, const Groups& groups,
-                                         Tensor& dw, Write write) {
+                                         GroupGradients dw) {
   const Tensor in = cuda::channels_last(x), d = cuda::channels_last(dy);
-  const Shape filter = dw.shape().inner();
+  const Shape filter = dw.values.shape().inner();
   Tensor gradients =
       Tensor::empty({groups.count(), filter[0], filter[2], filter[3], filter[1]}, x.dtype(), *this);
   for (std::int64_t g = 0; g < groups.count(); ++g) {
@@ -64,10 +64,10 @@ void CudaBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
       continue;
     }
     const Tensor xg = whole_rows(in, rows), dg = whole_rows(d, rows);
-    run({Convolution::Pass::filter_gradient, xg.shape(), filter, dg.shape(), geometry, x.dtype()},
+    run({Convolution::Pass::weight_gradient, xg.shape(), filter, dg.shape(), geometry, x.dtype()},
         xg, gradient, dg);
   }
-  cuda::weight_gradient_from_cudnn(gradients, dw, write);
+  cuda::weight_gradient_from_cudnn(gradients, dw);
 }
 
 }  // namespace cograd

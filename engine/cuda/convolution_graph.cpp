@@ -56,7 +56,7 @@ OperationNames names_of(Convolution::Pass pass) {
               CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y,
               CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA,
               CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA};
-    case Convolution::Pass::data_gradient:
+    case Convolution::Pass::input_gradient:
       return {CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR,
               CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC,
               CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX,
@@ -64,7 +64,7 @@ OperationNames names_of(Convolution::Pass pass) {
               CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY,
               CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA,
               CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA};
-    case Convolution::Pass::filter_gradient:
+    case Convolution::Pass::weight_gradient:
       break;
   }
   return {CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR,
@@ -95,7 +95,7 @@ Descriptor graph_of(const Convolution& c, const Alignments& alignments, const Pl
   return std::move(graph).finished();
 }
 
-/// Whether the arithmetic asked for rules an engine out.
+/// True if the requested arithmetic excludes an engine.
 bool allowed(const Descriptor& config, Dtype dtype, Arithmetic how) {
   Descriptor engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
   cudnnBackendDescriptor_t raw = engine.get();

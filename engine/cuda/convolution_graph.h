@@ -1,9 +1,9 @@
-// What cuDNN's graph API is told of a convolution and what it offers, by a thin layer of our own:
-// graphs of one operation do not need the thirty thousand lines of cudnn-frontend, and this way
-// everything that decides which kernel runs can be read here.
+// A thin layer over cuDNN's graph API: describes a convolution and lists the plans for it. Graphs of
+// one operation do not need the thirty thousand lines of cudnn-frontend, and everything that decides
+// which kernel runs can be read here.
 //
-// None of it needs a device. Plans can be made for one that is only described, so that the tests
-// ask cuDNN itself, on any machine, whether it has kernels for what the models do.
+// None of it needs a device. Plans can be made for a device that is only described, so that tests ask
+// cuDNN itself, on any machine, whether it has kernels for the models' convolutions.
 #pragma once
 
 #include <cudnn.h>
@@ -22,7 +22,7 @@ namespace cograd::cuda {
 /// innermost) to channels-last y [N, O, Ho, Wo], or one of its two gradients. All three have one
 /// type; sums are made in f32.
 struct Convolution {
-  enum class Pass : std::uint8_t { forward, data_gradient, filter_gradient };
+  enum class Pass : std::uint8_t { forward, input_gradient, weight_gradient };
   Pass pass;
   Shape x, w, y;
   ConvGeometry geometry;

@@ -1,6 +1,5 @@
 // Softmax cross-entropy of logits [N, C]; p = softmax(logits), t = (1 - e) one-hot + e / C.
 #include "engine/cuda/cuda_backend.h"
-#include "engine/cuda/groups.h"
 #include "engine/cuda/launch.h"
 
 namespace cograd {
@@ -9,7 +8,7 @@ namespace {
 
 constexpr int kRows = kThreads / kWarp;  // of a block: one warp each
 
-/// Of a logit that is minus infinity and has no weight nothing is to be seen.
+/// A logit of minus infinity that has no weight adds nothing.
 __device__ float weighted(float weight, float log_odds) {
   return weight == 0.0f ? 0.0f : weight * log_odds;
 }
@@ -43,27 +42,26 @@ __global__ void softmax_rows(std::int64_t rows, int classes, const float* logits
 }
 
 /// dlogits = (p - t) dloss[g] / B_g
-__global__ void logit_gradients(GroupRows groups, int classes, const float* probabilities,
+__global__ void logit_gradients(Groups groups, int classes, const float* probabilities,
                                 const std::int64_t* labels, float smoothing, const float* dloss,
                                 float* dlogits) {
-  const std::int64_t values = groups.rows * classes;
+  const std::int64_t values = groups.rows() * classes;
   for (std::int64_t i = thread_index(); i < values; i += thread_count()) {
     const std::int64_t n = i / classes, g = groups.group_of(n);
     const float hot = i % classes == labels[n] ? 1.0f - smoothing : 0.0f;
     const float target = hot + smoothing / static_cast<float>(classes);
-    dlogits[i] = (probabilities[i] - target) * dloss[g] / static_cast<float>(groups.batch_size(g));
+    dlogits[i] = (probabilities[i] - target) * dloss[g] / static_cast<float>(groups.size(g));
   }
 }
 
 /// loss[g] = sum of the losses of the rows of g / B_g; one warp per group.
-__global__ void group_losses(GroupRows groups, const float* losses, float* loss) {
+__global__ void group_losses(Groups groups, const float* losses, float* loss) {
   const std::int64_t g = blockIdx.x;
   double sum = 0.0;
-  for (std::int64_t n = groups.begin(g) + threadIdx.x; n < groups.end(g); n += kWarp)
-    sum += losses[n];
+  const RowRange rows = groups.range(g);
+  for (std::int64_t n = rows.begin + threadIdx.x; n < rows.end; n += kWarp) sum += losses[n];
   sum = warp_sum(sum);
-  if (threadIdx.x == 0)
-    loss[g] = static_cast<float>(sum / static_cast<double>(groups.batch_size(g)));
+  if (threadIdx.x == 0) loss[g] = static_cast<float>(sum / static_cast<double>(groups.size(g)));
 }
 
 }  // namespace
@@ -83,7 +81,7 @@ CrossEntropyResult CudaBackend::cross_entropy(const Tensor& logits, const Tensor
          static_cast<int>(logits.size(1)), elements<float>(logits), elements<std::int64_t>(labels),
          static_cast<float>(smoothing), elements<float>(result.probabilities),
          elements<float>(losses));
-  launch(group_losses, static_cast<unsigned>(groups.count()), kWarp, GroupRows(groups),
+  launch(group_losses, static_cast<unsigned>(groups.count()), kWarp, groups,
          elements<float>(losses), elements<float>(result.loss));
   return result;
 }
@@ -92,7 +90,7 @@ Tensor CudaBackend::cross_entropy_backward(const Tensor& probabilities, const Te
                                            double smoothing, const Groups& groups,
                                            const Tensor& dloss) {
   Tensor dlogits = Tensor::empty(probabilities.shape(), Dtype::f32, *this);
-  launch(logit_gradients, blocks_for(dlogits.numel()), kThreads, GroupRows(groups),
+  launch(logit_gradients, blocks_for(dlogits.numel()), kThreads, groups,
          static_cast<int>(probabilities.size(1)), elements<float>(probabilities),
          elements<std::int64_t>(labels), static_cast<float>(smoothing), elements<float>(dloss),
          elements<float>(dlogits));

@@ -35,7 +35,7 @@ __global__ void cast_kernel(std::int64_t n, const From* x, To* y) {
   for (std::int64_t i = thread_index(); i < n; i += thread_count()) y[i] = converted<To>(x[i]);
 }
 
-/// Of up to 16 channels, since it travels with the launch.
+/// Up to 16 channels: the scale is a kernel argument.
 struct ChannelScale {
   static constexpr int kChannels = 16;
   float mean[kChannels], deviation[kChannels];

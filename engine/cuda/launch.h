@@ -1,5 +1,4 @@
-// What every kernel is made with: launches on the compute stream, packs of 16 bytes, sums within a
-// warp.
+// The parts of every kernel: launches on the compute stream, packs of 16 bytes, sums within a warp.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -16,7 +15,7 @@
 namespace cograd::cuda {
 
 inline constexpr int kWarp = 32;
-inline constexpr int kThreads = 256;  // of a block, where nothing else is said
+inline constexpr int kThreads = 256;  // of a block, by default
 
 /// Queues `kernel` on the compute stream.
 template <class... P, class... A>

@@ -85,15 +85,15 @@ Tensor weights_for_cudnn(const Tensor& w, Dtype dtype) {
   return filter;
 }
 
-void weight_gradient_from_cudnn(const Tensor& gradients, Tensor& dw, Write write) {
-  const Shape& shape = dw.shape();
-  const bool moves = shape[3] * shape[4] > 1, adds = write == Write::accumulate;
+void weight_gradient_from_cudnn(const Tensor& gradients, GroupGradients dw) {
+  const Shape& shape = dw.values.shape();
+  const bool moves = shape[3] * shape[4] > 1, adds = dw.write == Write::accumulate;
   dispatch("conv2d", gradients.dtype(), [&](auto zero) {
     using T = decltype(zero);
     const T* from = elements<const T>(gradients);
-    float* to = elements<float>(dw);
-    if (!moves && !adds) return map(dw.numel(), to, Same{}, from);
-    if (!moves) return map(dw.numel(), to, Sum{}, static_cast<const float*>(to), from);
+    float* to = elements<float>(dw.values);
+    if (!moves && !adds) return map(dw.values.numel(), to, Same{}, from);
+    if (!moves) return map(dw.values.numel(), to, Sum{}, static_cast<const float*>(to), from);
     transpose(shape[0] * shape[1], shape[3] * shape[4], shape[2], from, to, adds);
   });
 }

@@ -18,6 +18,6 @@ Tensor empty_image(const Shape& shape, Dtype dtype, Backend& backend);
 /// Weights [O, I, kh, kw] (f32) with I innermost, in the type of the activations.
 Tensor weights_for_cudnn(const Tensor& w, Dtype dtype);
 /// dw [K, O, I, kh, kw] (f32) (+)= gradients [K, O, kh, kw, I] of either type.
-void weight_gradient_from_cudnn(const Tensor& gradients, Tensor& dw, Write write);
+void weight_gradient_from_cudnn(const Tensor& gradients, GroupGradients dw);
 
 }  // namespace cograd::cuda

@@ -88,7 +88,7 @@ Tensor CudaBackend::linear(const Tensor& x, const Tensor& w, const Tensor& b, Ep
   return epilogue == Epilogue::relu ? relu(y, true) : y;
 }
 
-Tensor CudaBackend::linear_data_gradient(const Tensor& dy, const Tensor& w) {
+Tensor CudaBackend::linear_input_gradient(const Tensor& dy, const Tensor& w) {
   const std::int64_t n = dy.size(0), out = w.size(0), in = w.size(1);
   Tensor dx = Tensor::empty({n, in}, dy.dtype(), *this);
   const Tensor weight = w.to(dy.dtype());
@@ -99,14 +99,14 @@ Tensor CudaBackend::linear_data_gradient(const Tensor& dy, const Tensor& w) {
 
 // Groups of one size that follow one another are one batched product.
 void CudaBackend::linear_weight_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
-                                         Tensor& dw, Write write) {
+                                         GroupGradients dw) {
   const std::int64_t in = x.size(1), out = dy.size(1);
   for (std::int64_t g = 0, next = 0; g < groups.count(); g = next) {
     const RowRange rows = groups.range(g);
     for (next = g + 1; next < groups.count() && groups.range(next).size() == rows.size();) ++next;
-    Tensor gradients = dw.rows(g, next);
+    Tensor gradients = dw.values.rows(g, next);
     if (rows.size() == 0) {
-      if (write == Write::overwrite) fill(gradients, 0.0, Write::overwrite);
+      if (dw.write == Write::overwrite) fill(gradients, 0.0, Write::overwrite);
       continue;
     }
     const Tensor a = dy.rows(rows.begin, dy.size(0)), b = x.rows(rows.begin, x.size(0));
@@ -116,7 +116,7 @@ void CudaBackend::linear_weight_gradient(const Tensor& x, const Tensor& dy, cons
             .transpose_a = true,
             .in = x.dtype(),
             .out = Dtype::f32,
-            .accumulate = write == Write::accumulate,
+            .accumulate = dw.write == Write::accumulate,
             .batch = next - g,
             .stride_a = rows.size() * out,
             .stride_b = rows.size() * in,
@@ -138,7 +138,7 @@ bool CudaBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy, con
   return true;
 }
 
-void CudaBackend::bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db, Write write) {
+void CudaBackend::bias_gradient(const Tensor& dy, const Groups& groups, GroupGradients db) {
   const Tensor in = dy.shape().rank() == 4 ? channels_last(dy) : dy;
   const std::int64_t channels = dy.size(1);
   dispatch_pack("bias", dy.dtype(), channels, [&](auto zero, auto pack) {
@@ -152,7 +152,7 @@ void CudaBackend::bias_gradient(const Tensor& dy, const Groups& groups, Tensor& 
     const std::int64_t sums = groups.count() * channels;
     launch(finish_bias, static_cast<unsigned>((sums * kWarp + kThreads - 1) / kThreads), kThreads,
            static_cast<int>(groups.count()), static_cast<int>(channels), sweep.pieces,
-           elements<float2>(partial), write == Write::accumulate, elements<float>(db));
+           elements<float2>(partial), db.write == Write::accumulate, elements<float>(db.values));
   });
 }
 

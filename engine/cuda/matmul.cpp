@@ -19,7 +19,7 @@ constexpr int kCandidates = 8;
 
 cudaDataType_t type_of(Dtype dtype) { return dtype == Dtype::bf16 ? CUDA_R_16BF : CUDA_R_32F; }
 
-/// Of the addresses of all matrices of a batch, in bytes: slices of batches begin anywhere.
+/// Alignments of all matrices of a batch, in bytes: slices of batches begin at any address.
 struct Alignments {
   std::uint32_t a, b, c;
 
@@ -41,7 +41,7 @@ struct Alignments {
 };
 
 /// cuBLASLt's descriptors of one problem and the algorithm for it. A row-major matrix is the
-/// transpose of a column-major one, so what is computed is C^T = op(B)^T op(A)^T, B coming first.
+/// transpose of a column-major one, so this computes C^T = op(B)^T op(A)^T, B coming first.
 class Plan {
  public:
   explicit Plan(const Matmul& p) {
@@ -160,7 +160,7 @@ void matmul(const Matmul& problem, const void* a, const void* b, const void* bia
   if (plan == nullptr) {
     auto made = std::make_unique<Plan>(problem);
     const auto algorithms = made->candidates(alignments);
-    // What is to be added to C must be added once only: then the trials write elsewhere.
+    // Trials of a product that adds to C write elsewhere, so that it is added once only.
     Tensor elsewhere;
     void* target = c;
     if (problem.accumulate) {

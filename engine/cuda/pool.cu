@@ -120,8 +120,8 @@ __global__ void average_gradient_kernel(std::int64_t inputs, Pooling<Axis> how, 
 }
 
 Pooling<PoolAxis> pooling(const Shape& x, const PoolGeometry& g) {
-  const PoolAxis rows(x[2], 0, g), columns(x[3], 1, g);
-  return {rows, columns, x[1], rows.outputs(g.ceil_mode), columns.outputs(g.ceil_mode)};
+  const Shape y = g.output(x);
+  return {PoolAxis(x[2], 0, g), PoolAxis(x[3], 1, g), x[1], y[2], y[3]};
 }
 
 Pooling<AdaptiveAxis> adaptive(const Shape& x, std::int64_t rows, std::int64_t columns) {

@@ -31,7 +31,7 @@ class StepGraph final : public StepRecorder {
   };
   void record(Recorded& to, const std::function<void()>& step);
 
-  /// Of the steps' temporaries: a graph writes there whenever it is replayed.
+  /// Holds the steps' temporaries: a graph writes there whenever it is replayed.
   std::shared_ptr<CachingAllocator::Pool> pool_;
   std::map<std::string, Recorded> variants_;
 };

@@ -1,5 +1,5 @@
-// The optimizer's step over all parameters in one launch: rolling window, weight decay, momentum
-// and update in one sweep over memory.
+// The optimizer's step over all parameters in one launch: rolling window, weight decay, momentum and
+// update in one pass over memory.
 //   d = g + weight_decay p;  rolling: window[slot] = d, d = reduction over the window
 //   v = momentum v + d;  p -= learning_rate (nesterov ? d + momentum v : v)
 #include "engine/aggregation/order_statistics.h"
@@ -56,22 +56,22 @@ struct Step {
         full(window_full) {}
 };
 
-enum class Rule { none, median, mean };
+enum class OverWindow { none, median, mean };
 
-template <Rule R, int W>
+template <OverWindow R, int W>
 __device__ float over_window(float (&d)[W]) {
-  if constexpr (R == Rule::median) return median(d);
-  if constexpr (R == Rule::mean) return trimmed_mean<0>(d);
+  if constexpr (R == OverWindow::median) return median(d);
+  if constexpr (R == OverWindow::mean) return trimmed_mean<0>(d);
   return d[0];
 }
 
 /// Elements i .. i + V - 1 of one parameter.
-template <Rule R, int W, int V>
+template <OverWindow R, int W, int V>
 __device__ void update_pack(const UpdateList& list, int which, std::int64_t i, const Step& step) {
   using Values = Pack<float, V>;
   Values p = load_pack<V>(list.p[which] + i), d = load_pack<V>(list.g[which] + i);
   for (int j = 0; j < V; ++j) d.at[j] += step.decay * p.at[j];
-  if constexpr (R != Rule::none) {
+  if constexpr (R != OverWindow::none) {
     float* window = list.window[which];
     store_pack(window + step.slot * list.n[which] + i, d);
     if (!step.full) return;
@@ -99,7 +99,7 @@ __device__ void update_pack(const UpdateList& list, int which, std::int64_t i, c
   store_pack(list.p[which] + i, p);
 }
 
-template <Rule R, int W>
+template <OverWindow R, int W>
 __global__ void update_kernel(const __grid_constant__ UpdateList list, Step step) {
   const int which = list.parameter_of(static_cast<int>(blockIdx.x));
   const std::int64_t n = list.n[which];
@@ -108,7 +108,7 @@ __global__ void update_kernel(const __grid_constant__ UpdateList list, Step step
   const auto whole = [](const void* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; };
   // A window's slots lie n elements apart.
   const bool packs = whole(list.p[which]) && whole(list.g[which]) && whole(list.v[which]) &&
-                     whole(list.window[which]) && (R == Rule::none || n % 4 == 0);
+                     whole(list.window[which]) && (R == OverWindow::none || n % 4 == 0);
   const std::int64_t packed = packs ? begin + (end - begin) / 4 * 4 : begin;
   for (std::int64_t i = begin + 4 * threadIdx.x; i < packed; i += 4 * blockDim.x) {
     update_pack<R, W, 4>(list, which, i, step);
@@ -118,7 +118,7 @@ __global__ void update_kernel(const __grid_constant__ UpdateList list, Step step
   }
 }
 
-template <Rule R, int W>
+template <OverWindow R, int W>
 void update_all(std::span<ParameterUpdate> updates, const Step& step) {
   for (std::size_t first = 0; first < updates.size(); first += kParameters) {
     UpdateList list;
@@ -136,9 +136,9 @@ void update_all(std::span<ParameterUpdate> updates, const Step& step) {
 template <int W>
 void rolling_all(std::span<ParameterUpdate> updates, const Step& step, const Reduction& reduction) {
   if (reduction.kind == Reduction::Kind::median) {
-    update_all<Rule::median, W>(updates, step);
+    update_all<OverWindow::median, W>(updates, step);
   } else {
-    update_all<Rule::mean, W>(updates, step);
+    update_all<OverWindow::mean, W>(updates, step);
   }
 }
 
@@ -149,7 +149,7 @@ using namespace cuda;
 
 void CudaBackend::sgd_update(std::span<ParameterUpdate> updates,
                              const SgdCoefficients& coefficients) {
-  update_all<Rule::none, 1>(updates, Step(coefficients));
+  update_all<OverWindow::none, 1>(updates, Step(coefficients));
 }
 
 void CudaBackend::rolling_update(std::span<ParameterUpdate> updates, std::int64_t slot, bool full,

@@ -12,38 +12,51 @@
 namespace cograd {
 namespace {
 
-void check(const Variable& x, const Parameter& gamma, const Parameter& beta,
-           const BatchNormEpilogue& epilogue) {
+void check(const Variable& x, const Parameter& gamma, const Parameter& beta, Epilogue epilogue,
+           const Variable& residual) {
   require_rank("batch_norm", x, 4, "[N, C, H, W]");
   require_parameter("batch_norm", "weight", x, gamma, {x.shape()[1]});
   require_parameter("batch_norm", "bias", x, beta, {x.shape()[1]});
-  if (epilogue.kind != Epilogue::add_relu) return;
-  require_alike("batch_norm", x, epilogue.residual);
-  require<ShapeError>(x.shape() == epilogue.residual.shape(),
+  if (epilogue != Epilogue::add_relu) return;
+  require_alike("batch_norm", x, residual);
+  require<ShapeError>(x.shape() == residual.shape(),
                       "[batch_norm] the residual must be {} like the input, not {}", x.shape(),
-                      epilogue.residual.shape());
+                      residual.shape());
+}
+
+void check_variance(const Shape& x, const Groups& groups) {
+  for (std::int64_t g = 0; g < groups.count(); ++g) {
+    require<ValueError>(groups.range(g).size() * x[2] * x[3] != 1,
+                        "[batch_norm] a group of one value per channel has no variance: expected "
+                        "larger groups or images");
+  }
 }
 
 /// The Node of y, which was normalized with `statistics`.
 Variable recorded(const Variable& x, Parameter& gamma, Parameter& beta, Tensor y,
-                  const BatchStatistics& statistics, BatchNormEpilogue epilogue) {
-  const Epilogue kind = epilogue.kind;
+                  const BatchStatistics& statistics, Epilogue epilogue, Variable residual) {
   std::vector<Variable> inputs{x};
-  if (kind == Epilogue::add_relu) inputs.push_back(std::move(epilogue.residual));
-  const Tensor kept = kind == Epilogue::none ? Tensor() : y;
+  if (epilogue == Epilogue::add_relu) inputs.push_back(std::move(residual));
+  const Tensor kept = epilogue == Epilogue::none ? Tensor() : y;
   return record("batch_norm", std::move(y), std::move(inputs), {&gamma, &beta},
-                [x = x.value(), y = kept, groups = x.groups(), statistics, kind, &gamma, &beta](
+                [x = x.value(), y = kept, groups = x.groups(), statistics, epilogue, &gamma, &beta](
                     const Tensor& dy, Backward& backward) {
+                  const bool in_place = dy.unique();
                   BatchNormGradient gradient;
-                  backward.parameter_gradient(gamma, [&](Tensor& dgamma, Write gamma_write) {
-                    backward.parameter_gradient(beta, [&](Tensor& dbeta, Write beta_write) {
-                      gradient = x.backend().batch_norm_backward(
-                          x, y, dy, dy.unique(), gamma.value, beta.value, statistics, kind, groups,
-                          dgamma, gamma_write, dbeta, beta_write);
-                    });
+                  backward.parameter_gradients({&gamma, &beta}, [&](std::span<GroupGradients> d) {
+                    gradient = x.backend().batch_norm_backward({.x = x,
+                                                                .y = y,
+                                                                .dy = dy,
+                                                                .in_place = in_place,
+                                                                .gamma = gamma.value,
+                                                                .beta = beta.value,
+                                                                .statistics = statistics,
+                                                                .epilogue = epilogue,
+                                                                .groups = groups},
+                                                               d[0], d[1]);
                   });
                   backward.input_gradient(0, std::move(gradient.dx));
-                  if (kind == Epilogue::add_relu) {
+                  if (epilogue == Epilogue::add_relu) {
                     backward.input_gradient(1, std::move(gradient.dresidual));
                   }
                 });
@@ -53,24 +66,25 @@ Variable recorded(const Variable& x, Parameter& gamma, Parameter& beta, Tensor y
 
 Variable batch_norm(const Variable& x, Parameter& gamma, Parameter& beta,
                     RunningStatistics& running, double eps, Statistics statistics,
-                    BatchNormEpilogue epilogue) {
-  check(x, gamma, beta, epilogue);
+                    Epilogue epilogue, Variable residual) {
+  check(x, gamma, beta, epilogue, residual);
   const Groups over = statistics == Statistics::per_group ? x.groups() : Groups(x.shape()[0], 1);
-  BatchNormResult r = x.backend().batch_norm(x.value(), gamma.value, beta.value, over, eps, running,
-                                             epilogue.kind, epilogue.residual.value());
-  return recorded(x, gamma, beta, std::move(r.y), r.statistics, std::move(epilogue));
+  check_variance(x.shape(), over);
+  BatchNormResult r = x.backend().batch_norm(
+      {x.value(), gamma.value, beta.value, epilogue, residual.value()}, over, eps, running);
+  return recorded(x, gamma, beta, std::move(r.y), r.statistics, epilogue, std::move(residual));
 }
 
 Variable batch_norm_inference(const Variable& x, Parameter& gamma, Parameter& beta,
-                              const RunningStatistics& running, double eps,
-                              BatchNormEpilogue epilogue) {
-  check(x, gamma, beta, epilogue);
+                              const RunningStatistics& running, double eps, Epilogue epilogue,
+                              Variable residual) {
+  check(x, gamma, beta, epilogue, residual);
   const Shape row{1, x.shape()[1]};
   const BatchStatistics statistics{running.mean.reshape(row), running.variance.reshape(row), eps,
                                    true};
-  Tensor y = x.backend().batch_norm_inference(x.value(), gamma.value, beta.value, statistics,
-                                              epilogue.kind, epilogue.residual.value());
-  return recorded(x, gamma, beta, std::move(y), statistics, std::move(epilogue));
+  Tensor y = x.backend().batch_norm_inference(
+      {x.value(), gamma.value, beta.value, epilogue, residual.value()}, statistics);
+  return recorded(x, gamma, beta, std::move(y), statistics, epilogue, std::move(residual));
 }
 
 }  // namespace cograd

@@ -7,15 +7,13 @@
 
 namespace cograd {
 
-/// Throws ShapeError unless `x` has `rank` axes; `axes` names them ("[N, C, H,
-/// W]").
+/// Throws ShapeError unless `x` has `rank` axes; `axes` names them ("[N, C, H, W]").
 inline void require_rank(std::string_view op, const Variable& x, int rank, std::string_view axes) {
   require<ShapeError>(x.shape().rank() == rank, "[{}] the input must be {}, not {}", op, axes,
                       x.shape());
 }
 
-/// Throws ShapeError, DtypeError or DeviceError unless `p` is of `shape` and
-/// fits to `x`.
+/// Throws ShapeError, DtypeError or DeviceError unless `p` is of `shape` and fits to `x`.
 inline void require_parameter(std::string_view op, std::string_view role, const Variable& x,
                               const Parameter& p, const Shape& shape) {
   require<ShapeError>(p.value.shape() == shape, "[{}] {} {} must be {}, not {}, for an input of {}",

@@ -1,8 +1,7 @@
-// y[n, o, i, j] = b[o] + sum over c, u, v of w[o, c, u, v] x[n, c, i s - p + u
-// d, j s - p + v d]
+// y[n, o, i, j] = b[o] + sum over c, u, v of w[o, c, u, v] x[n, c, i s - p + u d, j s - p + v d]
 //   dx: each dy spread over the pixels it came from, weighted by w
-//   dw_g: correlation of x and dy over the rows of g        db_g = sum of dy
-//   over rows and pixels
+//   dw_g: correlation of x and dy over the rows of g
+//   db_g: sum of dy over the rows and pixels of g
 #include "engine/ops/checks.h"
 #include "engine/ops/ops.h"
 
@@ -21,15 +20,14 @@ void check(const Variable& x, const Parameter& weight, const ConvGeometry& g) {
   require_parameter("conv2d", "weight", x, weight, {w[0], x.shape()[1] / cg, w[2], w[3]});
   for (int axis = 0; axis < 2; ++axis) {
     const auto a = static_cast<std::size_t>(axis);
-    require<ValueError>(g.stride[a] >= 1 && g.dilation[a] >= 1 && g.padding[a] >= 0,
-                        "[conv2d] stride and dilation must be at least 1 and "
-                        "padding at least 0, "
-                        "not {}, {} and {}",
-                        g.stride[a], g.dilation[a], g.padding[a]);
+    require<ValueError>(
+        g.stride[a] >= 1 && g.dilation[a] >= 1 && g.padding[a] >= 0,
+        "[conv2d] stride and dilation must be at least 1 and padding at least 0, not "
+        "{}, {} and {}",
+        g.stride[a], g.dilation[a], g.padding[a]);
     const std::int64_t extent = g.dilation[a] * (w[2 + axis] - 1) + 1;
     require<ShapeError>(x.shape()[2 + axis] + 2 * g.padding[a] >= extent,
-                        "[conv2d] a kernel that spans {} does not fit into {} "
-                        "padded pixels of {}",
+                        "[conv2d] a kernel that spans {} does not fit into {} padded pixels of {}",
                         extent, x.shape()[2 + axis] + 2 * g.padding[a], x.shape());
   }
 }
@@ -49,17 +47,17 @@ Variable conv2d(const Variable& x, Parameter& weight, Parameter* bias,
                 [x = x.value(), groups = x.groups(), &weight, bias, geometry](const Tensor& dy,
                                                                               Backward& backward) {
                   Backend& backend = x.backend();
-                  backward.parameter_gradient(weight, [&](Tensor& dw, Write write) {
-                    backend.conv2d_weight_gradient(x, dy, geometry, groups, dw, write);
+                  backward.parameter_gradients({&weight}, [&](std::span<GroupGradients> d) {
+                    backend.conv2d_weight_gradient(x, dy, geometry, groups, d[0]);
                   });
                   if (bias != nullptr) {
-                    backward.parameter_gradient(*bias, [&](Tensor& db, Write write) {
-                      backend.bias_gradient(dy, groups, db, write);
+                    backward.parameter_gradients({bias}, [&](std::span<GroupGradients> d) {
+                      backend.bias_gradient(dy, groups, d[0]);
                     });
                   }
                   if (backward.needs_input(0)) {
                     backward.input_gradient(
-                        0, backend.conv2d_data_gradient(dy, weight.value, x.shape(), geometry));
+                        0, backend.conv2d_input_gradient(dy, weight.value, x.shape(), geometry));
                   }
                 });
 }

@@ -27,25 +27,25 @@ Variable linear(const Variable& x, Parameter& weight, Parameter* bias, Epilogue 
                   const Tensor dz = y.defined() ? backend.relu_backward(y, dy, dy.unique()) : dy;
                   const bool wants_dx = backward.needs_input(0);
                   Tensor dx;
-                  backward.parameter_gradient(
-                      weight,
-                      [&](Tensor& dw, Write write) {
+                  backward.parameter_gradients(
+                      {&weight},
+                      [&](std::span<GroupGradients> d) {
                         if (wants_dx) {
-                          dx = backend.linear_gradients(x, dz, weight.value, groups, dw, write);
+                          dx = backend.linear_backward(x, dz, weight.value, groups, d[0]);
                         } else {
-                          backend.linear_weight_gradient(x, dz, groups, dw, write);
+                          backend.linear_weight_gradient(x, dz, groups, d[0]);
                         }
                       },
                       [&](const Reduction& reduction, Tensor& dw, GroupNorms* norms) {
                         return backend.linear_reduced_gradient(x, dz, groups, reduction, dw, norms);
                       });
                   if (bias != nullptr) {
-                    backward.parameter_gradient(*bias, [&](Tensor& db, Write write) {
-                      backend.bias_gradient(dz, groups, db, write);
+                    backward.parameter_gradients({bias}, [&](std::span<GroupGradients> d) {
+                      backend.bias_gradient(dz, groups, d[0]);
                     });
                   }
                   if (!wants_dx) return;
-                  if (!dx.defined()) dx = backend.linear_data_gradient(dz, weight.value);
+                  if (!dx.defined()) dx = backend.linear_input_gradient(dz, weight.value);
                   backward.input_gradient(0, std::move(dx));
                 });
 }

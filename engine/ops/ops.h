@@ -1,5 +1,4 @@
-// The differentiable ops. Each one's forward and backward stand together in
-// engine/ops/<op>.cpp.
+// The differentiable ops. Each one's forward and backward stand together in engine/ops/<op>.cpp.
 #pragma once
 
 #include <vector>
@@ -13,48 +12,40 @@ namespace cograd {
 Variable linear(const Variable& x, Parameter& weight, Parameter* bias,
                 Epilogue epilogue = Epilogue::none);
 
-/// Cross-correlation. x [N, I, H, W], w [O, I/cg, kh, kw], b [O] or null;
-/// y [N, O, floor((H + 2p - d(k-1) - 1) / s) + 1, ...].
+/// Cross-correlation. x [N, I, H, W], w [O, I/cg, kh, kw], b [O] or null. y [N, O, Ho, Wo] with
+/// Ho = floor((H + 2p - d(k-1) - 1) / s) + 1, and Wo likewise.
 Variable conv2d(const Variable& x, Parameter& weight, Parameter* bias,
                 const ConvGeometry& geometry);
 
-/// What batch norm takes its statistics over while training.
+/// The rows over which batch norm takes its statistics while training.
 enum class Statistics : std::uint8_t { per_group, whole_batch };
 
-/// What batch norm does to its result in the same sweep over memory. add_relu is the end of a
-/// residual block and needs a residual of the shape of x.
-struct BatchNormEpilogue {
-  Epilogue kind = Epilogue::none;
-  Variable residual;
-};
-
-/// Training mode: y = gamma (x - mean) / sqrt(var + eps) + beta with the
-/// batch's own statistics, per channel; `running` is updated. x [N, C, H, W];
-/// gamma, beta [C].
+/// Training mode: y = epilogue(gamma (x - mean) / sqrt(var + eps) + beta) with the batch's own
+/// statistics, per channel; `running` is updated. x [N, C, H, W]; gamma, beta [C]. `residual` is of
+/// the shape of x for Epilogue::add_relu, and else undefined. Throws ValueError for a group of one
+/// value per channel.
 Variable batch_norm(const Variable& x, Parameter& gamma, Parameter& beta,
                     RunningStatistics& running, double eps,
-                    Statistics statistics = Statistics::per_group, BatchNormEpilogue epilogue = {});
+                    Statistics statistics = Statistics::per_group,
+                    Epilogue epilogue = Epilogue::none, Variable residual = {});
 /// Evaluation mode: with the running statistics.
 Variable batch_norm_inference(const Variable& x, Parameter& gamma, Parameter& beta,
                               const RunningStatistics& running, double eps,
-                              BatchNormEpilogue epilogue = {});
+                              Epilogue epilogue = Epilogue::none, Variable residual = {});
 
 Variable max_pool2d(const Variable& x, const PoolGeometry& geometry);
 Variable avg_pool2d(const Variable& x, const PoolGeometry& geometry);
-/// Output cells average floor/ceil ranges of the input (they may overlap and
-/// even enlarge).
+/// Output cells average floor/ceil ranges of the input (they may overlap and even enlarge).
 Variable adaptive_avg_pool2d(const Variable& x, Pair output);
 
-/// max(x, 0); derivative 0 at 0. Works in place when x is an rvalue that nobody
-/// shares.
+/// max(x, 0); derivative 0 at 0. Works in place on an rvalue that is the only owner of its storage.
 Variable relu(Variable x);
-/// a + b, same shape. Works in place on an rvalue that nobody shares.
+/// a + b, same shape. Works in place on an rvalue that is the only owner of its storage.
 Variable add(Variable a, Variable b);
 /// relu(a + b), the end of a residual block.
 Variable add_relu(Variable a, Variable b);
-/// Zeroes elements with probability `rate` and scales the rest by 1 / (1 -
-/// rate). The mask is a function of (seed, stream) alone; use a new stream at
-/// every step.
+/// Zeroes elements with probability `rate` and scales the rest by 1 / (1 - rate). The mask is a
+/// function of (seed, stream) alone; use a new stream at every step.
 Variable dropout(const Variable& x, double rate, std::uint64_t seed, std::uint64_t stream);
 /// Joins along the channel axis.
 Variable concat(const std::vector<Variable>& parts);

@@ -1,6 +1,7 @@
-// Max pooling: y = max over the window; dx: dy goes to the (first) maximum.
-// Average pooling: y = mean over the window; dx: each pixel gets dy / divisor
-// of its windows.
+// Max pooling: y = max over the pooling window
+//   dx: dy goes to the (first) maximum
+// Average pooling: y = sum over the pooling window / divisor
+//   dx: each pixel gets dy / divisor of its pooling windows
 #include "engine/ops/checks.h"
 #include "engine/ops/ops.h"
 
@@ -13,8 +14,7 @@ void check(std::string_view op, const Variable& x, const PoolGeometry& g) {
     const auto a = static_cast<std::size_t>(axis);
     require<ValueError>(g.kernel[a] >= 1 && g.stride[a] >= 1 && g.padding[a] >= 0 &&
                             2 * g.padding[a] <= g.kernel[a],
-                        "[{}] kernel {}, stride {}, padding {}: expected "
-                        "kernel and stride of at "
+                        "[{}] kernel {}, stride {}, padding {}: expected kernel and stride of at "
                         "least 1 and padding of at most half the kernel",
                         op, g.kernel[a], g.stride[a], g.padding[a]);
     require<ShapeError>(x.shape()[2 + axis] + 2 * g.padding[a] >= g.kernel[a],

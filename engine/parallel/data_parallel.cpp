@@ -8,7 +8,7 @@ namespace cograd {
 namespace {
 
 /// All gradients behind one another, padded with zeros to `padded` values.
-Tensor packed(std::span<Parameter* const> parameters, std::int64_t padded) {
+Tensor flattened(std::span<Parameter* const> parameters, std::int64_t padded) {
   Backend& backend = parameters.front()->value.backend();
   Tensor all = Tensor::zeros({padded}, Dtype::f32, backend);
   std::int64_t at = 0;
@@ -20,7 +20,7 @@ Tensor packed(std::span<Parameter* const> parameters, std::int64_t padded) {
   return all;
 }
 
-void unpack(const Tensor& all, std::span<Parameter* const> parameters) {
+void unflatten(const Tensor& all, std::span<Parameter* const> parameters) {
   std::int64_t at = 0;
   for (Parameter* p : parameters) {
     const std::int64_t n = p->value.numel();
@@ -31,14 +31,15 @@ void unpack(const Tensor& all, std::span<Parameter* const> parameters) {
 
 }  // namespace
 
-DataParallel::DataParallel(const Aggregator& rule, Communicator& communicator)
-    : rule_(&rule), communicator_(&communicator) {
-  constexpr std::int64_t kManyExamples = 1 << 20;  // per-example rules want as many groups
-  const std::int64_t groups = rule.groups(kManyExamples), ranks = communicator.size();
-  require<ValueError>(groups == 1 || groups == ranks,
-                      "[parallel] {} cannot be split over {} ranks: expected a rule of one group "
-                      "(mean, rm3, ra3) or one per rank (mom:{})",
-                      rule.name(), ranks, ranks);
+DataParallel::DataParallel(const Aggregator& aggregator, Communicator& communicator)
+    : aggregator_(&aggregator), communicator_(&communicator) {
+  constexpr std::int64_t kManyExamples = 1 << 20;  // per-example aggregators want as many groups
+  const std::int64_t groups = aggregator.groups(kManyExamples), ranks = communicator.size();
+  require<ValueError>(
+      groups == 1 || groups == ranks,
+      "[parallel] {} cannot be split over {} ranks: expected an aggregator of one group "
+      "(mean, rm3, ra3) or one per rank (mom:{})",
+      aggregator.name(), ranks, ranks);
 }
 
 RowRange DataParallel::rows(std::int64_t batch) const {
@@ -61,18 +62,18 @@ void DataParallel::aggregate(std::span<Parameter* const> parameters) {
   const std::int64_t ranks = communicator_->size();
   if (ranks == 1 || total == 0) return;
   const std::int64_t shard = (total + ranks - 1) / ranks;
-  Tensor all = packed(parameters, shard * ranks);
+  Tensor all = flattened(parameters, shard * ranks);
   Backend& backend = all.backend();
-  if (rule_->over_groups().kind == Reduction::Kind::mean) {
+  if (aggregator_->over_groups().kind == Reduction::Kind::mean) {
     communicator_->average(all.data<float>(), all.numel());
   } else {
     Tensor groups = Tensor::empty({ranks, shard}, Dtype::f32, backend);
     communicator_->all_to_all(all.data<float>(), groups.data<float>(), shard);
     Tensor reduced = Tensor::empty({shard}, Dtype::f32, backend);
-    backend.reduce(rule_->over_groups(), groups, reduced, nullptr);
+    backend.reduce(aggregator_->over_groups(), groups, reduced, nullptr);
     communicator_->all_gather(reduced.data<float>(), all.data<float>(), shard);
   }
-  unpack(all, parameters);
+  unflatten(all, parameters);
 }
 
 void DataParallel::share(std::span<Parameter* const> parameters) {

@@ -10,11 +10,11 @@
 namespace cograd {
 
 /// Has each rank's gradient enter the aggregation as a group. A batch is split among the ranks in
-/// equal parts; each runs the backward pass of its own part with local_rule(), then aggregate()
-/// makes of the ranks' gradients what one process would have made of the groups of the whole batch,
-/// the same bits on every rank.
+/// equal parts; each runs the backward pass of its own part with local_aggregator(), then
+/// aggregate() makes of the ranks' gradients what one process would have made of the groups of the
+/// whole batch, the same bits on every rank.
 ///
-/// The mean costs an all-reduce. For a median rank r receives everybody's gradients of the r-th
+/// The mean costs an all-reduce. For a median rank r receives all ranks' gradients of the r-th
 /// shard of the coordinates (all-to-all), reduces them, and hands the result to all (all-gather):
 /// of n values, (R - 1) / R n leave a rank in either exchange, as many bytes as an all-reduce
 /// moves.
@@ -24,11 +24,12 @@ namespace cograd {
 /// turn.
 class DataParallel {
  public:
-  /// Throws ValueError unless the rule takes one group of a batch or as many as there are ranks.
-  DataParallel(const Aggregator& rule, Communicator& communicator);
+  /// Throws ValueError unless the aggregator takes one group of a batch or as many as there are
+  /// ranks.
+  DataParallel(const Aggregator& aggregator, Communicator& communicator);
 
   /// For each rank's own backward pass: the mean.
-  Aggregator& local_rule() { return local_rule_; }
+  const Aggregator& local_aggregator() const { return local_aggregator_; }
   /// The part of a batch of `batch` rows that is this rank's. Throws ValueError if it cannot be
   /// divided evenly.
   RowRange rows(std::int64_t batch) const;
@@ -40,9 +41,9 @@ class DataParallel {
   void share(std::span<Parameter* const> parameters);
 
  private:
-  const Aggregator* rule_;
+  const Aggregator* aggregator_;
   Communicator* communicator_;
-  Mean local_rule_;
+  Mean local_aggregator_;
 };
 
 }  // namespace cograd

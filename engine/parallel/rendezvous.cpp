@@ -1,4 +1,4 @@
-// How ranks that torchrun started find one another: rank 0 listens, the others come and are told.
+// Ranks that torchrun started find one another: rank 0 listens, the others connect and are answered.
 #include "engine/parallel/rendezvous.h"
 
 #include <arpa/inet.h>
@@ -151,7 +151,7 @@ Socket listening_at(int port) {
 
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
-/// None if the name server is not to be had at the moment.
+/// Empty while the name server does not answer.
 Addresses addresses_of(const Meeting& at) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -248,7 +248,7 @@ std::vector<Socket> all_come(const JobPlace& place, int port, milliseconds patie
     Hello said{};
     if (!receive_all(peer, &said, sizeof said)) continue;
     const std::uint32_t rank = ntohl(said[2]);
-    // Who is not of this job is sent away.
+    // Processes of other jobs are refused.
     if (rank == 0 || rank >= ranks.size() || said != hello(static_cast<int>(rank), place.size)) {
       continue;
     }
@@ -269,7 +269,8 @@ void tcp_broadcast_bytes(const JobPlace& place, void* bytes, std::size_t count,
   if (place.size == 1) return;
   const Meeting at = meeting();
   if (place.rank > 0) return be_told(place, at, bytes, count, patience);
-  // Told once all are there: where one does not come, the others are not left waiting for it.
+  // Sent only after all ranks have connected, so that one missing rank fails the others instead of
+  // hanging them.
   const std::vector<Socket> ranks = all_come(place, at.port, patience);
   const Hello own = hello(0, place.size);
   for (int rank = 1; rank < place.size; ++rank) {

@@ -1,4 +1,4 @@
-// How ranks that MPI did not start share the few bytes that NCCL begins with.
+// Shares the few bytes that NCCL begins with among ranks that MPI did not start.
 #pragma once
 
 #include <chrono>

@@ -82,4 +82,21 @@ void ReferenceBackend::reduce(const Reduction& reduction, const Tensor& stack, T
   });
 }
 
+void ReferenceBackend::add_inner_products(const Tensor& stack, Tensor& products) {
+  const std::int64_t k = stack.size(0), n = stack.numel() / k;
+  dispatch("add_inner_products", stack.dtype(), [&](auto zero) {
+    using T = decltype(zero);
+    const T* G = stack.data<T>();
+    for (std::int64_t a = 0; a < k; ++a) {
+      for (std::int64_t b = 0; b < k; ++b) {
+        double sum = 0.0;
+        for (std::int64_t i = 0; i < n; ++i) {
+          sum += static_cast<double>(G[a * n + i]) * static_cast<double>(G[b * n + i]);
+        }
+        products.data<double>()[a * k + b] += sum;
+      }
+    }
+  });
+}
+
 }  // namespace cograd

@@ -2,7 +2,7 @@
 //   y = gamma xhat + beta,  xhat = (x - mean) / sqrt(var + eps)
 //   dgamma = sum dy xhat,  dbeta = sum dy
 //   dx = gamma / sqrt(var + eps) (dy - dbeta / n - xhat dgamma / n)
-// The epilogue follows as ops of its own; here they need not be one sweep over memory.
+// The epilogue follows as separate ops: this backend need not save passes over memory.
 #include <cmath>
 #include <vector>
 
@@ -24,30 +24,101 @@ void for_channel(const Shape& x, RowRange r, std::int64_t c, Visit&& visit) {
   }
 }
 
+struct Moments {
+  double mean, variance, eps;
+};
+
 /// y = gamma (x - mean) / sqrt(variance + eps) + beta over one channel of the rows `r`.
 template <class T>
-void normalize(const Tensor& x, RowRange r, std::int64_t c, double mean, double variance,
-               double eps, const Tensor& gamma, const Tensor& beta, Tensor& y) {
-  const T* X = x.data<T>();
+void normalize(const BatchNormInput& input, const Moments& m, RowRange r, std::int64_t c,
+               Tensor& y) {
+  const T* X = input.x.data<T>();
   T* Y = y.data<T>();
-  const double scale = gamma.data<T>()[c] / std::sqrt(variance + eps);
-  const double offset = beta.data<T>()[c];
-  for_channel(x.shape(), r, c,
-              [&](std::int64_t i) { Y[i] = static_cast<T>(scale * (X[i] - mean) + offset); });
+  const double scale = input.gamma.data<T>()[c] / std::sqrt(m.variance + m.eps);
+  const double offset = input.beta.data<T>()[c];
+  for_channel(input.x.shape(), r, c,
+              [&](std::int64_t i) { Y[i] = static_cast<T>(scale * (X[i] - m.mean) + offset); });
 }
 
 /// epilogue(z), over z itself.
-Tensor finished(ReferenceBackend& backend, Tensor z, Epilogue epilogue, const Tensor& residual) {
-  if (epilogue == Epilogue::add_relu) z = backend.add(z, residual, &z);
-  return epilogue == Epilogue::none ? z : backend.relu(z, true);
+Tensor finished(ReferenceBackend& backend, Tensor z, const BatchNormInput& input) {
+  if (input.epilogue == Epilogue::add_relu) z = backend.add(z, input.residual, &z);
+  return input.epilogue == Epilogue::none ? z : backend.relu(z, true);
 }
+
+/// The gradients of one channel. Statistics are each group's own, or the whole batch's.
+template <class T>
+class ChannelBackward {
+ public:
+  ChannelBackward(const BatchNormBackward& in, const Tensor& dz, std::int64_t channel)
+      : in_(in),
+        own_(in.statistics.mean.size(0) == in.groups.count()),
+        c_(channel),
+        channels_(in.x.size(1)),
+        X_(in.x.data<T>()),
+        DZ_(dz.data<T>()) {}
+
+  void run(GroupGradients& dgamma, GroupGradients& dbeta, T* DX) const {
+    Sums whole;
+    for (std::int64_t g = 0; g < in_.groups.count(); ++g) {
+      const RowRange r = in_.groups.range(g);
+      const Sums sums = sums_over(r, g);
+      put(dgamma, g, sums.dz_xhat);
+      put(dbeta, g, sums.dz);
+      if (own_) write_dx(r, g, sums, DX);
+      whole.dz += sums.dz;
+      whole.dz_xhat += sums.dz_xhat;
+    }
+    if (!own_) write_dx({0, in_.x.size(0)}, 0, whole, DX);
+  }
+
+ private:
+  struct Sums {
+    double dz = 0.0, dz_xhat = 0.0;
+  };
+
+  double statistic(const Tensor& t, std::int64_t g) const {
+    return static_cast<double>(t.data<T>()[(own_ ? g * channels_ : 0) + c_]);
+  }
+  double inverse_std(std::int64_t g) const {
+    return 1.0 / std::sqrt(statistic(in_.statistics.variance, g) + in_.statistics.eps);
+  }
+  Sums sums_over(RowRange r, std::int64_t g) const {
+    const double mean = statistic(in_.statistics.mean, g), s = inverse_std(g);
+    Sums sums;
+    for_channel(in_.x.shape(), r, c_, [&](std::int64_t i) {
+      sums.dz += DZ_[i];
+      sums.dz_xhat += DZ_[i] * (X_[i] - mean) * s;
+    });
+    return sums;
+  }
+  void put(GroupGradients& to, std::int64_t g, double value) const {
+    T& v = to.values.template data<T>()[g * channels_ + c_];
+    v = static_cast<T>(to.write == Write::accumulate ? v + value : value);
+  }
+  /// dx of rows whose statistics are over n values, given the sums over those values.
+  void write_dx(RowRange r, std::int64_t g, const Sums& sums, T* DX) const {
+    const double mean = statistic(in_.statistics.mean, g), s = inverse_std(g);
+    const auto n = static_cast<double>(r.size() * in_.x.size(2) * in_.x.size(3));
+    const double a = in_.statistics.constant ? 0.0 : sums.dz / n;
+    const double b = in_.statistics.constant ? 0.0 : sums.dz_xhat / n;
+    const T gamma = in_.gamma.data<T>()[c_];
+    for_channel(in_.x.shape(), r, c_, [&](std::int64_t i) {
+      DX[i] = static_cast<T>(gamma * s * (DZ_[i] - a - (X_[i] - mean) * s * b));
+    });
+  }
+
+  const BatchNormBackward& in_;
+  bool own_;
+  std::int64_t c_, channels_;
+  const T *X_, *DZ_;
+};
 
 }  // namespace
 
-BatchNormResult ReferenceBackend::batch_norm(const Tensor& x, const Tensor& gamma,
-                                             const Tensor& beta, const Groups& groups, double eps,
-                                             RunningStatistics& running, Epilogue epilogue,
-                                             const Tensor& residual) {
+BatchNormResult ReferenceBackend::batch_norm(const BatchNormInput& input, const Groups& groups,
+                                             double eps, RunningStatistics& running) {
+  const Tensor& x = input.x;
   const std::int64_t channels = x.size(1), pixels = x.size(2) * x.size(3);
   BatchNormResult result{Tensor::empty(x.shape(), x.dtype(), *this),
                          {Tensor::zeros({groups.count(), channels}, x.dtype(), *this),
@@ -59,9 +130,6 @@ BatchNormResult ReferenceBackend::batch_norm(const Tensor& x, const Tensor& gamm
       const RowRange r = groups.range(g);
       if (r.size() == 0) continue;  // a micro-batch without examples of this group
       const auto n = static_cast<double>(r.size() * pixels);
-      require<ValueError>(n > 1,
-                          "[batch_norm] a group of one value per channel has no variance: expected "
-                          "larger groups or images");
       for (std::int64_t c = 0; c < channels; ++c) {
         // Two passes: E[x^2] - E[x]^2 cancels when the mean is large.
         double mean = 0.0, variance = 0.0;
@@ -72,88 +140,48 @@ BatchNormResult ReferenceBackend::batch_norm(const Tensor& x, const Tensor& gamm
         variance /= n;
         result.statistics.mean.data<T>()[g * channels + c] = static_cast<T>(mean);
         result.statistics.variance.data<T>()[g * channels + c] = static_cast<T>(variance);
-        normalize<T>(x, r, c, mean, variance, eps, gamma, beta, result.y);
-        if (running.mean.defined()) {
-          const auto update = [&](Tensor& statistic, double value) {
-            T& s = statistic.data<T>()[c];
-            s = static_cast<T>((1.0 - running.momentum) * s + running.momentum * value);
-          };
-          update(running.mean, mean);
-          update(running.variance, variance * n / (n - 1));
-        }
+        normalize<T>(input, {mean, variance, eps}, r, c, result.y);
+        if (!running.mean.defined()) continue;
+        const auto update = [&](Tensor& statistic, double value) {
+          T& s = statistic.data<T>()[c];
+          s = static_cast<T>(running_average<double>(s, value, running.momentum));
+        };
+        update(running.mean, mean);
+        update(running.variance, variance * n / (n - 1));
       }
     }
   });
-  result.y = finished(*this, std::move(result.y), epilogue, residual);
+  result.y = finished(*this, std::move(result.y), input);
   return result;
 }
 
-Tensor ReferenceBackend::batch_norm_inference(const Tensor& x, const Tensor& gamma,
-                                              const Tensor& beta, const BatchStatistics& statistics,
-                                              Epilogue epilogue, const Tensor& residual) {
+Tensor ReferenceBackend::batch_norm_inference(const BatchNormInput& input,
+                                              const BatchStatistics& statistics) {
+  const Tensor& x = input.x;
   Tensor y = Tensor::empty(x.shape(), x.dtype(), *this);
   dispatch("batch_norm", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     for (std::int64_t c = 0; c < x.size(1); ++c) {
-      normalize<T>(x, {0, x.size(0)}, c, statistics.mean.data<T>()[c],
-                   statistics.variance.data<T>()[c], statistics.eps, gamma, beta, y);
+      const Moments moments{statistics.mean.data<T>()[c], statistics.variance.data<T>()[c],
+                            statistics.eps};
+      normalize<T>(input, moments, {0, x.size(0)}, c, y);
     }
   });
-  return finished(*this, std::move(y), epilogue, residual);
+  return finished(*this, std::move(y), input);
 }
 
-BatchNormGradient ReferenceBackend::batch_norm_backward(
-    const Tensor& x, const Tensor& y, const Tensor& dy, bool in_place, const Tensor& gamma,
-    const Tensor& /*beta*/, const BatchStatistics& statistics, Epilogue epilogue,
-    const Groups& groups, Tensor& dgamma, Write gamma_write, Tensor& dbeta, Write beta_write) {
-  const std::int64_t channels = x.size(1), pixels = x.size(2) * x.size(3);
-  const bool own = statistics.mean.size(0) == groups.count();  // each group has its statistics
-  const Tensor dz = epilogue == Epilogue::none ? dy : relu_backward(y, dy, in_place);
-  Tensor dx = Tensor::empty(x.shape(), x.dtype(), *this);
-  dispatch("batch_norm", x.dtype(), [&](auto zero) {
+BatchNormGradient ReferenceBackend::batch_norm_backward(const BatchNormBackward& in,
+                                                        GroupGradients dgamma,
+                                                        GroupGradients dbeta) {
+  const Tensor dz = in.epilogue == Epilogue::none ? in.dy : relu_backward(in.y, in.dy, in.in_place);
+  Tensor dx = Tensor::empty(in.x.shape(), in.x.dtype(), *this);
+  dispatch("batch_norm", in.x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const T* X = x.data<T>();
-    const T* DZ = dz.data<T>();
-    T* DX = dx.data<T>();
-    const auto put = [](T& to, double value, Write write) {
-      to = static_cast<T>(write == Write::accumulate ? to + value : value);
-    };
-    for (std::int64_t c = 0; c < channels; ++c) {
-      double whole_sum = 0.0, whole_sum_xhat = 0.0;
-      const auto statistic = [&](const Tensor& t, std::int64_t g) {
-        return static_cast<double>(t.data<T>()[(own ? g * channels : 0) + c]);
-      };
-      const auto inverse_std = [&](std::int64_t g) {
-        return 1.0 / std::sqrt(statistic(statistics.variance, g) + statistics.eps);
-      };
-      // dx of rows whose statistics are over n values, given the sums over those values.
-      const auto write_dx = [&](RowRange r, std::int64_t g, double sum, double sum_xhat) {
-        const double mean = statistic(statistics.mean, g), s = inverse_std(g);
-        const auto n = static_cast<double>(r.size() * pixels);
-        const double a = statistics.constant ? 0.0 : sum / n;
-        const double b = statistics.constant ? 0.0 : sum_xhat / n;
-        for_channel(x.shape(), r, c, [&](std::int64_t i) {
-          DX[i] = static_cast<T>(gamma.data<T>()[c] * s * (DZ[i] - a - (X[i] - mean) * s * b));
-        });
-      };
-      for (std::int64_t g = 0; g < groups.count(); ++g) {
-        const RowRange r = groups.range(g);
-        const double mean = statistic(statistics.mean, g), s = inverse_std(g);
-        double sum = 0.0, sum_xhat = 0.0;
-        for_channel(x.shape(), r, c, [&](std::int64_t i) {
-          sum += DZ[i];
-          sum_xhat += DZ[i] * (X[i] - mean) * s;
-        });
-        put(dgamma.data<T>()[g * channels + c], sum_xhat, gamma_write);
-        put(dbeta.data<T>()[g * channels + c], sum, beta_write);
-        if (own) write_dx(r, g, sum, sum_xhat);
-        whole_sum += sum;
-        whole_sum_xhat += sum_xhat;
-      }
-      if (!own) write_dx({0, x.size(0)}, 0, whole_sum, whole_sum_xhat);
+    for (std::int64_t c = 0; c < in.x.size(1); ++c) {
+      ChannelBackward<T>(in, dz, c).run(dgamma, dbeta, dx.data<T>());
     }
   });
-  return {dx, epilogue == Epilogue::add_relu ? dz : Tensor()};
+  return {dx, in.epilogue == Epilogue::add_relu ? dz : Tensor()};
 }
 
 }  // namespace cograd

@@ -101,8 +101,8 @@ Tensor ReferenceBackend::conv2d(const Tensor& x, const Tensor& w, const Tensor& 
 }
 
 // d patches = W^T dY, then back to the pixels.
-Tensor ReferenceBackend::conv2d_data_gradient(const Tensor& dy, const Tensor& w,
-                                              const Shape& x_shape, const ConvGeometry& geometry) {
+Tensor ReferenceBackend::conv2d_input_gradient(const Tensor& dy, const Tensor& w,
+                                               const Shape& x_shape, const ConvGeometry& geometry) {
   const Sizes s(x_shape, w.shape(), geometry);
   Tensor dx = Tensor::zeros(x_shape, dy.dtype(), *this);
   dispatch("conv2d", dy.dtype(), [&](auto zero) {
@@ -124,10 +124,10 @@ Tensor ReferenceBackend::conv2d_data_gradient(const Tensor& dy, const Tensor& w,
 // dW_g = sum over the images of g of dY patches^T
 void ReferenceBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
                                               const ConvGeometry& geometry, const Groups& groups,
-                                              Tensor& dw, Write write) {
-  const Shape w_shape = dw.shape().inner();
+                                              GroupGradients dw) {
+  const Shape w_shape = dw.values.shape().inner();
   const Sizes s(x.shape(), w_shape, geometry);
-  if (write == Write::overwrite) fill(dw, 0.0, Write::overwrite);
+  if (dw.write == Write::overwrite) fill(dw.values, 0.0, Write::overwrite);
   dispatch("conv2d", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     Matrix<T> patches;
@@ -138,8 +138,8 @@ void ReferenceBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
           const std::int64_t part = n * geometry.channel_groups + cg;
           im2col(x.data<T>() + part * s.group_input(), s, patches);
           const ConstMatrixMap<T> DY(dy.data<T>() + part * s.group_output(), s.outputs, s.pixels());
-          MatrixMap<T>(dw.data<T>() + g * w_shape.numel() + cg * s.outputs * s.patch(), s.outputs,
-                       s.patch())
+          MatrixMap<T>(dw.values.data<T>() + g * w_shape.numel() + cg * s.outputs * s.patch(),
+                       s.outputs, s.patch())
               .noalias() += DY * patches.transpose();
         }
       }

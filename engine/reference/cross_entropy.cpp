@@ -13,7 +13,7 @@ using reference::dispatch;
 
 namespace {
 
-/// Of a logit that is minus infinity and has no weight nothing is to be seen.
+/// A logit of minus infinity that has no weight adds nothing.
 double weighted(double weight, double log_odds) { return weight == 0.0 ? 0.0 : weight * log_odds; }
 
 }  // namespace

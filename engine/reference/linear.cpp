@@ -24,7 +24,7 @@ Tensor ReferenceBackend::linear(const Tensor& x, const Tensor& w, const Tensor& 
   return epilogue == Epilogue::none ? y : relu(y, true);
 }
 
-Tensor ReferenceBackend::linear_data_gradient(const Tensor& dy, const Tensor& w) {
+Tensor ReferenceBackend::linear_input_gradient(const Tensor& dy, const Tensor& w) {
   const std::int64_t n = dy.size(0), out = w.size(0), in = w.size(1);
   Tensor dx = Tensor::empty({n, in}, dy.dtype(), *this);
   dispatch("linear", dy.dtype(), [&](auto zero) {
@@ -36,14 +36,14 @@ Tensor ReferenceBackend::linear_data_gradient(const Tensor& dy, const Tensor& w)
 }
 
 void ReferenceBackend::linear_weight_gradient(const Tensor& x, const Tensor& dy,
-                                              const Groups& groups, Tensor& dw, Write write) {
+                                              const Groups& groups, GroupGradients dw) {
   const std::int64_t in = x.size(1), out = dy.size(1);
   dispatch("linear", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
     for (std::int64_t g = 0; g < groups.count(); ++g) {
       const RowRange r = groups.range(g);
-      MatrixMap<T> DW(dw.data<T>() + g * out * in, out, in);
-      if (write == Write::overwrite) DW.setZero();
+      MatrixMap<T> DW(dw.values.data<T>() + g * out * in, out, in);
+      if (dw.write == Write::overwrite) DW.setZero();
       if (r.size() == 0) continue;
       const ConstMatrixMap<T> X(x.data<T>() + r.begin * in, r.size(), in);
       const ConstMatrixMap<T> DY(dy.data<T>() + r.begin * out, r.size(), out);
@@ -79,16 +79,15 @@ bool ReferenceBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy
   return true;
 }
 
-void ReferenceBackend::bias_gradient(const Tensor& dy, const Groups& groups, Tensor& db,
-                                     Write write) {
+void ReferenceBackend::bias_gradient(const Tensor& dy, const Groups& groups, GroupGradients db) {
   const std::int64_t channels = dy.size(1);
   const std::int64_t pixels = dy.shape().rank() == 4 ? dy.size(2) * dy.size(3) : 1;
   dispatch("bias", dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
     for (std::int64_t g = 0; g < groups.count(); ++g) {
       const RowRange r = groups.range(g);
-      VectorMap<T> DB(db.data<T>() + g * channels, channels);
-      if (write == Write::overwrite) DB.setZero();
+      VectorMap<T> DB(db.values.data<T>() + g * channels, channels);
+      if (db.write == Write::overwrite) DB.setZero();
       for (std::int64_t n = r.begin; n < r.end; ++n) {
         const ConstMatrixMap<T> image(dy.data<T>() + n * channels * pixels, channels, pixels);
         DB += image.rowwise().sum();

@@ -10,11 +10,6 @@ namespace {
 
 using reference::dispatch;
 
-Shape output_shape(const Shape& x, const PoolGeometry& g) {
-  return {x[0], x[1], PoolAxis(x[2], 0, g).outputs(g.ceil_mode),
-          PoolAxis(x[3], 1, g).outputs(g.ceil_mode)};
-}
-
 /// For each output element calls visit(output index, first input index of its plane, rows,
 /// columns), where `cell(i, j)` gives the windows of output pixel (i, j).
 template <class Cell, class Visit>
@@ -96,7 +91,7 @@ double area(Window rows, Window columns) { return static_cast<double>(rows.span 
 
 /// `saved` holds, per output element, the index of its maximum in the image plane (i64).
 MaxPoolResult ReferenceBackend::max_pool(const Tensor& x, const PoolGeometry& geometry) {
-  const Shape shape = output_shape(x.shape(), geometry);
+  const Shape shape = geometry.output(x.shape());
   MaxPoolResult result{Tensor::empty(shape, x.dtype(), *this),
                        Tensor::empty(shape, Dtype::i64, *this)};
   dispatch("max_pool", x.dtype(), [&](auto zero) {
@@ -137,7 +132,7 @@ Tensor ReferenceBackend::max_pool_backward(const Tensor& dy, const Tensor& saved
 }
 
 Tensor ReferenceBackend::avg_pool(const Tensor& x, const PoolGeometry& geometry) {
-  return average(x, Tensor::empty(output_shape(x.shape(), geometry), x.dtype(), *this),
+  return average(x, Tensor::empty(geometry.output(x.shape()), x.dtype(), *this),
                  pool_cells(x.shape(), geometry), divisor_of(geometry));
 }
 

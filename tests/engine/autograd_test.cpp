@@ -112,7 +112,7 @@ TEST_CASE("micro-batches give what the whole batch gives", "[autograd]") {
       Backward pass(rule);
       for (const auto& [begin, end] : {std::pair{0, 2}, std::pair{2, 9}, std::pair{9, 11}}) {
         pass.run(net.loss(batch.x.rows(begin, end), batch.labels.rows(begin, end),
-                          groups.window(begin, end - begin)));
+                          groups.micro_batch(begin, end - begin)));
       }
       pass.finish();
       check_close(gradients(net), whole);
@@ -254,13 +254,13 @@ TEST_CASE("groups are contiguous, nearly equal, and windows cut them", "[autogra
   CHECK(groups.size(1) == 4);
   CHECK(groups.size(2) == 3);
   CHECK(groups.range(2).begin == 8);
-  const Groups part = groups.window(3, 4);  // rows 3 to 6: one of group 0, three of group 1
+  const Groups part = groups.micro_batch(3, 4);  // rows 3 to 6: one of group 0, three of group 1
   CHECK(part.range(0).size() == 1);
   CHECK(part.range(1).begin == 1);
   CHECK(part.range(1).size() == 3);
   CHECK(part.range(2).size() == 0);
   CHECK(part.size(2) == 3);  // still the size in the whole batch: it scales the loss
-  CHECK_THROWS_AS(groups.window(8, 4), ValueError);
+  CHECK_THROWS_AS(groups.micro_batch(8, 4), ValueError);
 }
 
 }  // namespace cograd::testing

@@ -80,8 +80,8 @@ std::vector<Convolution> convolutions_of(const std::string& model, std::int64_t 
   (*module)(Variable(Tensor::zeros({1, 3, extent, extent}, Dtype::f32, recorder), Groups(1, 1)));
   std::map<std::string, Convolution> different;
   for (const Convolution& c : recorder.found) {
-    for (const Pass pass : {Pass::forward, Pass::data_gradient, Pass::filter_gradient}) {
-      const std::int64_t n = pass == Pass::filter_gradient ? batch / 3 : batch;
+    for (const Pass pass : {Pass::forward, Pass::input_gradient, Pass::weight_gradient}) {
+      const std::int64_t n = pass == Pass::weight_gradient ? batch / 3 : batch;
       for (const Dtype dtype : {Dtype::f32, Dtype::bf16}) {
         different.insert(
             {fmt::format("{} {} {} {} {}", static_cast<int>(pass), c.x, c.w, c.y, name_of(dtype)),
@@ -147,7 +147,7 @@ TEST_CASE("cuDNN has kernels for odd convolutions and addresses", "[cudnn]") {
   if (device == nullptr) return;
   const ConvGeometry dilated{.padding = {2, 1}, .dilation = {2, 1}},
       strided{.stride = {2, 3}, .padding = {1, 1}};
-  for (const Pass pass : {Pass::forward, Pass::data_gradient, Pass::filter_gradient}) {
+  for (const Pass pass : {Pass::forward, Pass::input_gradient, Pass::weight_gradient}) {
     for (const Dtype dtype : {Dtype::f32, Dtype::bf16}) {
       for (const std::int64_t alignment : {std::int64_t{16}, std::int64_t{4}}) {
         CAPTURE(static_cast<int>(pass), name_of(dtype), alignment);

@@ -1,5 +1,5 @@
 // Batch norm of the cpu backend in bf16 and in every layout.
-#include "engine/cpu/layout.h"
+#include "engine/cpu/activations.h"
 #include "tests/support/cpu_layouts.h"
 
 namespace cograd::testing {
@@ -22,17 +22,23 @@ TEST_CASE("batch norm is the same in every layout and type", "[cpu]") {
       const auto run = [&](Dtype dtype, Layout layout) {
         const auto in = [&](const Tensor& t) { return cpu::reordered(t.to(dtype), layout); };
         RunningStatistics none;
-        const BatchNormResult r =
-            backend.batch_norm(in(x), gamma, beta, groups, 1e-5, none, kind,
-                               kind == Epilogue::add_relu ? in(residual) : Tensor());
+        const BatchNormResult r = backend.batch_norm(
+            {in(x), gamma, beta, kind, kind == Epilogue::add_relu ? in(residual) : Tensor()},
+            groups, 1e-5, none);
         Outcome o{r.y,
                   {},
                   {},
                   Tensor::empty({3, channels}, Dtype::f32, backend),
                   Tensor::empty({3, channels}, Dtype::f32, backend)};
-        const BatchNormGradient g = backend.batch_norm_backward(
-            in(x), r.y, in(dy), false, gamma, beta, r.statistics, kind, groups, o.dgamma,
-            Write::overwrite, o.dbeta, Write::overwrite);
+        const BatchNormGradient g = backend.batch_norm_backward({.x = in(x),
+                                                                 .y = r.y,
+                                                                 .dy = in(dy),
+                                                                 .gamma = gamma,
+                                                                 .beta = beta,
+                                                                 .statistics = r.statistics,
+                                                                 .epilogue = kind,
+                                                                 .groups = groups},
+                                                                {o.dgamma}, {o.dbeta});
         o.dx = g.dx, o.dresidual = g.dresidual;
         return o;
       };

@@ -1,5 +1,5 @@
 // The cpu backend against the reference, on random inputs of odd sizes.
-#include "engine/cpu/layout.h"
+#include "engine/cpu/activations.h"
 #include "tests/support/accumulation_cases.h"
 #include "tests/support/cpu_layouts.h"
 
@@ -50,8 +50,9 @@ TEST_CASE("a chain of ops, in oneDNN's layouts where there is oneDNN, equals the
   check_chain(cpu_backend());
 }
 
-TEST_CASE("gradients accumulate over windows, also over ones without rows", "[cpu]") {
-  check_windows(cpu_backend());
+TEST_CASE("gradients accumulate over micro-batches, also over ones without rows of a group",
+          "[cpu]") {
+  check_micro_batches(cpu_backend());
 }
 
 TEST_CASE("cpu gradients accumulate over micro-batches and shared parameters", "[cpu]") {

@@ -48,12 +48,11 @@ TEST_CASE("cuda gradients of dense layers, of groups at any address", "[cuda]") 
     const Tensor dy = random_f32({100, out}, random).to(Dtype::bf16).to(Dtype::f32);
     const Groups groups(100, 3);
     Tensor expected = Tensor::empty({3, out, 12}, Dtype::f32, reference_backend());
-    reference_backend().linear_weight_gradient(x, dy, groups, expected, Write::overwrite);
+    reference_backend().linear_weight_gradient(x, dy, groups, {expected});
     for (const Dtype dtype : {Dtype::f32, Dtype::bf16}) {
       CAPTURE(out, name_of(dtype));
       Tensor dw = Tensor::empty({3, out, 12}, Dtype::f32, *cuda);
-      cuda->linear_weight_gradient(x.to(*cuda).to(dtype), dy.to(*cuda).to(dtype), groups, dw,
-                                   Write::overwrite);
+      cuda->linear_weight_gradient(x.to(*cuda).to(dtype), dy.to(*cuda).to(dtype), groups, {dw});
       check_same(dw, expected, "dw");
     }
   }
@@ -104,8 +103,9 @@ TEST_CASE("a chain of ops on cuda equals the reference", "[cuda]") {
   if (Backend* cuda = device()) check_chain(*cuda);
 }
 
-TEST_CASE("cuda gradients accumulate over windows, also over ones without rows", "[cuda]") {
-  if (Backend* cuda = device()) check_windows(*cuda);
+TEST_CASE("cuda gradients accumulate over micro-batches, also over ones without rows of a group",
+          "[cuda]") {
+  if (Backend* cuda = device()) check_micro_batches(*cuda);
 }
 
 TEST_CASE("cuda gradients accumulate over micro-batches and shared parameters", "[cuda]") {

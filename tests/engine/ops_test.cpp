@@ -153,8 +153,8 @@ TEST_CASE("batch_norm with an epilogue: finite differences", "[ops]") {
       RunningStatistics none, running;
       running.mean = normal({3}, random);
       running.variance = Tensor::from(std::vector<double>{0.4, 1.5, 2.5}, {3}, reference_backend());
-      const auto epilogue = [&](const auto& x) {
-        return BatchNormEpilogue{kind, kind == Epilogue::add_relu ? x[1] : Variable()};
+      const auto residual = [&](const auto& x) {
+        return kind == Epilogue::add_relu ? x[1] : Variable();
       };
       const Tensor image = normal({7, 3, 3, 2}, random), other = normal({7, 3, 3, 2}, random);
       const std::vector<Tensor> inputs =
@@ -162,13 +162,14 @@ TEST_CASE("batch_norm with an epilogue: finite differences", "[ops]") {
       check_op(
           inputs, {&gamma, &beta}, groups,
           [&](const auto& x) {
-            return batch_norm(x[0], gamma, beta, none, 1e-3, Statistics::per_group, epilogue(x));
+            return batch_norm(x[0], gamma, beta, none, 1e-3, Statistics::per_group, kind,
+                              residual(x));
           },
           random);
       check_op(
           inputs, {&gamma, &beta}, groups,
           [&](const auto& x) {
-            return batch_norm_inference(x[0], gamma, beta, running, 1e-5, epilogue(x));
+            return batch_norm_inference(x[0], gamma, beta, running, 1e-5, kind, residual(x));
           },
           random);
     }
@@ -181,7 +182,7 @@ TEST_CASE("batch_norm refuses a residual of another shape", "[ops]") {
   RunningStatistics none;
   const Variable x(normal({4, 3, 2, 2}, random)), small(normal({4, 3, 2, 1}, random));
   CHECK_THROWS_AS(
-      batch_norm(x, gamma, beta, none, 1e-5, Statistics::per_group, {Epilogue::add_relu, small}),
+      batch_norm(x, gamma, beta, none, 1e-5, Statistics::per_group, Epilogue::add_relu, small),
       ShapeError);
 }
 

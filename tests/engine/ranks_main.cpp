@@ -46,7 +46,7 @@ std::vector<float> trained(const Job& job, const Aggregator& rule, std::int64_t 
       const RowRange mine = parallel->rows(batch);
       x = x.rows(mine.begin, mine.end).clone();
       labels = labels.rows(mine.begin, mine.end).clone();
-      backward(cross_entropy((*model)(Variable(x)), labels), parallel->local_rule());
+      backward(cross_entropy((*model)(Variable(x)), labels), parallel->local_aggregator());
       parallel->aggregate(parameters);
     } else {
       Aggregator& whole = const_cast<Aggregator&>(rule);

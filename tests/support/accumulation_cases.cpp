@@ -68,8 +68,8 @@ class RandomCases {
             {{channels}, {channels}},
             [epilogue](auto& x, auto& p) {
               RunningStatistics none;
-              return batch_norm(x, p[0], p[1], none, 1e-5, Statistics::per_group,
-                                {epilogue, epilogue == Epilogue::add_relu ? x : Variable()});
+              return batch_norm(x, p[0], p[1], none, 1e-5, Statistics::per_group, epilogue,
+                                epilogue == Epilogue::add_relu ? x : Variable());
             }};
   }
 
@@ -128,7 +128,7 @@ Outcome run(const Case& c, const Uses& uses, std::int64_t k, const Tensor& x,
   }
   Backward pass(aggregator, options);
   for (const RowRange& rows : uses.micro_batches) {
-    const Groups part = groups.window(rows.begin, rows.size());
+    const Groups part = groups.micro_batch(rows.begin, rows.size());
     const Variable leaf = Variable::leaf(x.rows(rows.begin, rows.end).clone().to(backend), part);
     pass.run(loss_of(c, uses, leaf, part, o.parameters));
     o.dx.push_back(leaf.gradient());

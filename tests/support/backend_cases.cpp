@@ -85,8 +85,8 @@ void check_batch_norm(Backend& fast) {
                     RunningStatistics none;
                     const bool adds = kind == Epilogue::add_relu;
                     // Without a residual the second input still needs a gradient.
-                    Variable y = batch_norm(in[0], p[0], p[1], none, 1e-5, statistics,
-                                            {kind, adds ? in[1] : Variable()});
+                    Variable y = batch_norm(in[0], p[0], p[1], none, 1e-5, statistics, kind,
+                                            adds ? in[1] : Variable());
                     return adds ? y : add(std::move(y), in[1]);
                   });
         }
@@ -112,8 +112,7 @@ void check_running_statistics(Backend& fast) {
     RunningStatistics running{Tensor::full({5}, 0.5, Dtype::f32, backend),
                               Tensor::full({5}, 2.0, Dtype::f32, backend), 0.1};
     const Tensor one = Tensor::full({5}, 1.0, Dtype::f32, backend);
-    backend.batch_norm(x.to(backend), one, one, Groups(6, 3), 1e-5, running, Epilogue::none,
-                       Tensor());
+    backend.batch_norm({x.to(backend), one, one}, Groups(6, 3), 1e-5, running);
     return running;
   };
   const auto expected = run(reference_backend()), actual = run(fast);
@@ -200,20 +199,20 @@ void check_chain(Backend& fast) {
   }
 }
 
-void check_windows(Backend& fast) {
+void check_micro_batches(Backend& fast) {
   Random random(70);
   const Tensor x = random_f32({7, 5, 6, 6}, random).to(fast),
                dy = random_f32({7, 9, 6, 6}, random).to(fast);
   const ConvGeometry geometry{.padding = {1, 1}};
   const Groups groups(7, 3);
   Tensor whole = Tensor::empty({3, 9, 5, 3, 3}, Dtype::f32, fast);
-  fast.conv2d_weight_gradient(x, dy, geometry, groups, whole, Write::overwrite);
+  fast.conv2d_weight_gradient(x, dy, geometry, groups, {whole});
   Tensor parts = Tensor::full({3, 9, 5, 3, 3}, 7.0, Dtype::f32, fast);
   bool first = true;
   for (const auto& [begin, end] : {std::pair{0, 2}, std::pair{2, 4}, std::pair{4, 7}}) {
     fast.conv2d_weight_gradient(x.rows(begin, end), dy.rows(begin, end), geometry,
-                                groups.window(begin, end - begin), parts,
-                                first ? Write::overwrite : Write::accumulate);
+                                groups.micro_batch(begin, end - begin),
+                                {parts, first ? Write::overwrite : Write::accumulate});
     first = false;
   }
   check_same(parts, whole, "conv2d_weight_gradient");

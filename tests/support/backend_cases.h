@@ -85,7 +85,7 @@ void check_elementwise(Backend& fast);
 /// Convolution, batch norm, pooling, concatenation and a linear layer behind one another.
 void check_chain(Backend& fast);
 /// Gradients that accumulate over windows of a batch, also over ones without rows.
-void check_windows(Backend& fast);
+void check_micro_batches(Backend& fast);
 void check_updates(Backend& fast);
 /// Ops on bf16 activations equal those on f32, rounded.
 void check_bf16(Backend& fast);

@@ -79,7 +79,7 @@ void execute(const dnnl::primitive& primitive, const dnnl::memory::desc& scratch
 }
 
 void reorder(const dnnl::memory& from, dnnl::memory& to) {
-  // oneDNN caches the primitive; what is left is small beside moving the data.
+  // oneDNN caches the primitive; looking it up takes little of the time of moving the data.
   dnnl::memory source = from;
   const dnnl::reorder::primitive_desc pd(source, to, attributes());
   execute(dnnl::reorder(pd), pd.scratchpad_desc(), {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, to}});

@@ -13,7 +13,7 @@
 namespace cograd::onednn {
 
 dnnl::engine& cpu_engine();
-/// Whether oneDNN uses this instruction set here.
+/// True if oneDNN uses this instruction set on this processor.
 bool uses(dnnl::cpu_isa isa);
 
 dnnl::memory::dims dims_of(const Shape& shape);

@@ -9,7 +9,7 @@ namespace cograd::onednn {
 PrimitiveKey::PrimitiveKey(Pass pass) {
   add(static_cast<std::int64_t>(pass));
   share_threads_with_openmp();
-  add(std::int64_t{thread_count()});  // a primitive plans its work for so many
+  add(std::int64_t{thread_count()});  // a primitive plans its work for this number
 }
 
 PrimitiveKey& PrimitiveKey::add(const Shape& shape) {

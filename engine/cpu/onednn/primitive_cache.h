@@ -1,5 +1,5 @@
-// Primitives by what they were made for. Making one means generating machine code: milliseconds,
-// where running it may take microseconds.
+// A cache of primitives, keyed by their arguments. Making one means generating machine code:
+// milliseconds, where running it may take microseconds.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@
 
 namespace cograd::onednn {
 
-/// Everything that a primitive depends on, as one list of numbers. Built up field by field; the
-/// pass comes first, so that no two passes share a key.
+/// All arguments of a primitive, as one list of numbers. The pass comes first, so that no two passes
+/// share a key.
 class PrimitiveKey {
  public:
   enum class Pass : std::int64_t {

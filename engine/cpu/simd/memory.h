@@ -1,4 +1,4 @@
-// How the numbers that vector loops read lie in memory.
+// The numbers of vector loops, in memory.
 #pragma once
 
 #include <cstdint>

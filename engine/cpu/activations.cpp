@@ -1,9 +1,8 @@
-#include "engine/cpu/layout.h"
+#include "engine/cpu/activations.h"
 
 #ifdef COGRAD_HAS_ONEDNN
 #include "engine/cpu/onednn/primitive.h"
 #else
-#include "engine/cpu/precision.h"
 #include "engine/threads.h"
 #endif
 

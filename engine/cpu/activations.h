@@ -1,4 +1,5 @@
-// Activations in f32 or bf16. Parameters, their gradients and statistics are f32 beside either.
+// Activations on the CPU: f32 or bf16, in any Layout. Parameters, their gradients and statistics are
+// f32 beside either, row-major.
 #pragma once
 
 #include <string_view>
@@ -26,5 +27,12 @@ Tensor in_f32(const Tensor& x, const F& f) {
   Backend& backend = x.backend();
   return backend.cast(f(backend.cast(x, Dtype::f32)), Dtype::bf16);
 }
+
+/// x in `layout`; x itself if it is already.
+Tensor reordered(const Tensor& x, Layout layout);
+/// x in a layout whose channels lie in blocks of neighbours: its own, if that is one.
+Tensor in_blocks(const Tensor& x);
+/// y as it travels to the next op: oneDNN's kernels take any layout, the reference's row-major only.
+Tensor for_next_op(const Tensor& y);
 
 }  // namespace cograd::cpu

@@ -1,0 +1,19 @@
+// Aggregators that see all K gradients of one parameter at once.
+#pragma once
+
+#include "engine/aggregation/aggregator.h"
+
+namespace cograd {
+
+class Tensor;
+
+/// Any function of a parameter's K group gradients.
+class ParameterAggregator : public Aggregator {
+ public:
+  bool waits_for_device() const override { return true; }
+  /// Writes `gradient` [shape of parameter] from `groups` [K, shape of parameter], both f32 (f64 on
+  /// the reference backend), row-major, in the backend's memory. `groups` may be overwritten.
+  virtual void reduce(Tensor& groups, Tensor& gradient) const = 0;
+};
+
+}  // namespace cograd
