@@ -158,7 +158,9 @@ struct Backward::State {
            aggregator.over_groups().kind != Reduction::Kind::rule;
   }
   bool writes_directly() const { return k == 1 && passes_one_group_on() && !options.observe; }
-  bool is_only_use(const Pending& uses) const { return !writes_directly() && !micro_batches && !uses.shared; }
+  bool is_only_use(const Pending& uses) const {
+    return !writes_directly() && !micro_batches && !uses.shared;
+  }
   std::vector<GroupGradients> destinations(std::initializer_list<Parameter*> parameters);
   void contributed(Parameter& parameter, const Tensor& groups);
   bool aggregate(Parameter& parameter, const ReduceGradients& reduce);

@@ -116,8 +116,9 @@ void CudaBackend::reduce(const Reduction& reduction, const Tensor& stack, Tensor
   float* to = elements<float>(out);
   if (norms != nullptr) *norms = norms_of(k, n, Rows{rows, n}, *this);
   if (reduction.rule != nullptr) {
-    require<DeviceError>(reduction.rule->reduce_on_device({rows, n, n}, to, Context::instance().compute),
-                         "[reduce] the rule runs on CPUs only: compile it by nvcc for GPUs");
+    require<DeviceError>(
+        reduction.rule->reduce_on_device({rows, n, n}, to, Context::instance().compute),
+        "[reduce] the rule runs on CPUs only: compile it by nvcc for GPUs");
     check(cudaGetLastError(), "the rule's kernel");
     return;
   }

@@ -9,10 +9,9 @@
 
 namespace cograd {
 
-/// sum_k w_k g_k with weights w from the Gram matrix of the K group gradients over the whole
-/// network. A backward pass sums the products parameter by parameter, so it never holds the K
-/// gradients of more than one; BackwardOptions::kept_gradients says how the weighted sum is then
-/// made.
+/// sum_k w_k g_k with weights w from the Gram matrix of the K group gradients over the whole network.
+/// The backward pass goes through the graph twice. First it sums the products parameter by parameter,
+/// so it holds the K gradients of one layer at a time; then group k's loss enters w_k times.
 class GramAggregator : public Aggregator {
  public:
   /// Throws ValueError unless there is at least one group.
