@@ -111,7 +111,8 @@ void run(int argc, char** argv) {
           options.study.dataset, scouts.data.train->size(), options.study.run.model,
           scouts.parameters, scouts.runs.size(), options.scout_epochs, options.study.run.epochs));
   show_notes(scouts);
-  if (options.study.preset == "paper") show(stdout, needs_text(needs_of(scouts)));
+  if (options.study.preset == "paper")
+    show(stdout, needs_text(needs_of(scouts), text_width(stdout)));
   const std::vector<RunRecord> scouted = run_study(scouts);
   check_all_finished(scouted);  // or there is nothing to split by
 

@@ -39,7 +39,7 @@ void run(int argc, char** argv) {
       ->check(at_least(1));
   app.add_option("--seed", seed, "Seed of the choice")->check(at_least(0));
   app.add_option("--link-images", images,
-                 "Image folder that the run was trained on, all classes: its files are linked as\n"
+                 "Image folder that the run was trained on, all classes: its files are linked as "
                  "easy/train/CLASS, easy/val/CLASS, hard/train/CLASS and hard/val/CLASS");
   if (const std::string help = parse_command_line(app, argc, argv); !help.empty()) {
     show(stdout, help);

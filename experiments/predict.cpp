@@ -133,7 +133,7 @@ std::string parse(int argc, char** argv, Options& options) {
   CLI::App app{"Prints the five likeliest classes of each image."};
   app.add_option("IMAGE", options.images, "JPEG and PNG files")->required();
   app.add_option("--weights", options.weights,
-                 "Safetensors file: weights.safetensors of a run, or a state dict with\n"
+                 "Safetensors file: weights.safetensors of a run, or a state dict with "
                  "torchvision's names")
       ->required();
   app.add_option("--model", options.model,

@@ -253,10 +253,7 @@ std::string write_report(const Report& report, const std::filesystem::path& fold
 }
 
 void publish(const Report& report, const std::filesystem::path& folder) {
-  constexpr int kWidest = 120;      // longer lines are hard to read
-  constexpr int kUsualWidth = 100;  // of what is no terminal
-  const std::size_t width =
-      static_cast<std::size_t>(std::clamp(terminal_width(stdout, kUsualWidth), 20, kWidest));
+  const std::size_t width = text_width(stdout);
   const auto say = [&](const std::string& text) {
     for (const std::string& line : wrapped(printable(text), width)) show(stdout, line + "\n");
   };

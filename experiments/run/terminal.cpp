@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 namespace cograd {
@@ -16,6 +17,11 @@ void show(std::FILE* out, std::string_view text) {
 int terminal_width(std::FILE* out, int otherwise) {
   winsize size{};
   return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : otherwise;
+}
+
+std::size_t text_width(std::FILE* out) {
+  constexpr int kNarrowest = 20, kWidest = 120, kUsual = 100;
+  return static_cast<std::size_t>(std::clamp(terminal_width(out, kUsual), kNarrowest, kWidest));
 }
 
 void guard_standard_streams() {

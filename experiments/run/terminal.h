@@ -1,6 +1,7 @@
 // The standard streams of a program.
 #pragma once
 
+#include <cstddef>
 #include <cstdio>
 #include <string_view>
 
@@ -12,6 +13,10 @@ void show(std::FILE* out, std::string_view text);
 
 /// Columns of the terminal that `out` is, else `otherwise`.
 int terminal_width(std::FILE* out, int otherwise = 80);
+
+/// Columns for text on `out`: those of a terminal, within 20 and 120 since longer lines are hard to
+/// read; 100 for files and pipes.
+std::size_t text_width(std::FILE* out);
 
 /// Descriptors 0 to 2 that are closed become /dev/null, opened so that to use them fails: no file
 /// of results can get their numbers. To write to a pipe that nobody reads becomes an error of

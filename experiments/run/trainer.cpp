@@ -119,6 +119,10 @@ class Run {
   RunTime time() const {
     return {time_before_.all + seconds_since(start_), time_before_.training + training_seconds_};
   }
+  void show_image_notes() {
+    for (const std::string& note : data_.image_notes->take()) progress_.note(note);
+  }
+
   /// Images that the finished run could not read.
   std::int64_t skipped_images() const { return skipped_train_ + skipped_test_; }
 
@@ -143,15 +147,8 @@ class Run {
 
   /// What the loaders are to do about broken images.
   std::function<void(const std::string&)> skip_broken() const {
-    if (!data_.broken) return {};
-    return [broken = data_.broken](const std::string& message) { broken->report(message); };
-  }
-
-  void show_broken() {
-    if (!data_.broken) return;
-    for (const std::string& message : data_.broken->take()) {
-      progress_.note("skipped: " + message);
-    }
+    if (!data_.skip_broken_images) return {};
+    return [notes = data_.image_notes](const std::string& message) { notes->skipped(message); };
   }
 
   /// Steps since the start of training.
@@ -178,7 +175,7 @@ class Run {
         report_coherence();
       }
       observe_step();
-      show_broken();
+      show_image_notes();
       progress_.stalled(loader_.stalled() - std::exchange(stalled_, loader_.stalled()));
       progress_.advance(settings_.batch_size);
       if (checkpoint_due()) checkpoint();
@@ -245,7 +242,7 @@ class Run {
     for (auto& [name, evaluator] : evaluate_further_) {
       record.further[name] = summarize(evaluator(*model_, settings_.precision));
     }
-    show_broken();
+    show_image_notes();
     check_evaluation(record);
     order_.observe(epoch * steps_per_epoch_, judgements_);
     if (epoch == LearningOrder::early_epoch(settings_.epochs)) order_.score(judgements_);
@@ -395,6 +392,7 @@ RunRecord train_run(const RunSettings& settings, const StudyData& data, Backend&
   if (run && directory.has_checkpoint()) run->resume();
   if (run) isolated(record, progress, [&] { (*run)(); });
   if (run) {
+    run->show_image_notes();
     record.seconds = run->time().all;
     record.training_seconds = run->time().training;
     record.skipped_images = run->skipped_images();

@@ -8,7 +8,7 @@
 #include "data/dataset.h"
 #include "data/transform.h"
 #include "engine/backend.h"
-#include "experiments/run/broken_images.h"
+#include "experiments/run/image_notes.h"
 #include "experiments/run/progress.h"
 #include "experiments/run/run.h"
 #include "experiments/run/run_directory.h"
@@ -24,8 +24,10 @@ struct StudyData {
   ImageTransform transform;
   /// What a person should know about them: "--train-size 100000: there are 60000".
   std::vector<std::string> notes;
-  /// Where broken images are to be reported and then skipped; null: they end the run.
-  std::shared_ptr<BrokenImages> broken;
+  /// Images that cannot be read are left out; otherwise the first one ends the run.
+  bool skip_broken_images = false;
+  /// Notes on image files: which were left out, which are odd.
+  std::shared_ptr<ImageNotes> image_notes = std::make_shared<ImageNotes>();
 };
 
 /// Examples that `settings` trains on per epoch: the last batch is dropped if it is not full, as in

@@ -10,6 +10,7 @@
 
 #include "engine/text.h"
 #include "engine/threads.h"
+#include "experiments/report/columns.h"
 #include "experiments/run/interruption.h"
 #include "experiments/run/terminal.h"
 #include "experiments/study/version.h"
@@ -74,16 +75,54 @@ std::string complaint_about_extras(const CLI::App& app) {
   return fmt::format("unknown option {}{}", name, did_you_mean(name, known));
 }
 
+/// Wraps the help to a width: CLI11's own formatter leaves long lines as they are.
+class HelpFormatter final : public CLI::Formatter {
+ public:
+  explicit HelpFormatter(std::size_t width) : width_(width) {}
+
+  std::string make_description(const CLI::App* app) const override {
+    return side_by_side({app->get_description()}, {width_});
+  }
+
+  std::string make_usage(const CLI::App* app, std::string name) const override {
+    std::string usage = CLI::Formatter::make_usage(app, std::move(name));
+    while (usage.ends_with('\n')) usage.pop_back();
+    return side_by_side({usage}, {width_});
+  }
+
+  /// The flag in a column, its description beside it; below it where a column is too narrow.
+  std::string make_option(const CLI::Option* option, bool is_positional) const override {
+    constexpr std::size_t kFlags = 26, kIndent = 2, kNarrow = 60;
+    const std::string flag = make_option_name(option, is_positional) + make_option_opts(option);
+    const std::string description = make_option_desc(option);
+    const bool narrow = width_ < kNarrow;
+    const std::size_t indent = narrow ? 2 * kIndent : kIndent + kFlags;
+    const std::size_t rest = width_ - indent;
+    if (!narrow && display_width(flag) <= kFlags - 2) {
+      return side_by_side({"", flag, description}, {kIndent - 2, kFlags - 2, rest});
+    }
+    return side_by_side({"", flag}, {kIndent - 2, width_ - kIndent}) +
+           (description.empty() ? "" : side_by_side({"", description}, {indent - 2, rest}));
+  }
+
+ private:
+  std::size_t width_;
+};
+
 }  // namespace
 
+std::string help_of(CLI::App& app, std::size_t width) {
+  app.formatter(std::make_shared<HelpFormatter>(width));
+  return app.help();
+}
+
 std::string parse_command_line(CLI::App& app, int argc, const char* const* argv) {
-  app.get_formatter()->column_width(28);
   app.set_version_flag("--version", fmt::format("cograd {}", kVersion));
   for (CLI::Option* option : app.get_options()) option->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    return app.help();
+    return help_of(app, text_width(stdout));
   } catch (const CLI::CallForVersion&) {
     return app.version() + "\n";
   } catch (const CLI::ExtrasError&) {
@@ -97,8 +136,8 @@ std::string parse_command_line(CLI::App& app, int argc, const char* const* argv)
 void add_threads_option(CLI::App& app, int& threads) {
   app.add_option_function<int>(
          "--threads", [&threads](int count) { threads = count; },
-         "Threads of the CPU's loops; default: $OMP_NUM_THREADS, else as many as affinity and\n"
-         "the container's quota allow. Convolutional networks repeat to the bit on as many\n"
+         "Threads of the CPU's loops; default: $OMP_NUM_THREADS, else as many as affinity and "
+         "the container's quota allow. Convolutional networks repeat to the bit on as many "
          "threads as before, MLPs on any number")
       ->check(CLI::Range(1, kMaxThreads).description(""));
 }

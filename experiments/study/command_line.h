@@ -22,6 +22,9 @@ class UsageError : public Error {
 /// unknown option may have meant.
 std::string parse_command_line(CLI::App& app, int argc, const char* const* argv);
 
+/// The text of --help, in lines of at most `width` columns, 20 at least.
+std::string help_of(CLI::App& app, std::size_t width);
+
 /// Sets `threads` to what --threads says, 1 to kMaxThreads, if the flag is given.
 void add_threads_option(CLI::App& app, int& threads);
 

@@ -46,7 +46,7 @@ void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
                    study.data.train->size(), options.run.epochs, options.run.model,
                    study.parameters));
   show_notes(study);
-  if (options.preset == "paper") show(stdout, needs_text(needs_of(study)));
+  if (options.preset == "paper") show(stdout, needs_text(needs_of(study), text_width(stdout)));
   const std::vector<RunRecord> records = run_study(study);
 
   Report report = memorization_report(records);

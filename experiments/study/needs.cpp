@@ -4,9 +4,11 @@
 
 #include <algorithm>
 
+#include "experiments/report/columns.h"
 #include "experiments/run/progress.h"
 
 namespace cograd {
+
 Needs needs_of(const Study& study) {
   Needs needs;
   needs.images = study.data.train->size() + study.data.test->size();
@@ -25,17 +27,20 @@ Needs needs_of(const Study& study) {
   return needs;
 }
 
-std::string needs_text(const Needs& needs) {
-  return fmt::format(
-      "It will need:\n"
-      "  images  {}\n"
-      "  steps   {} in {} runs\n"
-      "  memory  {:.2f} GiB at the peak of a step\n"
-      "  time    about {} of training, at {:.3g} s a step as measured now; evaluation comes on "
-      "top\n",
-      needs.images, needs.steps, needs.runs,
-      static_cast<double>(needs.peak_bytes) / (1024.0 * 1024.0 * 1024.0),
-      duration_text(needs.seconds), needs.step_seconds);
+std::string needs_text(const Needs& needs, std::size_t width) {
+  constexpr double kGiB = 1024.0 * 1024.0 * 1024.0;
+  std::string text = "It will need:\n";
+  const auto add = [&](const char* name, const std::string& value) {
+    text += side_by_side({"", name, value}, {0, 6, width - 10});
+  };
+  add("images", fmt::format("{}", needs.images));
+  add("steps", fmt::format("{} in {} runs", needs.steps, needs.runs));
+  add("memory", fmt::format("{:.2f} GiB at the peak of a step",
+                            static_cast<double>(needs.peak_bytes) / kGiB));
+  add("time", fmt::format("about {} of training, at {:.3g} s a step as measured now; evaluation "
+                          "comes on top",
+                          duration_text(needs.seconds), needs.step_seconds));
+  return text;
 }
 
 }  // namespace cograd

@@ -20,7 +20,7 @@ struct Needs {
 /// From Study::step_costs.
 Needs needs_of(const Study& study);
 
-/// As lines.
-std::string needs_text(const Needs& needs);
+/// In lines of at most `width` columns, 20 at least.
+std::string needs_text(const Needs& needs, std::size_t width = 100);
 
 }  // namespace cograd
