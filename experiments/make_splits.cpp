@@ -8,9 +8,9 @@
 #include "data/image_folder.h"
 #include "data/index_file.h"
 #include "engine/text.h"
-#include "experiments/run/run_results.h"
-#include "experiments/run/terminal.h"
-#include "experiments/study/command_line.h"
+#include "experiments/console/command_line.h"
+#include "experiments/console/terminal.h"
+#include "experiments/record/run_results.h"
 #include "experiments/study/splits.h"
 
 namespace {

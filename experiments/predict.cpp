@@ -10,10 +10,10 @@
 #include "engine/file.h"
 #include "engine/text.h"
 #include "engine/threads.h"
-#include "experiments/run/labels_file.h"
-#include "experiments/run/model_card.h"
-#include "experiments/run/terminal.h"
-#include "experiments/study/command_line.h"
+#include "experiments/console/command_line.h"
+#include "experiments/console/terminal.h"
+#include "experiments/record/labels_file.h"
+#include "experiments/record/model_card.h"
 #include "models/state_dict.h"
 
 namespace {

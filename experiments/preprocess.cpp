@@ -5,9 +5,9 @@
 #include "engine/backend.h"
 #include "engine/file.h"
 #include "engine/text.h"
-#include "experiments/run/model_card.h"
-#include "experiments/run/terminal.h"
-#include "experiments/study/command_line.h"
+#include "experiments/console/command_line.h"
+#include "experiments/console/terminal.h"
+#include "experiments/record/model_card.h"
 #include "models/safetensors.h"
 
 namespace {

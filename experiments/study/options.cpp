@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "engine/threads.h"
-#include "experiments/run/run_config.h"
+#include "experiments/record/run_config.h"
 #include "experiments/study/datasets.h"
 #include "models/registry.h"
 

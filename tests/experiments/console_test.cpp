@@ -1,8 +1,8 @@
 // What programs print: help and estimates in lines that fit the terminal.
 #include <sstream>
 
-#include "experiments/report/columns.h"
-#include "experiments/study/needs.h"
+#include "experiments/console/columns.h"
+#include "experiments/study/cost_estimate.h"
 #include "experiments/study/options.h"
 #include "experiments/study/presets.h"
 #include "tests/support/catch.h"
@@ -67,15 +67,15 @@ TEST_CASE("the help of a study fits files and pipes", "[console]") {
 }
 
 TEST_CASE("the estimate of a study's cost fits the width of a terminal", "[console]") {
-  Needs needs;
-  needs.images = 1'331'167;
-  needs.steps = 8'000'000;
-  needs.runs = 20;
-  needs.seconds = 1e6;
-  CHECK_THAT(needs_text(needs), contains("\n  images  1331167\n  steps   8000000 in 20 runs\n"));
+  CostEstimate cost;
+  cost.images = 1'331'167;
+  cost.steps = 8'000'000;
+  cost.runs = 20;
+  cost.seconds = 1e6;
+  CHECK_THAT(estimate_text(cost), contains("\n  images  1331167\n  steps   8000000 in 20 runs\n"));
   for (const std::size_t width : {20, 40, 79}) {
-    check_fits(needs_text(needs, width), width);
-    CHECK(words_of(needs_text(needs, width)) == words_of(needs_text(needs)));
+    check_fits(estimate_text(cost, width), width);
+    CHECK(words_of(estimate_text(cost, width)) == words_of(estimate_text(cost)));
   }
 }
 

@@ -7,9 +7,10 @@
 
 #include "data/index_file.h"
 #include "engine/file.h"
+#include "experiments/record/model_card.h"
+#include "experiments/record/run_results.h"
+#include "experiments/report/difficulty_gallery.h"
 #include "experiments/report/memorization_report.h"
-#include "experiments/run/model_card.h"
-#include "experiments/run/run_results.h"
 #include "experiments/study/presets.h"
 #include "experiments/study/study.h"
 #include "tests/support/catch.h"
@@ -194,7 +195,8 @@ TEST_CASE("classes with names of any bytes train, report and predict", "[isolati
   const ModelCard card = parse_card(weights.metadata, "weights");
   CHECK(card.class_names == std::vector<std::string>{"<script>\\x1b[31m\\x0a", "c\\xe4t"});
   Report report = memorization_report(records);
-  report.galleries.push_back(difficulty_gallery(records[0], study.data));
+  report.galleries.push_back(
+      difficulty_gallery(records[0], *study.data.train, study.data.transform.statistics));
   REQUIRE(report.galleries[0].rows.size() == 2);
   write_report(report, options.output_dir);
   const std::string page = read_file(options.output_dir + "/report.html");
