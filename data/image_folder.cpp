@@ -265,7 +265,9 @@ void ImageFolder::read(std::int64_t index, std::int64_t epoch, float* pixels) co
                       name_, shown(where), shown(root_));
   Random random(options_.seed, kAugmentation + (static_cast<std::uint64_t>(epoch) << kIndexBits) +
                                    static_cast<std::uint64_t>(index));
-  transform_image(bytes, shown(where), options_.transform, random, pixels);
+  const std::string warning =
+      transform_image(bytes, shown(where), options_.transform, random, pixels);
+  if (!warning.empty() && options_.warn) options_.warn(where.native(), warning);
 }
 
 void hard_link_images(const ImageFolder& images, const std::vector<std::int64_t>& indices,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,9 @@ namespace cograd {
 struct ImageFolderOptions {
   ImageTransform transform;
   std::uint64_t seed = 0;  ///< of augmentation
+  /// Receives (file, Image::warning) at each read of a file that is odd, though its pixels are
+  /// intact. Several threads may call it at once.
+  std::function<void(const std::string&, const std::string&)> warn{};
 };
 
 /// The images of one split, ROOT/train/CLASS/.../FILE and ROOT/val/CLASS/.../FILE (or test/), which

@@ -8,12 +8,12 @@
 
 #include "data/index_file.h"
 #include "data/subset.h"
-#include "experiments/report/gallery.h"
+#include "experiments/console/terminal.h"
+#include "experiments/report/difficulty_gallery.h"
 #include "experiments/report/generalization.h"
-#include "experiments/report/learning_figures.h"
-#include "experiments/report/report_page.h"
-#include "experiments/run/terminal.h"
-#include "experiments/study/needs.h"
+#include "experiments/report/learning_order.h"
+#include "experiments/report/page/report_page.h"
+#include "experiments/study/cost_estimate.h"
 #include "experiments/study/presets.h"
 #include "experiments/study/splits.h"
 #include "experiments/study/study.h"
@@ -111,7 +111,8 @@ void run(int argc, char** argv) {
           options.study.dataset, scouts.data.train->size(), options.study.run.model,
           scouts.parameters, scouts.runs.size(), options.scout_epochs, options.study.run.epochs));
   show_notes(scouts);
-  if (options.study.preset == "paper") show(stdout, needs_text(needs_of(scouts)));
+  if (options.study.preset == "paper")
+    show(stdout, estimate_text(estimate_cost(scouts), text_width(stdout)));
   const std::vector<RunRecord> scouted = run_study(scouts);
   check_all_finished(scouted);  // or there is nothing to split by
 
@@ -140,7 +141,8 @@ void run(int argc, char** argv) {
                        scouts.data.train->size()));
   report.figures = generalization_figures(sides);
   report.tables = {generalization_table(sides), difficulty_table(scouted)};
-  report.galleries = {difficulty_gallery(scouted[0], scouts.data)};
+  report.galleries = {
+      difficulty_gallery(scouted[0], *scouts.data.train, scouts.data.transform.statistics)};
   report.facts = facts_of(
       scouts, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   publish(report, folder);

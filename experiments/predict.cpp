@@ -10,10 +10,10 @@
 #include "engine/file.h"
 #include "engine/text.h"
 #include "engine/threads.h"
-#include "experiments/run/labels_file.h"
-#include "experiments/run/model_card.h"
-#include "experiments/run/terminal.h"
-#include "experiments/study/command_line.h"
+#include "experiments/console/command_line.h"
+#include "experiments/console/terminal.h"
+#include "experiments/record/labels_file.h"
+#include "experiments/record/model_card.h"
 #include "models/state_dict.h"
 
 namespace {
@@ -133,7 +133,7 @@ std::string parse(int argc, char** argv, Options& options) {
   CLI::App app{"Prints the five likeliest classes of each image."};
   app.add_option("IMAGE", options.images, "JPEG and PNG files")->required();
   app.add_option("--weights", options.weights,
-                 "Safetensors file: weights.safetensors of a run, or a state dict with\n"
+                 "Safetensors file: weights.safetensors of a run, or a state dict with "
                  "torchvision's names")
       ->required();
   app.add_option("--model", options.model,

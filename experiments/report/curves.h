@@ -1,11 +1,11 @@
-// Curves of points: how runs look in figures, and their accuracies over the epochs.
+// How the settings of a study look in figures: colours, dashes, markers.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "experiments/report/point.h"
-#include "experiments/report/report_page.h"
+#include "experiments/report/page/report_page.h"
+#include "experiments/report/setting.h"
 
 namespace cograd {
 
@@ -22,25 +22,21 @@ double strength_of(const std::string& aggregator);
 /// studies are about.
 std::vector<double> fractions_of(const std::vector<RunRecord>& runs);
 
-/// The points of one noise level.
-std::vector<const Point*> at_noise(const std::vector<Point>& points, double fraction);
+/// The settings with this noise level.
+std::vector<const Setting*> at_noise(const std::vector<Setting>& settings, double fraction);
 
-/// A curve for each of `points`, without values yet: named, coloured by aggregator, solid for the
+/// A curve for each of `settings`, without values yet: named, coloured by aggregator, solid for the
 /// largest batch and dashed for smaller ones.
-std::vector<Curve> curves_for(const std::vector<const Point*>& points);
+std::vector<Curve> curves_for(const std::vector<const Setting*>& settings);
 
-/// Adds to `curve` a quantity over the epochs of a point, with a band if it has several seeds.
-void add_epochs(const Point& point, const Quantity& quantity, Curve& curve);
+/// Adds to `curve` a quantity over the epochs of a setting, with a band if it has several seeds.
+void add_epochs(const Setting& setting, const Quantity& quantity, Curve& curve);
 /// The same of a run that failed: what it measured before, marked ✗.
 void add_failed(const RunRecord& run, const Quantity& quantity, Curve& curve);
 
-/// "✗ m3 b30, seed 2: diverged at epoch 1, step 7; ..." of these points' failed runs, whose names
+/// "✗ m3 b30, seed 2: diverged at epoch 1, step 7; ..." of these settings' failed runs, whose names
 /// are `names`; empty if none failed.
-std::string failures_text(const std::vector<const Point*>& points,
+std::string failures_text(const std::vector<const Setting*>& settings,
                           const std::vector<std::string>& names);
-
-/// For each noise level: corrupt labels fitted, pristine and test accuracy, and the gap between
-/// training and test accuracy over the epochs. Runs that failed are drawn as far as they came.
-std::vector<FigureGroup> accuracy_figures(const std::vector<RunRecord>& runs);
 
 }  // namespace cograd

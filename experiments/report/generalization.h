@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "experiments/report/claims.h"
-#include "experiments/report/report_page.h"
-#include "experiments/run/run.h"
+#include "experiments/record/run_record.h"
+#include "experiments/report/page/claims.h"
+#include "experiments/report/page/report_page.h"
 
 namespace cograd {
 

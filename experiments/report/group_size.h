@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "experiments/report/report_page.h"
-#include "experiments/run/run.h"
+#include "experiments/record/run_record.h"
+#include "experiments/report/page/report_page.h"
 
 namespace cograd {
 

@@ -100,13 +100,17 @@ std::int64_t glyphs_for(std::int64_t size, const IndexFile& file) {
   return count;
 }
 
-/// `file` has the indices that the options choose.
+/// `file` has the indices that the options choose. Odd image files are noted in `notes`.
 DatasetPtr open_split(const StudyOptions& options, const ImageTransform& transform, Split split,
-                      const IndexFile& file) {
+                      const IndexFile& file, const std::shared_ptr<ImageNotes>& notes) {
   if (is_image_folder(options)) {
     return std::make_shared<ImageFolder>(
         folder_of(options), split, options.dataset,
-        ImageFolderOptions{.transform = transform, .seed = options.run.seed});
+        ImageFolderOptions{.transform = transform,
+                           .seed = options.run.seed,
+                           .warn = [notes](const std::string& path, const std::string& warning) {
+                             notes->odd(path, warning);
+                           }});
   }
   if (options.dataset == "glyphs") {
     const std::int64_t size = split == Split::train ? options.train_size : options.test_size;
@@ -231,7 +235,7 @@ StudyData open_study_data(const StudyOptions& options) {
   const auto open = [&](Split split, bool augment, const IndexFile& file) {
     ImageTransform transform = data.transform;
     transform.augment = augment;
-    return open_split(options, transform, split, file);
+    return open_split(options, transform, split, file, data.image_notes);
   };
   const auto indices_in = [](const std::string& path) {
     return path.empty() ? IndexFile{} : read_index_file(path);
@@ -258,7 +262,7 @@ StudyData open_study_data(const StudyOptions& options) {
   }
   check_fitting(*data.train, *data.test);
   note_unknown_classes(*data.train, *data.test, data.notes);
-  if (options.broken_images == "skip") data.broken = std::make_shared<BrokenImages>();
+  data.skip_broken_images = options.broken_images == "skip";
   return data;
 }
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "experiments/run/trainer.h"
 #include "experiments/study/options.h"
+#include "experiments/train/study_data.h"
 
 namespace cograd {
 

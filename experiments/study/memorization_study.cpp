@@ -6,11 +6,11 @@
 #include <chrono>
 #include <filesystem>
 
-#include "experiments/report/claims.h"
-#include "experiments/report/gallery.h"
+#include "experiments/console/terminal.h"
+#include "experiments/report/difficulty_gallery.h"
 #include "experiments/report/memorization_report.h"
-#include "experiments/run/terminal.h"
-#include "experiments/study/needs.h"
+#include "experiments/report/page/claims.h"
+#include "experiments/study/cost_estimate.h"
 #include "experiments/study/study.h"
 
 namespace cograd {
@@ -46,7 +46,8 @@ void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
                    study.data.train->size(), options.run.epochs, options.run.model,
                    study.parameters));
   show_notes(study);
-  if (options.preset == "paper") show(stdout, needs_text(needs_of(study)));
+  if (options.preset == "paper")
+    show(stdout, estimate_text(estimate_cost(study), text_width(stdout)));
   const std::vector<RunRecord> records = run_study(study);
 
   Report report = memorization_report(records);
@@ -54,7 +55,8 @@ void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
   report.lead = text.lead;
   report.dataset = options.dataset;
   report.claims = text.claims(records);
-  report.galleries.push_back(difficulty_gallery(judge_of(records), study.data));
+  report.galleries.push_back(
+      difficulty_gallery(judge_of(records), *study.data.train, study.data.transform.statistics));
   report.facts = facts_of(
       study, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "experiments/report/claims.h"
-#include "experiments/run/run.h"
+#include "experiments/record/run_record.h"
+#include "experiments/report/page/claims.h"
 #include "experiments/study/options.h"
 
 namespace cograd {

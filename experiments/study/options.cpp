@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "engine/threads.h"
-#include "experiments/run/run_config.h"
+#include "experiments/record/run_config.h"
 #include "experiments/study/datasets.h"
 #include "models/registry.h"
 
@@ -15,8 +15,8 @@ namespace cograd {
 namespace {
 
 constexpr const char* kAggregatorHelp =
-    "Comma-separated list of mean, mean:K, m3, mom:K, rm3, ra3, trimmed:K,T, winsorized:C, each\n"
-    "with @BATCH if it has a batch size of its own (m3@30,rm3@10,mean@30,mean@10). An item\n"
+    "Comma-separated list of mean, mean:K, m3, mom:K, rm3, ra3, trimmed:K,T, winsorized:C, each "
+    "with @BATCH if it has a batch size of its own (m3@30,rm3@10,mean@30,mean@10). An item "
     "that begins with a digit continues the one before it: trimmed:5,1,mean names two";
 
 /// Declares every flag, bound to `options`, whose values are the defaults.
@@ -30,7 +30,7 @@ void add_flags(CLI::App& app, StudyOptions& options) {
                  "Folder of the data set's files (default: $COGRAD_DATA/DATASET)");
   app.add_option("--classes", options.classes, "First N classes; 0: all")->check(at_least(0));
   app.add_option("--image-size", options.image_size,
-                 "Height and width of the images of tiny-imagenet, imagenet and image-folder;\n"
+                 "Height and width of the images of tiny-imagenet, imagenet and image-folder; "
                  "0: 64 for tiny-imagenet, else 224, or 299 for inception_v3")
       ->check(at_least(0));
   app.add_flag("--augment", options.augment,
@@ -42,7 +42,7 @@ void add_flags(CLI::App& app, StudyOptions& options) {
                  "Index file of the training examples to use ('index', then one a line)");
   app.add_option("--test-indices", options.test_indices, "The same for the test examples");
   app.add_option("--train-size", options.train_size,
-                 "First N training examples, of sets of image files N spread over all classes;\n"
+                 "First N training examples, of sets of image files N spread over all classes; "
                  "0: all (of glyphs 10,000)")
       ->check(at_least(0));
   app.add_option("--test-size", options.test_size, "The same for the test examples")
@@ -50,7 +50,7 @@ void add_flags(CLI::App& app, StudyOptions& options) {
   app.add_option("--model", run.model, fmt::format("Model: {}", fmt::join(model_names(), ", ")))
       ->check(one_of(model_names()));
   app.add_option("--width", run.width,
-                 "Width of the model: features of an MLP's layers, channels of a network's first\n"
+                 "Width of the model: features of an MLP's layers, channels of a network's first "
                  "stage; 0: the usual")
       ->check(at_least(0));
   app.add_option("--dropout", run.dropout,
@@ -68,7 +68,7 @@ void add_flags(CLI::App& app, StudyOptions& options) {
                  "Comma-separated fractions of training labels to draw at random");
   app.add_option("--epochs", run.epochs, "Epochs")->check(at_least(1));
   app.add_option("--batch-size", run.batch_size,
-                 "Batch size of the aggregators without @BATCH; given without --aggregator it\n"
+                 "Batch size of the aggregators without @BATCH; given without --aggregator it "
                  "replaces the batch sizes of the preset")
       ->check(at_least(1));
   app.add_option("--lr", options.learning_rates,
@@ -85,7 +85,7 @@ void add_flags(CLI::App& app, StudyOptions& options) {
       ->check(at_least(1));
   app.add_option("--output-dir", options.output_dir, "Folder for the runs and report.html");
   app.add_flag("--resume", options.resume,
-               "Go on with what is in --output-dir: keep finished runs of the same settings, and\n"
+               "Go on with what is in --output-dir: keep finished runs of the same settings, and "
                "continue the one that was broken off from its last checkpoint");
   app.add_flag("--retry-failed", options.retry_failed,
                "With --resume: try runs that failed again, from their last checkpoint");

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "experiments/run/run.h"
-#include "experiments/study/command_line.h"
+#include "experiments/console/command_line.h"
+#include "experiments/record/run_settings.h"
 
 namespace cograd {
 

@@ -14,13 +14,13 @@
 #include "engine/autograd.h"
 #include "engine/text.h"
 #include "engine/threads.h"
-#include "experiments/run/interruption.h"
-#include "experiments/run/model_card.h"
-#include "experiments/run/run_config.h"
-#include "experiments/run/run_results.h"
-#include "experiments/run/terminal.h"
+#include "experiments/console/interruption.h"
+#include "experiments/console/terminal.h"
+#include "experiments/console/version.h"
+#include "experiments/record/model_card.h"
+#include "experiments/record/run_config.h"
+#include "experiments/record/run_results.h"
 #include "experiments/study/datasets.h"
-#include "experiments/study/version.h"
 #include "models/registry.h"
 
 namespace cograd {
@@ -172,7 +172,7 @@ Study prepare_study(const StudyOptions& options, StudyData data) {
                       study.backend->name(), name_of(options.run.precision));
   study.data = std::move(data);
   study.used = used_data(study.data);
-  const auto model = make_model(options.run.model, model_options(options.run, study.data));
+  const auto model = make_model(options.run.model, model_options(options.run, *study.data.train));
   study.parameters = count_parameters(*model);
   try_groups(study, *model);
   find_runs(study);

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "data/data_identity.h"
-#include "experiments/run/folder_lock.h"
-#include "experiments/run/trainer.h"
+#include "experiments/record/folder_lock.h"
 #include "experiments/study/options.h"
-#include "experiments/study/step_cost.h"
+#include "experiments/train/step_cost.h"
+#include "experiments/train/trainer.h"
 
 namespace cograd {
 

@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "experiments/run/progress.h"
-#include "experiments/run/run_directory.h"
-#include "experiments/run/run_results.h"
+#include "experiments/console/progress.h"
+#include "experiments/record/run_directory.h"
+#include "experiments/record/run_results.h"
 #include "experiments/study/options.h"
 #include "experiments/study/presets.h"
 #include "tests/support/catch.h"

@@ -10,7 +10,7 @@
 #include "data/image_file.h"
 #include "engine/backend.h"
 #include "engine/file.h"
-#include "experiments/run/model_card.h"
+#include "experiments/record/model_card.h"
 #include "models/state_dict.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"

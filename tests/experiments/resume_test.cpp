@@ -10,12 +10,12 @@
 
 #include "data/decorated_dataset.h"
 #include "engine/random.h"
-#include "experiments/run/checkpoint.h"
-#include "experiments/run/interruption.h"
-#include "experiments/run/run_results.h"
+#include "experiments/console/interruption.h"
+#include "experiments/record/run_results.h"
 #include "experiments/study/datasets.h"
 #include "experiments/study/presets.h"
 #include "experiments/study/study.h"
+#include "experiments/train/checkpoint.h"
 #include "models/registry.h"
 #include "models/safetensors.h"
 #include "tests/support/catch.h"
@@ -224,7 +224,7 @@ TEST_CASE("checkpoints of another model or none are refused", "[resume]") {
   Sgd sgd(model->parameters(), rule, {});
   LearningOrder order(5);
   const RunLength length{.epochs = 3, .steps_per_epoch = 8};
-  order.observe(4, std::vector<Judgement>(5, {.rank = 0}));
+  order.observe(4, std::vector<ExampleResult>(5, {.rank = 0}));
   save_checkpoint(scratch.path / "c", *model, sgd, order, {.epoch = 3, .step = 7, .loss_sum = 0.1});
   const TrainingState state = load_checkpoint(scratch.path / "c", *model, sgd, order, length);
   CHECK(state.epoch == 3);

@@ -11,10 +11,10 @@
 #include "data/corrupted_labels.h"
 #include "data/subset.h"
 #include "engine/autograd.h"
-#include "experiments/run/evaluator.h"
-#include "experiments/run/run_results.h"
+#include "experiments/record/run_results.h"
 #include "experiments/study/datasets.h"
 #include "experiments/study/presets.h"
+#include "experiments/train/evaluator.h"
 #include "models/registry.h"
 #include "models/state_dict.h"
 #include "tests/support/catch.h"
@@ -77,16 +77,16 @@ TEST_CASE("evaluation ranks the label and averages the loss", "[experiments]") {
   Evaluator evaluate(data, cpu_backend(), 1);
   for (int round = 0; round < 2; ++round) {  // the second one uses what the first has kept
     CAPTURE(round);
-    const std::vector<Judgement> judgements = evaluate(model);
-    REQUIRE(judgements.size() == 20);
-    for (std::size_t i = 0; i < 20; ++i) CHECK(judgements[i].rank == static_cast<int>(i % 10));
+    const std::vector<ExampleResult> results = evaluate(model);
+    REQUIRE(results.size() == 20);
+    for (std::size_t i = 0; i < 20; ++i) CHECK(results[i].rank == static_cast<int>(i % 10));
     double sum = 0.0;
     for (const double z : {3, 2, 2, 1, 0, -1, -2, -3, -4, -5}) sum += std::exp(z);
-    CHECK(judgements[3].loss == Approx(std::log(sum) - 1.0).epsilon(1e-6));
-    CHECK(summarize(judgements).acc1 == Approx(10.0));
-    CHECK(summarize(judgements).acc5 == Approx(50.0));
-    CHECK(summarize(judgements, {0, 3}).acc1 == Approx(50.0));
-    CHECK(summarize(judgements, {}).count == 0);
+    CHECK(results[3].loss == Approx(std::log(sum) - 1.0).epsilon(1e-6));
+    CHECK(summarize(results).acc1 == Approx(10.0));
+    CHECK(summarize(results).acc5 == Approx(50.0));
+    CHECK(summarize(results, {0, 3}).acc1 == Approx(50.0));
+    CHECK(summarize(results, {}).count == 0);
   }
   CHECK(model.training());
 }

@@ -1,6 +1,6 @@
 // Event files: decoded here by the definition of the formats, and taken up again where a killed run
 // left them. tests/tensorboard_reader.py shows a file to TensorBoard itself.
-#include "experiments/run/tensorboard.h"
+#include "experiments/record/tensorboard.h"
 
 #include <cmath>
 #include <cstring>
@@ -10,7 +10,7 @@
 #include <map>
 
 #include "engine/error.h"
-#include "experiments/run/crc32c.h"
+#include "experiments/record/crc32c.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 
