@@ -15,7 +15,7 @@ class Linear final : public Module {
   Linear(std::int64_t in, std::int64_t out, Random& random, bool bias = true);
   Variable forward(Variable x) override { return forward(std::move(x), Epilogue::none); }
   /// With a ReLU behind it, for Epilogue::relu, at no sweep over memory of its own.
-  Variable forward(Variable x, Epilogue epilogue);
+  Variable forward(const Variable& x, Epilogue epilogue);
 
   Parameter& weight() { return *weight_; }
   /// nullptr without a bias.
