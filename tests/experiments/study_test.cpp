@@ -15,6 +15,7 @@
 #include "experiments/run/run_results.h"
 #include "experiments/study/datasets.h"
 #include "experiments/study/presets.h"
+#include "experiments/study/version.h"
 #include "models/registry.h"
 #include "models/state_dict.h"
 #include "tests/support/catch.h"
@@ -158,6 +159,7 @@ TEST_CASE("a run leaves curves, weights and the list of what it learned", "[expe
   const auto config = nlohmann::json::parse(read(path / "config.json"));
   CHECK(config["aggregator"] == "m3");
   CHECK(config["parameters"] == study.parameters);
+  CHECK(config["version"] == kVersion);
 
   // The name is taken now; --resume takes the run as it is.
   CHECK_THROWS_WITH(prepare_study(study.options), contains("m3_b24_noise50"));
