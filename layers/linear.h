@@ -13,7 +13,7 @@ class Linear final : public Module {
  public:
   /// Initialized as PyTorch does: uniform in +-1 / sqrt(I). Throws ValueError unless I, O >= 1.
   Linear(std::int64_t in, std::int64_t out, Random& random, bool bias = true);
-  Variable forward(Variable x) override { return forward(std::move(x), Epilogue::none); }
+  Variable forward(Variable x) override { return forward(x, Epilogue::none); }
   /// With a ReLU behind it, for Epilogue::relu, at no sweep over memory of its own.
   Variable forward(const Variable& x, Epilogue epilogue);
 
