@@ -164,7 +164,7 @@ void ImageFolder::add_annotated(const fs::path& annotations) {
   for (fs::directory_iterator it(folder_ / "images", error), end; !error && it != end;
        it.increment(error)) {
     const std::string file = it->path().filename().native();
-    unlisted += is_image_name(file) && known.count(file) == 0;
+    unlisted += is_image_name(file) && !known.contains(file);
   }
   if (unlisted > 0) {
     notes_.push_back(fmt::format("{}: {} left out: val_annotations.txt does not list them", name_,

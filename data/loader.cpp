@@ -55,7 +55,7 @@ class Loader::Workers {
                         "[loader] expected to prefetch at least 1 batch, not {}",
                         options_.prefetch);
     for (int i = 0; i < options_.workers; ++i) {
-      threads_.emplace_back([this](std::stop_token stop) { work(stop); });
+      threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
     }
   }
 

@@ -23,7 +23,8 @@ struct View {
 View center_crop(const ImageSize& full, const ImageTransform& transform) {
   const std::int64_t shorter = std::min(full.height, full.width);
   const auto range = [&](std::int64_t extent) {
-    const auto scaled = static_cast<double>(transform.resize * extent / shorter);
+    const std::int64_t whole = transform.resize * extent / shorter;  // torchvision's int()
+    const auto scaled = static_cast<double>(whole);
     const auto crop = static_cast<double>(transform.crop);
     const double step = static_cast<double>(extent) / scaled;
     return std::pair{std::nearbyint((scaled - crop) / 2.0) * step, crop * step};

@@ -52,7 +52,7 @@ std::vector<fs::path> runs_below(const fs::path& folder) {
 /// The folder itself, or the finished runs in it.
 std::vector<fs::path> runs_in(const fs::path& folder) {
   if (is_run(folder)) return {folder};
-  const std::vector<fs::path> runs = runs_below(folder);
+  std::vector<fs::path> runs = runs_below(folder);
   if (!runs.empty()) return runs;
   // A study of several parts: each on data of its own, so they are no runs to be compared.
   std::vector<std::string> deeper;

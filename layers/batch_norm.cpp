@@ -21,7 +21,7 @@ Variable BatchNorm2d::forward(Variable x) {
   return forward(x, options_.relu ? Epilogue::relu : Epilogue::none, {});
 }
 
-Variable BatchNorm2d::forward(Variable x, Variable residual) {
+Variable BatchNorm2d::forward(const Variable& x, Variable residual) {
   return forward(x, Epilogue::add_relu, std::move(residual));
 }
 

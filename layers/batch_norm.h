@@ -21,7 +21,7 @@ class BatchNorm2d final : public Module {
   explicit BatchNorm2d(std::int64_t channels, BatchNorm2dOptions options = {});
   Variable forward(Variable x) override;
   /// The end of a residual block: max(batch_norm(x) + residual, 0).
-  Variable forward(Variable x, Variable residual);
+  Variable forward(const Variable& x, Variable residual);
 
  private:
   Variable forward(const Variable& x, Epilogue epilogue, Variable residual);

@@ -13,9 +13,9 @@ class Linear final : public Module {
  public:
   /// Initialized as PyTorch does: uniform in +-1 / sqrt(I). Throws ValueError unless I, O >= 1.
   Linear(std::int64_t in, std::int64_t out, Random& random, bool bias = true);
-  Variable forward(Variable x) override { return forward(std::move(x), Epilogue::none); }
+  Variable forward(Variable x) override { return forward(x, Epilogue::none); }
   /// With Epilogue::relu a ReLU follows, in the same pass over memory.
-  Variable forward(Variable x, Epilogue epilogue);
+  Variable forward(const Variable& x, Epilogue epilogue);
 
   Parameter& weight() { return *weight_; }
   /// nullptr without a bias.

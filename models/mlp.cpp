@@ -21,7 +21,7 @@ Mlp::Mlp(const std::vector<std::int64_t>& sizes, Random& random, double gain) {
 Variable Mlp::forward(Variable x) {
   if (x.shape().rank() != 2) x = flatten(x);
   for (std::size_t i = 0; i + 1 < layers_.size(); ++i) {
-    x = layers_[i]->forward(std::move(x), Epilogue::relu);
+    x = layers_[i]->forward(x, Epilogue::relu);
   }
   return layers_.back()->forward(std::move(x));
 }

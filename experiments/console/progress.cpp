@@ -65,7 +65,7 @@ std::string progress_line(const ProgressState& state) {
   return percent(state) + " " + state.label + rate_and_time(state);
 }
 
-Progress::Progress(std::vector<Work> works, std::FILE* out)
+Progress::Progress(const std::vector<Work>& works, std::FILE* out)
     : time_left_(works), out_(out), terminal_(isatty(fileno(out)) == 1) {
   state_.total = 0;
   for (const Work& work : works) state_.total += work.examples;

@@ -37,7 +37,7 @@ std::string progress_line(const ProgressState& state);
 /// every half minute. An `out` that cannot be written ends nothing.
 class Progress {
  public:
-  Progress(std::vector<Work> works, std::FILE* out);
+  Progress(const std::vector<Work>& works, std::FILE* out);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;

@@ -45,7 +45,7 @@ bool is_named(int descriptor, const fs::path& file) {
 
 }  // namespace
 
-FolderLock::FolderLock(fs::path folder) : file_(std::move(folder) / ".lock") {
+FolderLock::FolderLock(const fs::path& folder) : file_(folder / ".lock") {
   const std::string name = printable(file_.parent_path().native());
   while (descriptor_ < 0) {
     const int descriptor = ::open(

@@ -11,7 +11,7 @@ namespace cograd {
 class FolderLock {
  public:
   /// Throws IoError that says who holds the folder, if somebody does.
-  explicit FolderLock(std::filesystem::path folder);
+  explicit FolderLock(const std::filesystem::path& folder);
   ~FolderLock();
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;

@@ -11,7 +11,9 @@
 namespace cograd {
 namespace {
 
-bool is_blank(const std::string& line) { return line.find_first_not_of(" \t") == line.npos; }
+bool is_blank(const std::string& line) {
+  return line.find_first_not_of(" \t") == std::string::npos;
+}
 
 }  // namespace
 

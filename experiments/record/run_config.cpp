@@ -109,23 +109,22 @@ RunSettings settings_from(const Json& config, const std::string& name) {
   const std::string precision = values.text("precision");
   require<FormatError>(precision == "f32" || precision == "bf16",
                        "[config] {}: precision: expected f32 or bf16", name);
-  const RunSettings settings{
-      .aggregator = values.text("aggregator"),
-      .batch_size = values.integer("batch_size", 0, kLargest),
-      .corrupt_fraction = values.number("corrupt_fraction"),
-      .model = values.text("model"),
-      .width = values.integer("width", 0, kLargest),
-      .dropout = values.number_if_there("dropout"),
-      .precision = precision == "bf16" ? Dtype::bf16 : Dtype::f32,
-      .epochs = values.integer("epochs", 0, kMostEpochs),
-      .learning_rate = values.number("learning_rate"),
-      .momentum = values.number("momentum"),
-      .weight_decay = values.number("weight_decay"),
-      .schedule = values.text("schedule"),
-      .force_momentum = values.flag("force_momentum"),
-      .seed = static_cast<std::uint64_t>(values.integer("seed", 0, kLargestSeed)),
-      .workers = static_cast<int>(values.integer("workers", 0, kMostWorkers)),
-      .checkpoint_every = values.number("checkpoint_every")};
+  RunSettings settings{.aggregator = values.text("aggregator"),
+                       .batch_size = values.integer("batch_size", 0, kLargest),
+                       .corrupt_fraction = values.number("corrupt_fraction"),
+                       .model = values.text("model"),
+                       .width = values.integer("width", 0, kLargest),
+                       .dropout = values.number_if_there("dropout"),
+                       .precision = precision == "bf16" ? Dtype::bf16 : Dtype::f32,
+                       .epochs = values.integer("epochs", 0, kMostEpochs),
+                       .learning_rate = values.number("learning_rate"),
+                       .momentum = values.number("momentum"),
+                       .weight_decay = values.number("weight_decay"),
+                       .schedule = values.text("schedule"),
+                       .force_momentum = values.flag("force_momentum"),
+                       .seed = static_cast<std::uint64_t>(values.integer("seed", 0, kLargestSeed)),
+                       .workers = static_cast<int>(values.integer("workers", 0, kMostWorkers)),
+                       .checkpoint_every = values.number("checkpoint_every")};
   try {
     check_settings(settings);
   } catch (const Error& error) {
@@ -140,7 +139,7 @@ std::string difference(const Json& found, const Json& wanted) {
     for (const auto& [key, value] : one->items()) keys.push_back(key);
   }
   for (const std::string& key : keys) {
-    if (kWithoutInfluence.count(key) > 0) continue;
+    if (kWithoutInfluence.contains(key)) continue;
     std::string text = difference(key, found.value(key, Json()), wanted.value(key, Json()));
     if (!text.empty()) return text;
   }

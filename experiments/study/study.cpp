@@ -120,7 +120,7 @@ std::map<std::string, StepCost> measure_steps(const Study& study) {
   std::map<std::string, StepCost> costs;
   for (std::size_t i = 0; i < study.runs.size(); ++i) {
     const std::string label = label_of(study.runs[i]);
-    if (study.over[i] || costs.count(label) > 0) continue;
+    if (study.over[i] || costs.contains(label)) continue;
     try {
       costs[label] = measure_step(study.runs[i], study.data, *study.backend);
     } catch (const std::bad_alloc&) {

@@ -106,7 +106,7 @@ TrainingState load_checkpoint(const std::filesystem::path& path, Module& model, 
   require<FormatError>(content.metadata[kChecksumKey] == checksum_of_checkpoint(content),
                        "[checkpoint] {} is damaged: its checksum is another", file);
   const JsonReader reader(text, fmt::format("[checkpoint] {} is damaged", file));
-  const TrainingState state = read_state(reader, length, model.parameters());
+  TrainingState state = read_state(reader, length, model.parameters());
   const JsonReader counters = reader.object("counters");
   for (const NamedCounter& counter : model.counters()) {
     *counter.value = static_cast<std::uint64_t>(counters.integer(counter.name.c_str(), 0, kMost));

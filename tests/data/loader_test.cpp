@@ -225,7 +225,7 @@ TEST_CASE("the next batch travels while this one is used", "[loader]") {
 
 TEST_CASE("the loader refuses senseless options", "[loader]") {
   const auto set = std::make_shared<Numbered>(10);
-  const auto make = [&](LoaderOptions options) {
+  const auto make = [&](const LoaderOptions& options) {
     Loader loader(set, options, reference_backend());
   };
   CHECK_THROWS_AS(make({.batch_size = 0}), ValueError);

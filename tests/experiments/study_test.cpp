@@ -11,6 +11,7 @@
 #include "data/corrupted_labels.h"
 #include "data/subset.h"
 #include "engine/autograd.h"
+#include "experiments/console/version.h"
 #include "experiments/record/run_results.h"
 #include "experiments/study/datasets.h"
 #include "experiments/study/presets.h"
@@ -158,6 +159,7 @@ TEST_CASE("a run leaves curves, weights and the list of what it learned", "[expe
   const auto config = nlohmann::json::parse(read(path / "config.json"));
   CHECK(config["aggregator"] == "m3");
   CHECK(config["parameters"] == study.parameters);
+  CHECK(config["version"] == kVersion);
 
   // The name is taken now; --resume takes the run as it is.
   CHECK_THROWS_WITH(prepare_study(study.options), contains("m3_b24_noise50"));

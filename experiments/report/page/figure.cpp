@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -24,8 +25,6 @@
 #include "engine/text.h"
 #include "experiments/console/columns.h"
 #include "experiments/report/page/html.h"
-
-extern char** environ;
 
 namespace cograd {
 namespace {

@@ -100,7 +100,7 @@ std::string runs_csv(const std::vector<RunRecord>& runs, const std::filesystem::
     row.insert(row.end(), {number(run.seconds), number(run.training_seconds),
                            fmt::format("{}", run.skipped_images)});
     for (const std::string& name : further) {
-      const bool any = run.finished() && !run.epochs.empty() && run.last().further.count(name) > 0;
+      const bool any = run.finished() && !run.epochs.empty() && run.last().further.contains(name);
       add_evaluation(any ? &run.last().further.at(name) : nullptr, row);
     }
     table += fmt::format("{}\n", fmt::join(row, ","));
