@@ -205,8 +205,7 @@ void Backward::State::run(const Variable& loss, Backward& pass) {
     if (dy.defined()) closure(dy, pass);
     node->consumed = true;
     node->inputs.clear();
-    node.reset();  // the saved tensors go with the closure, the node with its
-                   // last user
+    node.reset();  // the saved tensors go with the closure, the node with its last user
   }
   running = nullptr;
   scratch = Tensor();
