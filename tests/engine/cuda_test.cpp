@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "tests/support/accumulation_cases.h"
 #include "tests/support/cuda_device.h"
 
 namespace cograd::testing {
@@ -105,6 +106,14 @@ TEST_CASE("a chain of ops on cuda equals the reference", "[cuda]") {
 
 TEST_CASE("cuda gradients accumulate over windows, also over ones without rows", "[cuda]") {
   if (Backend* cuda = device()) check_windows(*cuda);
+}
+
+TEST_CASE("cuda gradients accumulate over micro-batches and shared parameters", "[cuda]") {
+  if (Backend* cuda = device()) check_accumulation(*cuda);
+}
+
+TEST_CASE("cuda ops of random shapes equal the reference", "[cuda]") {
+  if (Backend* cuda = device()) check_random_shapes(*cuda);
 }
 
 TEST_CASE("cuda updates parameters like the reference", "[cuda]") {

@@ -1,6 +1,7 @@
 // The onednn backend against the reference, on random inputs of odd sizes.
 #include "engine/onednn/primitive.h"
 #include "engine/onednn/primitive_cache.h"
+#include "tests/support/accumulation_cases.h"
 #include "tests/support/onednn_layouts.h"
 
 namespace cograd::testing {
@@ -54,6 +55,14 @@ TEST_CASE("a chain of ops in oneDNN's layouts equals the reference", "[onednn]")
 
 TEST_CASE("gradients accumulate over windows, also over ones without rows", "[onednn]") {
   check_windows(onednn_backend());
+}
+
+TEST_CASE("onednn gradients accumulate over micro-batches and shared parameters", "[onednn]") {
+  check_accumulation(onednn_backend());
+}
+
+TEST_CASE("onednn ops of random shapes equal the reference", "[onednn]") {
+  check_random_shapes(onednn_backend());
 }
 
 TEST_CASE("every field of a primitive's key tells keys apart", "[onednn]") {
