@@ -1,4 +1,4 @@
-// report: one page about runs that were made at different times.
+// report: compares runs that were made at different times.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -27,11 +27,12 @@ using namespace cograd;
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-/// What two runs must have in common to be compared: their data.
+/// The data, which compared runs must have in common.
 const Json::json_pointer kTrainExamples("/data/train/used_examples");
 constexpr const char* kData[] = {"dataset", "data", "classes", "image", "augment"};
 
-/// Throws IoError where that cannot be told, as for a link to itself: no run is left out unsaid.
+/// Whether the folder holds a run. Throws IoError if that cannot be determined, as for a link to
+/// itself: no run is left out silently.
 bool is_run(const fs::path& folder) {
   std::error_code error;
   const auto has = [&](const char* file) { return !error && fs::exists(folder / file, error); };
@@ -54,7 +55,7 @@ std::vector<fs::path> runs_in(const fs::path& folder) {
   if (is_run(folder)) return {folder};
   std::vector<fs::path> runs = runs_below(folder);
   if (!runs.empty()) return runs;
-  // A study of several parts: each on data of its own, so they are no runs to be compared.
+  // The parts of easy_hard train on different data and cannot be compared.
   std::vector<std::string> deeper;
   for (const char* part : {"easy", "hard", "scout"}) {
     std::error_code none;

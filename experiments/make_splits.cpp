@@ -1,4 +1,4 @@
-// make_splits: what a run has learned and what it has not, each split into training and test
+// make_splits: splits the examples that a run learned, and the others, into training and test
 // examples.
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-// preprocess: what a network sees of image files, as a tensor in a file.
+// preprocess: writes the network's input for image files as a tensor.
 #include <fmt/format.h>
 
 #include "data/transform.h"

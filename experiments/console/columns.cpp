@@ -13,7 +13,7 @@ struct Character {
   std::uint32_t code = 0;
 };
 
-/// The first character of `text`, which has some. What is no UTF-8 counts as characters of a byte.
+/// The first character of a non-empty `text`. Invalid UTF-8 counts as characters of one byte.
 Character first_of(std::string_view text) {
   const auto head = static_cast<std::uint8_t>(text[0]);
   if (head < 0xC0) return {1, head};

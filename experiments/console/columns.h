@@ -8,16 +8,16 @@
 
 namespace cograd {
 
-/// Columns that `text` takes on a terminal: characters, not bytes; those of East Asian scripts and
-/// emoji take two, combining ones none.
+/// Columns of `text` on a terminal: two for a character of East Asian scripts and for emoji, none
+/// for a combining one, else one.
 std::size_t display_width(std::string_view text);
 
-/// Breaks `text` at blanks into lines of at most `width` columns, and longer words within. At least
-/// one line.
+/// Breaks `text` into at least one line of at most `width` columns: at blanks, and inside longer
+/// words.
 std::vector<std::string> wrapped(std::string_view text, std::size_t width);
 
-/// `cells` side by side, each wrapped to its width, two blanks between them; every line ends with a
-/// line feed.
+/// Sets `cells` side by side, each wrapped to its width, with two blanks between them. Every line
+/// ends with a line feed.
 std::string side_by_side(const std::vector<std::string>& cells,
                          const std::vector<std::size_t>& widths);
 

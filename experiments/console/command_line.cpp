@@ -1,4 +1,3 @@
-// What the command lines of all programs have in common.
 #include "experiments/console/command_line.h"
 
 #include <fmt/ranges.h>
@@ -18,13 +17,13 @@
 namespace cograd {
 namespace {
 
-/// The argument as a shell would need it.
+/// The argument, quoted for a shell if necessary.
 std::string shell_quoted(const std::string& argument) {
   const bool plain = !argument.empty() && std::all_of(argument.begin(), argument.end(), [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) || std::strchr("_@%+=:,./-", c);
   });
   if (plain) return argument;
-  if (printable(argument) != argument) {  // bytes that no text has
+  if (printable(argument) != argument) {  // not printable text
     std::string quoted = "$'";
     for (const char c : argument) {
       const bool special = c == '\'' || c == '\\' || static_cast<signed char>(c) < ' ' || c == 0x7F;
@@ -43,7 +42,7 @@ std::string shell_quoted(const std::string& argument) {
   return quoted + "'";
 }
 
-/// How many letters must be put in, left out, changed or swapped with the next to make b of a.
+/// The edit distance: letters to insert, delete, replace or swap with the next.
 std::size_t edits(std::string_view a, std::string_view b) {
   std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
   for (std::size_t i = 0; i <= a.size(); ++i) {
@@ -61,7 +60,7 @@ std::size_t edits(std::string_view a, std::string_view b) {
   return d[a.size()][b.size()];
 }
 
-/// What the parser could not place, the first option before all else.
+/// The error for the first unknown option, else for the first extra argument.
 std::string complaint_about_extras(const CLI::App& app) {
   const std::vector<std::string> extras = app.remaining();
   const auto option = std::find_if(extras.begin(), extras.end(),
@@ -90,7 +89,7 @@ class HelpFormatter final : public CLI::Formatter {
     return side_by_side({usage}, {width_});
   }
 
-  /// The flag in a column, its description beside it; below it where a column is too narrow.
+  /// A flag and its description in two columns; in a narrow help the description comes below.
   std::string make_option(const CLI::Option* option, bool is_positional) const override {
     constexpr std::size_t kFlags = 26, kIndent = 2, kNarrow = 60;
     const std::string flag = make_option_name(option, is_positional) + make_option_opts(option);

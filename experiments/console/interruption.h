@@ -1,4 +1,4 @@
-// SIGINT and SIGTERM while runs are trained: the run ends after a checkpoint.
+// SIGINT and SIGTERM during training: the run makes a checkpoint and ends.
 #pragma once
 
 #include <csignal>
@@ -6,7 +6,7 @@
 
 namespace cograd {
 
-/// A signal has asked the program to end; what() says where it stands.
+/// A signal asked the program to end. what() tells the position of the run.
 class Interrupted : public std::runtime_error {
  public:
   Interrupted(int signal, const std::string& where) : std::runtime_error(where), signal_(signal) {}
@@ -16,8 +16,8 @@ class Interrupted : public std::runtime_error {
   int signal_;
 };
 
-/// While one is alive, the first SIGINT or SIGTERM is noted, and a second one ends the program at
-/// once. A signal that was ignored before stays ignored (nohup).
+/// While alive, notes the first SIGINT or SIGTERM; a second one ends the program at once. An
+/// ignored signal stays ignored (nohup).
 class InterruptionScope {
  public:
   InterruptionScope();

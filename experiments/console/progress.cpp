@@ -1,4 +1,3 @@
-// The progress display: one bar on a terminal, plain lines elsewhere.
 #include "experiments/console/progress.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// The one progress display of a study.
+// The progress display of a study.
 #pragma once
 
 #include <chrono>
@@ -13,11 +13,11 @@ namespace cograd {
 
 /// State of a long loop, in units of work (examples).
 struct ProgressState {
-  std::string label;  ///< what is being done
+  std::string label;  ///< the current run
   std::int64_t done = 0;
   std::int64_t total = 1;
-  double rate = 0.0;     ///< examples per second of what is being done; 0: not known
-  double waiting = 0.0;  ///< share of the time in which data were waited for
+  double rate = 0.0;     ///< examples per second of the current run; 0: unknown
+  double waiting = 0.0;  ///< share of the time spent waiting for data
   double left = 0.0;     ///< seconds until the end
 
   double fraction() const { return static_cast<double>(done) / static_cast<double>(total); }
@@ -34,7 +34,7 @@ std::string progress_bar(const ProgressState& state, int width);
 std::string progress_line(const ProgressState& state);
 
 /// A bar that redraws itself on a terminal; elsewhere a plain line for every 10 % and at least
-/// every half minute. An `out` that cannot be written ends nothing.
+/// every half minute. A failing `out` ends nothing.
 class Progress {
  public:
   Progress(const std::vector<Work>& works, std::FILE* out);
@@ -42,14 +42,14 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// Goes on to works[i]; what is left of the one before will not be done.
+  /// Goes on to works[i] and drops the rest of the previous work.
   void begin(std::size_t i, std::string label);
   void advance(std::int64_t done);
-  /// Work that need not be done again.
+  /// Drops examples of the current work.
   void skip(std::int64_t done);
-  /// More seconds waited for data.
+  /// Adds seconds of waiting for data.
   void stalled(double seconds) { stalled_ += seconds; }
-  /// Prints a line of its own above the bar.
+  /// Prints a line above the bar.
   void note(const std::string& text);
 
  private:

@@ -7,19 +7,19 @@
 
 namespace cograd {
 
-/// Writes to a standard stream. A stream that cannot be written, closed or on a full disk say, ends
-/// nothing: its error flag stays set, for main() to see.
+/// Writes to a standard stream. A failing stream, say on a full disk, ends nothing; its error flag
+/// stays set for main() to check.
 void show(std::FILE* out, std::string_view text);
 
-/// Columns of the terminal that `out` is, else `otherwise`.
+/// Columns of the terminal on `out`; `otherwise` if it is none.
 int terminal_width(std::FILE* out, int otherwise = 80);
 
 /// Columns for text on `out`: those of a terminal, within 20 and 120 since longer lines are hard to
 /// read; 100 for files and pipes.
 std::size_t text_width(std::FILE* out);
 
-/// Descriptors 0 to 2 that are closed become /dev/null, opened so that to use them fails: no file
-/// of results can get their numbers. To write to a pipe that nobody reads becomes an error of
+/// Opens closed descriptors 0 to 2 as /dev/null, in the mode that fails on use, so that no file of
+/// results gets their numbers. Ignores SIGPIPE, so that writing to a closed pipe is an error of
 /// write().
 void guard_standard_streams();
 

@@ -28,7 +28,7 @@ double TimeLeft::rate(std::size_t i) const {
 
 double TimeLeft::seconds() const {
   double examples = 0.0, spent = 0.0;           // of all kinds
-  double expected = 0.0, spent_expected = 0.0;  // of those of which something was expected
+  double expected = 0.0, spent_expected = 0.0;  // of kinds with an estimate
   for (const auto& [kind, speed] : speeds_) {
     examples += speed.examples;
     spent += speed.seconds;

@@ -31,7 +31,8 @@ AppendFile::AppendFile(AppendFile&& other) noexcept
 
 AppendFile::~AppendFile() {
   if (descriptor_ < 0) return;
-  write_all(descriptor_, unwritten_.data(), unwritten_.size());  // who must know has called flush()
+  // Errors are ignored here; a caller that needs the bytes calls flush() before.
+  write_all(descriptor_, unwritten_.data(), unwritten_.size());
   ::close(descriptor_);
 }
 

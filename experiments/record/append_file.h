@@ -1,4 +1,4 @@
-// Files that only grow while a run goes on, and that it can take up again.
+// Files that grow during a run and can be resumed.
 #pragma once
 
 #include <cstdint>
@@ -10,20 +10,20 @@
 
 namespace cograd {
 
-/// What a checkpoint must remember of such a file.
+/// The state of such a file in a checkpoint.
 struct FileState {
   std::uint64_t length = 0;
-  std::string checksum{};  ///< of these bytes; empty: not to be checked
+  std::string checksum{};  ///< of these bytes; empty: unchecked
   friend bool operator==(const FileState&, const FileState&) = default;
 };
 
 class AppendFile {
  public:
-  /// Makes it, in place of what has its name. Throws IoError, as all members do.
+  /// Makes the file; replaces an entry of its name. Throws IoError, as all members do.
   static AppendFile create(const std::filesystem::path& path);
-  /// Takes it up where it stood at `state`, and drops what was written after that. Throws
-  /// FormatError when it does not begin with these bytes, IoError when it is no file of its own,
-  /// but a link or linked from elsewhere, which would be cut there too.
+  /// Resumes the file at `state` and cuts off later bytes. Throws FormatError if it does not begin
+  /// with the bytes of `state`, IoError if it is a link or has several hard links: another file
+  /// would be cut, too.
   static AppendFile resume(const std::filesystem::path& path, const FileState& state);
   AppendFile(AppendFile&& other) noexcept;
   AppendFile& operator=(AppendFile&&) = delete;
@@ -31,7 +31,7 @@ class AppendFile {
 
   void write(std::string_view bytes);
   void flush();
-  /// All bytes so far, which are on the disk then.
+  /// Writes all bytes to the disk and returns their state.
   FileState sync();
   const std::filesystem::path& path() const { return path_; }
 

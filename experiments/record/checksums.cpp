@@ -15,10 +15,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// By name.
+/// Checksum by name.
 using Checksums = std::map<std::string, std::string>;
 
-/// The files of a folder that the list is about.
+/// The files of a folder that the list covers.
 std::vector<std::string> files_in(const fs::path& folder) {
   std::vector<std::string> names;
   for (const fs::path& entry : entries_of(folder)) {

@@ -5,13 +5,13 @@
 
 namespace cograd {
 
-/// checksums.txt of a folder: a line "CHECKSUM  NAME" for each of its files but itself, sorted by
-/// name, which `xxhsum -c checksums.txt` can check too.
+/// The list of checksums in a folder: a line "CHECKSUM  NAME" for each other file, sorted by name,
+/// in the format of `xxhsum -c`.
 inline constexpr const char* kChecksumsFile = "checksums.txt";
 /// Throws IoError.
 void write_checksums(const std::filesystem::path& folder);
-/// Throws FormatError naming the first file that is missing, damaged or not in the list, IoError
-/// without a list. Tensors (.safetensors) count only `with_tensors`: they are large.
+/// Throws FormatError naming the first file that is missing, damaged or not listed, IoError if
+/// there is no list. Files of tensors, which are large, are checked only `with_tensors`.
 void check_checksums(const std::filesystem::path& folder, bool with_tensors);
 
 }  // namespace cograd

@@ -1,4 +1,4 @@
-// CSV files of runs: a header, and rows of numbers and plain names.
+// Reads the CSV files of runs: a header, then rows of numbers and plain names.
 #pragma once
 
 #include <cstdint>
@@ -10,10 +10,10 @@
 
 namespace cograd {
 
-/// Reads one. All members throw FormatError naming the file and the line when it is damaged.
+/// Reads a file row by row. All members throw FormatError naming the file and the damaged line.
 class CsvRows {
  public:
-  /// Throws IoError when it cannot be read. The header must be this one.
+  /// The file must begin with this header. Throws IoError if it is unreadable.
   CsvRows(const std::filesystem::path& path, std::string_view header);
 
   /// Goes to the next row; false at the end.

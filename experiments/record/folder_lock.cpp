@@ -28,14 +28,14 @@ std::string this_process() {
                      fmt::localtime(std::time(nullptr)));
 }
 
-/// What the holder wrote, perhaps not yet.
+/// The holder's text, if it is written already.
 std::string holder(int descriptor) {
   std::array<char, 512> text{};
   const ssize_t got = ::pread(descriptor, text.data(), text.size(), 0);
   return got > 0 ? printable({text.data(), static_cast<std::size_t>(got)}) : "another process";
 }
 
-/// Whether `file` is still the name of what is open: who let go of it last has removed it.
+/// Whether `file` still names the open file: its last holder may have removed it.
 bool is_named(int descriptor, const fs::path& file) {
   struct stat open {
   }, named{};
@@ -56,7 +56,7 @@ FolderLock::FolderLock(const fs::path& folder) : file_(folder / ".lock") {
         ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink <= 1;
     const int failure = own && ::flock(descriptor, LOCK_EX | LOCK_NB) != 0 ? errno : 0;
     const std::string whose = failure == EWOULDBLOCK ? holder(descriptor) : "";
-    // Where a file system has no locks, it is as if there were one user.
+    // A file system without locks is treated as if it had one user.
     if (own && whose.empty() && is_named(descriptor, file_)) {
       descriptor_ = descriptor;
       break;
@@ -74,7 +74,7 @@ FolderLock::FolderLock(const fs::path& folder) : file_(folder / ".lock") {
 }
 
 FolderLock::~FolderLock() {
-  ::unlink(file_.c_str());  // before others can have it
+  ::unlink(file_.c_str());  // before the lock is released
   ::close(descriptor_);
 }
 

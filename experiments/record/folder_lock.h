@@ -6,11 +6,11 @@
 
 namespace cograd {
 
-/// Holds a folder from construction to destruction. A process that crashed holds nothing: the lock
-/// is the kernel's (flock), the file .lock only says whose it is.
+/// Holds a folder from construction to destruction. The lock is the kernel's (flock), so a crashed
+/// process holds nothing; the file .lock only names the holder.
 class FolderLock {
  public:
-  /// Throws IoError that says who holds the folder, if somebody does.
+  /// Throws IoError naming the holder if the folder is locked.
   explicit FolderLock(const std::filesystem::path& folder);
   ~FolderLock();
   FolderLock(const FolderLock&) = delete;

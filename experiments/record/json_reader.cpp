@@ -41,7 +41,7 @@ const Json& JsonReader::list(const char* key) const {
 
 std::int64_t JsonReader::integer(const Json& value, const char* key, std::int64_t low,
                                  std::int64_t high) const {
-  // Of unsigned numbers above the signed ones get() would make negative ones.
+  // get() would turn unsigned numbers above the signed range into negative ones.
   const bool fits =
       value.is_number_integer() &&
       !(value.is_number_unsigned() && value.get<std::uint64_t>() > std::uint64_t{kLargest});

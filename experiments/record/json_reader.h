@@ -1,4 +1,4 @@
-// JSON that may come from anybody: every value is checked before it is used.
+// Reads untrusted JSON: every value is checked before use.
 #pragma once
 
 #include <fmt/format.h>
@@ -16,12 +16,12 @@
 namespace cograd {
 
 /// Reads the fields of an object. All members throw FormatError, "COMPLAINT: KEY holds 7: expected
-/// 1 to 5", unless a field is there and of its kind.
+/// 1 to 5", if a field is missing or has another type or range.
 class JsonReader {
  public:
   using Json = nlohmann::ordered_json;
 
-  /// Of a text that should be an object. `complaint` begins all messages.
+  /// Parses an object. `complaint` begins all messages.
   JsonReader(const std::string& text, std::string complaint);
   JsonReader(Json json, std::string complaint);
 
@@ -30,7 +30,7 @@ class JsonReader {
   std::vector<std::int64_t> integers(const char* key, std::int64_t low, std::int64_t high) const;
   double number(const char* key) const;  ///< finite
   std::optional<double> number_if_there(const char* key) const;
-  /// As they are, of float's range or not.
+  /// Unchecked: values may lie outside of float's range.
   std::vector<float> numbers(const char* key) const;
   bool flag(const char* key) const;
   std::string text(const char* key) const;

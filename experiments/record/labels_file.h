@@ -8,12 +8,12 @@
 
 namespace cograd {
 
-/// The text_lines() of the file without blank ones at the end. Throws IoError when it cannot be
-/// read, FormatError, which names it, for what is no text or has not `classes` lines.
+/// The text_lines() of the file, without blank ones at the end. Throws IoError if it is unreadable,
+/// FormatError naming it if it is no text or has another number of lines than `classes`.
 std::vector<std::string> read_labels(const std::filesystem::path& path, std::int64_t classes);
 
-/// Throws FormatError naming the first class that `labels`, from a file, call otherwise than
-/// `names`, which `weights` hold: either would be a wrong name for what was learned.
+/// Throws FormatError naming the first class whose name in `labels`, read from `path`, differs from
+/// the one in `names`, read from `weights`: one of them would be wrong.
 void require_same_names(const std::vector<std::string>& labels, const std::filesystem::path& path,
                         const std::vector<std::string>& names, const std::string& weights);
 

@@ -29,7 +29,7 @@ ModelCard card_of(const RunSettings& settings, const Dataset& train,
 }
 
 std::map<std::string, std::string> to_metadata(const ModelCard& card) {
-  std::vector<std::string> names;  // JSON is text, names of folders may be any bytes
+  std::vector<std::string> names;  // JSON is text; names of folders may be any bytes
   for (const std::string& name : card.class_names) names.push_back(printable(name));
   const Shape& image = card.options.image;
   const Json json = {{"model", card.model},
@@ -38,7 +38,7 @@ std::map<std::string, std::string> to_metadata(const ModelCard& card) {
                      {"width", card.options.width},
                      {"resize", card.transform.resize},
                      {"mean", card.transform.statistics.mean},
-                     {"deviation", card.transform.statistics.deviation},
+                     {"deviation", card.transform.statistics.std},
                      {"class_names", names}};
   return {{kKey, json.dump()}};
 }
@@ -69,10 +69,9 @@ ModelCard parse_card(const std::map<std::string, std::string>& metadata, const s
   card.transform.resize = reader.integer("resize", image[1], kMostResizing * image[1]);
   ChannelStatistics& statistics = card.transform.statistics;
   statistics = {reader.numbers("mean"), reader.numbers("deviation")};
-  reader.check(
-      std::ssize(statistics.mean) == image[0] && std::ssize(statistics.deviation) == image[0],
-      "{} means and {} deviations: expected one for each of {} channels", statistics.mean.size(),
-      statistics.deviation.size(), image[0]);
+  reader.check(std::ssize(statistics.mean) == image[0] && std::ssize(statistics.std) == image[0],
+               "{} means and {} stds: expected one for each of {} channels", statistics.mean.size(),
+               statistics.std.size(), image[0]);
   const std::string complaint = complaint_about(statistics);
   reader.check(complaint.empty(), "{}", complaint);
   card.class_names = reader.texts("class_names");
@@ -88,10 +87,9 @@ std::string complaint_about(const ChannelStatistics& statistics) {
       return fmt::format("a mean of {}: expected 0 to 1, {}", mean, kScale);
     }
   }
-  for (const float deviation : statistics.deviation) {
-    if (!(deviation > 0.0f && deviation <= 1.0f)) {
-      return fmt::format("a deviation of {}: expected more than 0 and at most 1, {}", deviation,
-                         kScale);
+  for (const float std : statistics.std) {
+    if (!(std > 0.0f && std <= 1.0f)) {
+      return fmt::format("a std of {}: expected more than 0 and at most 1, {}", std, kScale);
     }
   }
   return "";
@@ -124,7 +122,7 @@ void require_fitting(const ModelCard& card, const Safetensors& weights, const st
                        card.options.classes);
   double held = 0.0;
   for (const auto& entry : weights.tensors) held += static_cast<double>(entry.second.numel());
-  // An MLP's first layer sees every pixel, also that of the narrow one that is looked at next.
+  // An MLP's first layer has weights for every pixel, even the narrow one that is made next.
   require<FormatError>(
       !card.model.starts_with("mlp") || static_cast<double>(card.options.image.numel()) <= held,
       "[weights] {} holds {} numbers, too few for an MLP on images of {}", path, held,

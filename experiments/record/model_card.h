@@ -1,4 +1,4 @@
-// What one must know to use a trained model: kept in the metadata of its weights.
+// The description of a trained model in the metadata of its weights.
 #pragma once
 
 #include <map>
@@ -14,9 +14,9 @@
 namespace cograd {
 
 struct ModelCard {
-  std::string model;                     ///< as make_model() knows it
-  ModelOptions options;                  ///< read back: but dropout and seed, for training alone
-  ImageTransform transform;              ///< of the images it was tested on
+  std::string model;                     ///< for make_model()
+  ModelOptions options;                  ///< without dropout and seed when read back
+  ImageTransform transform;              ///< of its test images
   std::vector<std::string> class_names;  ///< empty: numbers only
 };
 
@@ -26,27 +26,27 @@ ModelOptions model_options(const RunSettings& settings, const Dataset& train);
 ModelCard card_of(const RunSettings& settings, const Dataset& train,
                   const ImageTransform& transform);
 
-/// Names of classes, which may be any bytes, as printable() text.
+/// The card as metadata; names of classes become printable() text.
 std::map<std::string, std::string> to_metadata(const ModelCard& card);
-/// The inverse. Throws FormatError, naming `path`, if there is no card in the metadata, or if it is
-/// damaged or out of range.
+/// The inverse of to_metadata(). Throws FormatError naming `path` if the card is missing, damaged
+/// or out of range.
 ModelCard parse_card(const std::map<std::string, std::string>& metadata, const std::string& path);
 bool has_card(const Safetensors& weights);
 
-/// Height and width of images that a network is made to see.
+/// The largest height and width of a network's input.
 inline constexpr std::int64_t kLargestImage = 4096;
 
-/// What is wrong with these statistics of pixels, which lie in 0 to 1: "a mean of 123.675: expected
-/// 0 to 1, ..."; empty if nothing is.
+/// The fault of these statistics of pixels in [0, 1]: "a mean of 123.675: expected 0 to 1, ...";
+/// empty if there is none.
 std::string complaint_about(const ChannelStatistics& statistics);
 
-/// Outputs of the last layer of `model` in the weights. Throws FormatError, naming `path`, if they
-/// have no such layer.
+/// The number of classes, from the last layer of `model` in the weights. Throws FormatError naming
+/// `path` if the weights lack that layer.
 std::int64_t classes_in(const Safetensors& weights, const std::string& model,
                         const std::string& path);
 
-/// Throws FormatError, naming `path`, unless the weights are about as many numbers as the model
-/// that the card describes, and as many classes: before it is made, since a card may lie.
+/// Throws FormatError naming `path` unless the weights have about the size and the classes of the
+/// model that the card describes. Call it before make_model(): a false card may ask for any size.
 void require_fitting(const ModelCard& card, const Safetensors& weights, const std::string& path);
 
 }  // namespace cograd

@@ -20,13 +20,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// No run is larger; a file that lies must not make us ask for what it claims.
+// Bounds of untrusted files: no run is larger.
 constexpr std::int64_t kMostEpochs = 100'000;
 constexpr std::int64_t kLargest = std::int64_t{1} << 40;
 constexpr std::uint64_t kLargestSeed = std::numeric_limits<std::int64_t>::max();
 constexpr int kMostWorkers = 256;
 
-/// Keys that two runs with the same results may differ in.
+/// Keys without influence on results.
 const std::set<std::string> kWithoutInfluence = {
     "command", "machine", "preset", "workers", "checkpoint_every", "train_indices", "test_indices"};
 
@@ -37,7 +37,7 @@ std::string text_of(const Json& value) {
   return text.size() > kMost ? text.substr(0, kMost) + "..." : text;
 }
 
-/// Of two values: of objects in them the first that differs, by its path.
+/// The difference of two values; in objects, that of the first differing key.
 std::string difference(const std::string& key, const Json& found, const Json& wanted) {
   if (found == wanted) return "";
   if (!found.is_object() || !wanted.is_object()) {

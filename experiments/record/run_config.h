@@ -1,4 +1,4 @@
-// Settings of a run in its config.json.
+// The settings of a run in its config.json.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -8,19 +8,19 @@
 
 namespace cograd {
 
-/// Throws ValueError for settings that no run can have: values out of their range, names that
-/// nothing has, a batch that is too small for its groups.
+/// Throws ValueError for impossible settings: values out of range, unknown names, a batch that is
+/// too small for its groups.
 void check_settings(const RunSettings& settings);
 
-/// All of them, by the names that config.json has.
+/// All settings under their keys in config.json.
 nlohmann::ordered_json to_config(const RunSettings& settings);
-/// The inverse. The file may come from anybody: throws FormatError naming `name` and the key unless
-/// every value is there, has its type and passes check_settings().
+/// The inverse of to_config(), for untrusted files. Throws FormatError naming `name` and the key if
+/// a value is missing, has another type or fails check_settings().
 RunSettings settings_from(const nlohmann::ordered_json& config, const std::string& name);
 
-/// What tells a run of one config from a run of another, or its data from other data, as
-/// "learning_rate 0.1 instead of 0.2". Empty if the results must be the same: that is, but for keys
-/// that have no influence, as the number of loader threads.
+/// The first difference between two configs, as "learning_rate 0.1 instead of 0.2". Keys without
+/// influence on results, such as the number of loader threads, are ignored. Empty: the runs must
+/// have the same results.
 std::string difference(const nlohmann::ordered_json& found, const nlohmann::ordered_json& wanted);
 
 }  // namespace cograd

@@ -1,4 +1,3 @@
-// Run directories: made as NAME.partial, renamed when the run is over.
 #include "experiments/record/run_directory.h"
 
 #include <fcntl.h>
@@ -37,7 +36,7 @@ constexpr std::array kCsvFiles = {
     "train.csv", "pristine.csv",  "corrupt.csv",          "train_sample.csv",
     "test.csv",  "coherence.csv", "example_coherence.csv"};
 
-/// Whether a run has a CSV file of this name: a checkpoint may come from anybody.
+/// Whether a run can have a CSV file of this name; the name may come from an untrusted checkpoint.
 bool is_csv_of_run(const std::string& name) {
   if (std::find(kCsvFiles.begin(), kCsvFiles.end(), name) != kCsvFiles.end()) return true;
   const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
@@ -46,7 +45,7 @@ bool is_csv_of_run(const std::string& name) {
   return plain && name.ends_with("_test.csv");
 }
 
-/// The event file in a folder: its name tells when it was begun.
+/// The event file in a folder. Its name contains the time of its beginning.
 fs::path event_file_in(const fs::path& folder) {
   for (const fs::path& entry : entries_of(folder)) {
     if (entry.filename().native().starts_with("events.out.tfevents.")) return entry;
@@ -93,7 +92,7 @@ RunDirectory::RunDirectory(const fs::path& parent, const std::string& name, cons
                    printable(final_.native()));
   const fs::path failed = parent / (name + kFailed);
   if (fs::is_directory(fs::symlink_status(failed, error))) {
-    move_folder(failed, partial_);  // to be tried again
+    move_folder(failed, partial_);  // resumed
     for (const char* file : {kSummaryFile, kChecksumsFile}) fs::remove(partial_ / file, error);
   }
   require<IoError>(!fs::is_symlink(fs::symlink_status(partial_, error)),
@@ -141,8 +140,8 @@ bool RunDirectory::has_checkpoint() const {
 std::map<std::string, FileState> RunDirectory::sync() {
   std::map<std::string, FileState> states;
   for (auto& [file, csv] : csv_) states[file] = csv.sync();
-  // Events hold times, which must not make one run's checkpoint differ from another's; and nothing
-  // that a run goes on with is read from them.
+  // Events contain times, which must not make checkpoints of equal runs differ. Resuming reads
+  // nothing from them, so no checksum is needed.
   states[kEvents] = {.length = events_->sync().length};
   return states;
 }
@@ -198,7 +197,7 @@ void RunDirectory::train(std::int64_t epoch, std::int64_t step, std::int64_t cou
 
 void RunDirectory::coherence(std::int64_t epoch, std::int64_t step, const std::string& parameter,
                              double coherence) {
-  // Only runs with more than one group have a coherence, and this file.
+  // Only runs with more than one group have this file.
   csv("coherence.csv", kCoherenceHeader)
       .write(fmt::format("{},{},{},{:.6g}\n", epoch, step, parameter, coherence));
 }
@@ -251,14 +250,14 @@ void RunDirectory::finish(const RunRecord& record) {
   }
   flush();
   csv_.clear();
-  if (events_) events_->sync();  // there is none if what was left could not be taken up
+  if (events_) events_->sync();  // none if the run could not be resumed
   events_.reset();
   std::error_code error;
   for (const char* file : {"seconds", "seconds.tmp", "checkpoint.safetensors.tmp"}) {
     fs::remove(path(file), error);
   }
   write_file(path(kSummaryFile), summary.dump(2) + "\n");
-  lock_.reset();  // its file is none of the run's
+  lock_.reset();  // its file is no result
   write_checksums(partial_);
   sync_files(partial_);
   move_folder(partial_, final_.native() + (record.finished() ? "" : kFailed));

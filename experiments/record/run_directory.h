@@ -1,4 +1,4 @@
-// Run directories: the files that a run leaves, in the schema of the authors' released code.
+// Run directories: the files of a run, in the schema of the authors' released code.
 #pragma once
 
 #include <cstdint>
@@ -18,35 +18,34 @@
 
 namespace cograd {
 
-/// Throws IoError unless run directories can be made in `folder`, which is made if it is not there.
+/// Makes `folder` if it is missing. Throws IoError unless run directories can be made in it.
 void check_output_folder(const std::filesystem::path& folder);
 
-/// Seconds that a run took.
+/// Duration of a run, in seconds.
 struct RunTime {
   double all = 0.0, training = 0.0;
 };
 
-/// parent/name, being written as parent/name.partial until finish(): a run that was broken off
-/// leaves no directory that looks finished. It is locked all the time.
+/// Writes parent/name as parent/name.partial until finish(), so that an interrupted run never looks
+/// finished. The directory is locked meanwhile.
 class RunDirectory {
  public:
-  /// With `resume`, what an earlier run of the same config left behind is taken up if there is a
-  /// checkpoint in it: restore() must then follow. Else it is replaced, which `note` is told. A
-  /// failed run of this name is taken up in the same way. Throws IoError, also for the checkpoint
-  /// of a run with another config, and when another process has the directory.
+  /// With `resume`, keeps the files of an earlier run, also of a failed one, if they include a
+  /// checkpoint; restore() must follow. Otherwise replaces them and calls `note`. Throws IoError,
+  /// also for a checkpoint of another config and for a directory that another process has locked.
   RunDirectory(const std::filesystem::path& parent, const std::string& name,
                const nlohmann::ordered_json& config, bool resume = false,
                const std::function<void(const std::string&)>& note = {});
 
   std::filesystem::path checkpoint() const { return path("checkpoint.safetensors"); }
   bool has_checkpoint() const;
-  /// Of the CSV files by name and of the event file as "events", all on the disk: what a checkpoint
-  /// must remember.
+  /// Writes all files to the disk. Returns the states of the CSV files by name and of the event
+  /// file as "events", for a checkpoint.
   std::map<std::string, FileState> sync();
-  /// Takes the files up where they stood at the checkpoint. Throws IoError or FormatError, also for
-  /// a name that no file of a run has.
+  /// Resumes the files at their states in a checkpoint. Throws IoError or FormatError, also for a
+  /// name that no file of a run has.
   void restore(const std::map<std::string, FileState>& states);
-  /// What the run took before, and how to note it.
+  /// The time of the run before it was resumed, and how to store it.
   RunTime time_before() const;
   void note_time(const RunTime& time) const;
 
@@ -61,19 +60,19 @@ class RunDirectory {
   /// example_coherence.csv; `kind` is "pristine" or "corrupt".
   void example_coherence(std::int64_t epoch, const std::string& kind, const std::string& parameter,
                          double coherence);
-  /// pristine.csv, corrupt.csv, train_sample.csv, test.csv, further tests' files: a row each,
-  /// unless without examples.
+  /// pristine.csv, corrupt.csv, train_sample.csv, test.csv and the files of further tests: a row in
+  /// each that has examples.
   void evaluation(const EpochRecord& record);
   /// difficulty.csv.
   void difficulty(const std::vector<ExampleDifficulty>& examples);
-  /// The rows of all evaluations, read back: of a failed run up to its failure.
+  /// The rows of all evaluations, read back; those of a failed run end at its failure.
   std::vector<EpochRecord> evaluations(const RunRecord& record) const;
-  /// Where to put a further file (the weights).
+  /// The path of another file, as the weights.
   std::filesystem::path path(const std::string& file) const { return partial_ / file; }
-  /// The directory of the run when it is over.
+  /// The final directory of the run.
   const std::filesystem::path& folder() const { return final_; }
-  /// Writes summary.json and checksums.txt and gives the directory its name, with .failed behind if
-  /// the run did. All of it is on the disk then.
+  /// Writes summary.json and checksums.txt, syncs all files, and renames the directory to its final
+  /// name; that of a failed run ends in .failed.
   void finish(const RunRecord& record);
 
  private:

@@ -27,7 +27,7 @@ constexpr double kLongest = 1e10;  // seconds
 constexpr std::int64_t kMostCounted = 10'000'000'000;
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 24;  // of a JSON file
 
-/// The rows of a CSV file into the epochs that they belong to.
+/// Reads the rows of a CSV file into their epochs.
 void read_rows(const fs::path& path, std::vector<EpochRecord>& epochs,
                const std::function<Evaluation&(EpochRecord&)>& kind) {
   CsvRows rows(path, kEvaluationHeader);
@@ -56,7 +56,7 @@ std::vector<EpochRecord> read_rows_in(const fs::path& folder, std::int64_t epoch
   return records;
 }
 
-/// What summary.json says beside the numbers, which are read from the CSV files.
+/// Reads summary.json, except for accuracies, which come from the CSV files.
 void read_summary(const fs::path& path, RunRecord& record) {
   const JsonReader summary(read_file(path, kMostBytes),
                            fmt::format("[output] {} is damaged", printable(path.native())));

@@ -1,4 +1,3 @@
-// Names of runs.
 #include "experiments/record/run_settings.h"
 
 #include <fmt/format.h>

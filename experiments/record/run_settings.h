@@ -9,9 +9,9 @@
 
 namespace cograd {
 
-/// Everything that decides the outcome of one run, given its data.
+/// All that determines the results of a run, given its data.
 struct RunSettings {
-  std::string aggregator = "mean";  ///< as parse_aggregator() reads it
+  std::string aggregator = "mean";  ///< for parse_aggregator()
   std::int64_t batch_size = 32;
   double corrupt_fraction = 0.0;  ///< of the training labels, drawn at random
   std::string model = "mlp";
@@ -31,17 +31,17 @@ struct RunSettings {
   friend bool operator==(const RunSettings&, const RunSettings&) = default;
 };
 
-/// Whether two runs differ in their seeds alone, as far as results go.
+/// Whether two runs differ only in their seeds and in settings without influence on results.
 bool same_but_seed(const RunSettings& a, const RunSettings& b);
 
 /// "m3 b30": how tables and figures call the run.
 std::string label_of(const RunSettings& settings);
 /// "m3 b30, 50 % noise, learning rate 0.1, seed 2".
 std::string title_of(const RunSettings& settings);
-/// "m3_b30_noise50", the name of its directory; with "_lr0.03" behind unless the learning rate is
-/// the usual 0.1, and "_seed2" unless the seed is 1.
+/// The name of the run's directory: "m3_b30_noise50", then "_lr0.03" unless the learning rate is
+/// 0.1, and "_seed2" unless the seed is 1.
 std::string directory_name_of(const RunSettings& settings);
-/// A fraction in percent without needless digits: "50", "12.5".
+/// A fraction in percent, in the shortest form: "50", "12.5".
 std::string percent_text(double fraction);
 /// "50 % noise", "no noise".
 std::string noise_text(double corrupt_fraction);

@@ -1,5 +1,5 @@
 // Event files are TFRecord files of protocol buffers: tensorflow/core/util/event.proto and
-// tensorflow/core/framework/summary.proto, of which these fields are written:
+// tensorflow/core/framework/summary.proto, with these fields:
 //
 //   Event          { double wall_time = 1; int64 step = 2; string file_version = 3;
 //                    Summary summary = 5; }

@@ -1,4 +1,4 @@
-// Event files, which TensorBoard shows: scalars and histograms over the steps of a run.
+// Event files for TensorBoard: scalars and histograms over the steps of a run.
 #pragma once
 
 #include <cstdint>
@@ -15,18 +15,18 @@ namespace cograd {
 /// Seconds since 1970 by the system's clock.
 double wall_time();
 
-/// Appends events to one file. What a killed process leaves may end in the middle of an event; a
-/// run that goes on from a checkpoint takes up its file with resume().
+/// Appends events to one file. A killed process may leave an incomplete event at the end; a resumed
+/// run cuts it off with resume().
 class EventWriter {
  public:
   using Clock = std::function<double()>;
 
-  /// Starts events.out.tfevents.SECONDS.HOST in `folder`, which is made if it is not there. `clock`
-  /// tells the wall time of each event. Throws IoError, also if the file exists already.
+  /// Starts events.out.tfevents.SECONDS.HOST in `folder`, which is made if it is missing. `clock`
+  /// gives the wall time of each event. Throws IoError, also if the file exists already.
   explicit EventWriter(const std::filesystem::path& folder, Clock clock = wall_time);
 
-  /// Continues the file at `path` where it stood at `state`: the events after that will be written
-  /// again. Throws as AppendFile::resume().
+  /// Continues the file at `path` from `state`; later events are cut off. Throws as
+  /// AppendFile::resume().
   static EventWriter resume(const std::filesystem::path& path, const FileState& state,
                             Clock clock = wall_time);
 
@@ -38,7 +38,7 @@ class EventWriter {
   /// Throws IoError, and ValueError unless there are values and all are finite.
   void histogram(std::string_view tag, std::int64_t step, std::span<const double> values);
 
-  /// All events so far reach the disk; resume() can take up the file here. Throws IoError.
+  /// Writes all events to the disk and returns a state for resume(). Throws IoError.
   FileState sync() { return file_.sync(); }
   const std::filesystem::path& path() const { return file_.path(); }
 

@@ -97,8 +97,7 @@ Table final_numbers(const std::vector<RunRecord>& runs) {
       const double group_size = static_cast<double>(setting.run_settings().batch_size) /
                                 static_cast<double>(setting.groups());
       const std::vector<std::string> row{names[i], fmt::format("{}", setting.groups()),
-                                             fmt::format("{:.3g}", group_size),
-                                             percent_text(fraction)};
+                                         fmt::format("{:.3g}", group_size), percent_text(fraction)};
       if (!setting.runs.empty()) {
         table.rows.push_back(row);
         add_numbers(setting, table.rows.back());

@@ -39,7 +39,7 @@ Coherences read_coherences(const std::filesystem::path& path, std::vector<std::s
   return coherences;
 }
 
-/// The weights of the first, a middle and the last layer that is not normalization.
+/// The weights of the first, a middle and the last layer, normalization layers excepted.
 std::vector<std::string> shown_layers(const std::vector<std::string>& parameters) {
   std::vector<std::string> weights;
   for (std::size_t i = 0; i < parameters.size(); ++i) {

@@ -8,9 +8,8 @@
 
 namespace cograd {
 
-/// For each noise level and run the coherence of gradients over the epochs, of
-/// pristine and of corrupt examples, in the first, a middle and the last layer; several seeds are
-/// averaged.
+/// For each noise level and setting the coherence of gradients over the epochs, of pristine and of
+/// corrupt examples, in the first, a middle and the last layer; the mean over the seeds.
 std::vector<FigureGroup> coherence_figures(const std::vector<RunRecord>& runs);
 
 }  // namespace cograd

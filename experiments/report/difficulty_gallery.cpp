@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::int64_t kClasses = 10;
 constexpr std::int64_t kThumbnails = 4;  // of either kind
-/// The step since which it was learned, then EL2N: the smaller, the easier.
+/// Sorts by the step since which the example was learned, then by EL2N.
 std::pair<std::int64_t, double> difficulty(const ExampleDifficulty& e) {
   const double el2n = std::isnan(e.el2n) ? std::numeric_limits<double>::infinity() : e.el2n;
   return {e.learned_since.value_or(std::numeric_limits<std::int64_t>::max()), el2n};
@@ -31,7 +31,7 @@ std::string caption_of(const ExampleDifficulty& e) {
                      std::isnan(e.el2n) ? "" : fmt::format(", EL2N {:.2f}", e.el2n));
 }
 
-/// Where examples stand in the training set, by their index in the whole one.
+/// Maps an index in the whole training set to one in the used set.
 using Places = std::unordered_map<std::int64_t, std::int64_t>;
 
 /// The images, and where each stands.
@@ -56,7 +56,7 @@ std::optional<Thumbnail> thumbnail_for(const ExampleDifficulty& e, const Source&
   }
 }
 
-/// Thumbnails of the first examples that can be read. Returns how many examples that took.
+/// Adds thumbnails of the first readable examples. Returns the number of examples that were tried.
 template <class Iterator>
 std::size_t add_thumbnails(Iterator begin, Iterator end, const Source& source,
                            std::vector<Thumbnail>& thumbnails) {

@@ -1,5 +1,5 @@
-// Suppression against group size: a median drops what few examples of a group share, so what counts
-// is how large the groups are.
+// Memorization against group size. A median suppresses directions that few examples of a group
+// share, so its effect depends on the size of the groups.
 #pragma once
 
 #include <vector>

@@ -20,7 +20,7 @@ namespace {
 
 constexpr double kNever = std::numeric_limits<double>::infinity();
 
-/// Difficulty of all examples of all seeds, and the steps of an epoch.
+/// The examples of all seeds, and the steps of an epoch.
 struct Examples {
   std::vector<ExampleDifficulty> all;
   double steps_per_epoch = 1.0;
@@ -46,7 +46,7 @@ Examples examples_of(const Setting& setting) {
 
 using StepOf = std::optional<std::int64_t> ExampleDifficulty::*;
 
-/// Fills `curve` with the share of examples of one kind whose step has come, over the epochs.
+/// Fills `curve` with the share of examples of one kind whose step is past, over the epochs.
 void cumulate(const Examples& examples, bool corrupt, StepOf step_of, Curve& curve) {
   std::map<std::int64_t, std::int64_t> counts;
   std::int64_t total = 0;

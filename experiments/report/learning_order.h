@@ -1,4 +1,4 @@
-// When examples were learned, and whether difficulty scores tell it early.
+// When examples were learned, and whether difficulty scores predict it.
 #pragma once
 
 #include <vector>

@@ -12,7 +12,7 @@ namespace {
 
 std::size_t last_epoch(const Setting& setting) { return setting.epochs() - 1; }
 
-/// ", 2 of 3 seeds" where the others failed.
+/// ", 2 of 3 seeds" if the others failed.
 std::string seeds_note(const Setting& setting) {
   return setting.failed.empty() ? "" : fmt::format(", {} seeds", seeds_text(setting));
 }
@@ -20,7 +20,7 @@ std::string seeds_note(const Setting& setting) {
 /// Chooses the index of an epoch.
 using EpochOf = std::size_t (*)(const Setting&);
 
-/// Where the test accuracy is highest; null if no run finished.
+/// The setting with the highest test accuracy; null if no run finished.
 const Setting* best_of(const std::vector<const Setting*>& settings, EpochOf epoch_of) {
   const Setting* best = nullptr;
   const auto accuracy = [&](const Setting& setting) {
@@ -55,8 +55,7 @@ std::string best_text(const std::vector<const Setting*>& settings, EpochOf epoch
   return text;
 }
 
-/// Aggregators against noise levels: the test accuracy at the learning rate where it is highest.
-/// No rows if all runs of an aggregator have the same rate.
+/// Adds the columns and rows of best_learning_rates(), with the epoch that `epoch_of` chooses.
 void compare_learning_rates(const std::vector<RunRecord>& runs, EpochOf epoch_of, bool name_epoch,
                             Table& table) {
   table.header = {"aggregator"};
@@ -66,7 +65,7 @@ void compare_learning_rates(const std::vector<RunRecord>& runs, EpochOf epoch_of
   for (const double fraction : fractions) table.header.push_back("test %, " + noise_text(fraction));
   table.header.emplace_back("s per epoch");
 
-  std::vector<std::string> labels;  // in the order of their first appearance
+  std::vector<std::string> labels;  // in the order of their first runs
   bool several = false;
   for (const Setting& setting : settings) {
     const std::string label = label_of(setting.run_settings());

@@ -8,9 +8,9 @@
 
 namespace cograd {
 
-/// A row per aggregator and batch size, a column per noise level: the test accuracy after the last
-/// epoch at the learning rate where it is best, that rate, those where all runs failed, and
-/// training seconds per epoch. Without rows unless some of them ran at several rates.
+/// A row per aggregator and batch size, a column per noise level: the best test accuracy after the
+/// last epoch, its learning rate, the rates at which all runs failed, and training seconds per
+/// epoch. No rows unless an aggregator ran at several rates.
 Table best_learning_rates(const std::vector<RunRecord>& runs);
 /// The same at the epoch where the test accuracy is highest.
 Table best_stops(const std::vector<RunRecord>& runs);

@@ -20,8 +20,8 @@ constexpr double kTestAdvantage = 5.0;
 constexpr double kGapReduction = 10.0;
 constexpr double kCleanLoss = 2.0;
 
-/// Means that see what medians see: "ra3", for rm3, the same steps; "mean:3", for m3, the same
-/// groups and with them the same statistics of batch norm.
+/// Controls average what a median sees: "ra3" the steps of rm3; "mean:3" the groups of m3, with the
+/// same statistics of batch norm.
 bool control(const RunSettings& run) {
   return run.aggregator == "ra3" || run.aggregator.starts_with("mean:");
 }
@@ -34,8 +34,8 @@ std::string controlled_by(const std::string& aggregator) {
   return groups == "3" ? "m3" : "mom:" + groups;
 }
 
-/// The mean at this batch size and the same settings otherwise; the momentum may differ, as it does
-/// in the paper.
+/// The mean at this batch size, with otherwise equal settings except for momentum, which differs in
+/// the paper, too.
 const Setting* mean_partner(const std::vector<Setting>& settings, const RunSettings& run,
                             std::int64_t batch_size) {
   RunSettings wanted = run;
@@ -49,7 +49,7 @@ const Setting* mean_partner(const std::vector<Setting>& settings, const RunSetti
   return nullptr;
 }
 
-/// "50 % noise, batch 30", and what else tells this setting from others of its aggregator.
+/// "50 % noise, batch 30", and other differences from the settings of the same aggregator.
 std::string where_of(const Setting& setting, const std::vector<Setting>& settings) {
   std::vector<const Setting*> alike;
   std::size_t place = 0;
@@ -103,13 +103,13 @@ void claim_about_control(const Setting& setting, const Setting& mean, const std:
               [](double ours, double theirs) { return ours - kControlRatio * theirs; })));
 }
 
-/// Percent of the examples of either kind that are fitted.
+/// Fitted examples of either kind, in percent.
 struct Fitted {
   double pristine, corrupt;
 };
 
-/// What `mean` had fitted when it first had fitted so many pristine examples: linear between
-/// epochs; at its end, if it never had.
+/// The accuracies of `mean` when its pristine accuracy first reached `pristine` (interpolated
+/// between epochs); its final ones if it never did.
 Fitted stopped_at(const Setting& mean, double pristine) {
   for (std::size_t epoch = 1; epoch < mean.epochs(); ++epoch) {
     const double now = mean.at(epoch, pristine_of).mean;
@@ -122,7 +122,7 @@ Fitted stopped_at(const Setting& mean, double pristine) {
   return {mean.last(pristine_of).mean, mean.last(corrupt_of).mean};
 }
 
-/// A rule that learns less of everything memorizes less as well: that is no merit.
+/// An aggregator that learns less of everything also memorizes less, which is no merit.
 void claims_at_equal_pristine(const Setting& setting, const Setting& mean, const std::string& where,
                               std::vector<Claim>& claims) {
   const std::string& name = setting.run_settings().aggregator;
@@ -166,7 +166,7 @@ void claims_about_robust(const Setting& setting, const Setting& mean, const std:
       against(
           setting, mean, gap_of,
           [](double ours, double theirs) { return theirs - ours - kGapReduction; }, "")));
-  // With labels that are all random there is nothing to learn: no test accuracy to gain.
+  // With random labels alone there is no test accuracy to gain.
   if (setting.run_settings().corrupt_fraction == 1.0) return;
   claims.push_back(make_claim(
       fmt::format("{}: test accuracy is at least {:.0f} points higher with {} than with mean",
@@ -175,7 +175,8 @@ void claims_about_robust(const Setting& setting, const Setting& mean, const std:
               [](double ours, double theirs) { return ours - theirs - kTestAdvantage; })));
 }
 
-/// The group's size is what a median suppresses by, so a smaller batch must not do as well.
+/// Medians act through the size of their groups, so the mean at a batch of that size is compared,
+/// too.
 void claim_at_equal_group_size(const Setting& setting, const Setting& mean,
                                const std::string& where, std::vector<Claim>& claims) {
   claims.push_back(make_claim(

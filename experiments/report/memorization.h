@@ -1,4 +1,4 @@
-// How much of its corrupt labels each run memorizes: the claims about it.
+// The claims about memorization: the share of corrupt labels that each run fits.
 #pragma once
 
 #include <vector>

@@ -9,7 +9,7 @@
 namespace cograd {
 namespace {
 
-/// Ranks from 0; of equal values each gets the mean of their ranks.
+/// Ranks from 0; equal values get the mean of their ranks.
 std::vector<double> ranks_of(const std::vector<double>& values) {
   std::vector<std::size_t> order(values.size());
   std::iota(order.begin(), order.end(), std::size_t{0});

@@ -5,8 +5,8 @@
 
 namespace cograd {
 
-/// Spearman's rank correlation, ties at their mean rank; 0 if either has but one value. Pairs with
-/// a NaN are left out. Throws ShapeError unless there are as many of both.
+/// Spearman's rank correlation, with ties at their mean rank; 0 if all values of either list are
+/// equal. Pairs with a NaN are left out. Throws ShapeError if the lists differ in length.
 double rank_correlation(const std::vector<double>& a, const std::vector<double>& b);
 
 }  // namespace cograd

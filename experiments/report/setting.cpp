@@ -18,13 +18,13 @@ Spread spread_of(const std::vector<double>& values) {
   spread.low = *low, spread.high = *high;
   double squares = 0.0;
   for (const double v : values) squares += (v - spread.mean) * (v - spread.mean);
-  if (values.size() > 1) spread.deviation = std::sqrt(squares / (n - 1));
+  if (values.size() > 1) spread.std = std::sqrt(squares / (n - 1));
   return spread;
 }
 
 std::string spread_text(const Spread& spread, std::size_t seeds, int digits) {
   const std::string mean = fmt::format("{:.{}f}", spread.mean, digits);
-  return seeds > 1 ? fmt::format("{} ± {:.{}f}", mean, spread.deviation, digits) : mean;
+  return seeds > 1 ? fmt::format("{} ± {:.{}f}", mean, spread.std, digits) : mean;
 }
 
 std::size_t Setting::epochs() const {
@@ -118,7 +118,7 @@ std::vector<std::string> names_of(const std::vector<const Setting*>& settings) {
   for (const Setting* setting : settings) names.push_back(label_of(setting->run_settings()));
   if (std::set<std::string>(names.begin(), names.end()).size() == names.size()) return names;
 
-  // What else do they differ in?
+  // Append the other differences.
   const auto add = [&](const auto& text_of) {
     std::set<std::string> texts;
     for (const Setting* setting : settings) texts.insert(text_of(setting->run_settings()));

@@ -20,7 +20,8 @@ double pristine_of(const EpochRecord& e) { return e.pristine.acc1; }
 double corrupt_of(const EpochRecord& e) { return e.corrupt.acc1; }
 double gap_of(const EpochRecord& e) { return e.gap(); }
 
-/// At the first epoch that has fitted half of the pristine examples.
+/// Compares pristine and corrupt accuracy at the first epoch that fits half of the pristine
+/// examples.
 Claim claim_about_order(const Setting& mean, const std::string& where) {
   const std::string text = fmt::format(
       "{}: when the mean has fitted half of the pristine examples, it has fitted less than half as "
@@ -64,7 +65,7 @@ Series by_strength(const std::vector<Setting>& settings, double fraction, std::i
   return series;
 }
 
-/// How far a series falls: as a whole, and at its worst step.
+/// The margin by which a series falls: the smaller of its total fall and its worst step.
 double fall(const std::vector<double>& values) {
   double margin = values.front() - values.back() - kGapReduction;
   for (std::size_t i = 1; i < values.size(); ++i) {

@@ -1,4 +1,4 @@
-// Whether winsorizing per-example gradients suppresses memorization: the claims about it.
+// The claims about winsorization: does clipping per-example gradients suppress memorization?
 #pragma once
 
 #include <vector>

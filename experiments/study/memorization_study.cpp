@@ -16,9 +16,8 @@
 namespace cograd {
 namespace {
 
-/// The run whose learning order the gallery shows: one that finished, without noise if there is
-/// one.
-const RunRecord& judge_of(const std::vector<RunRecord>& records) {
+/// The run whose learning order the gallery shows: a finished one, preferably without noise.
+const RunRecord& run_for_gallery(const std::vector<RunRecord>& records) {
   const auto finished =
       std::find_if(records.begin(), records.end(), std::mem_fn(&RunRecord::finished));
   const auto clean = std::find_if(finished, records.end(), [](const RunRecord& record) {
@@ -55,8 +54,8 @@ void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
   report.lead = text.lead;
   report.dataset = options.dataset;
   report.claims = text.claims(records);
-  report.galleries.push_back(
-      difficulty_gallery(judge_of(records), *study.data.train, study.data.transform.statistics));
+  report.galleries.push_back(difficulty_gallery(run_for_gallery(records), *study.data.train,
+                                                study.data.transform.statistics));
   report.facts = facts_of(
       study, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 

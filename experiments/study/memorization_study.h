@@ -1,4 +1,4 @@
-// What the studies of memorization share: runs over aggregators and noise levels, one report.
+// The program of all studies of memorization: runs over aggregators and noise levels, one report.
 #pragma once
 
 #include <functional>
@@ -11,12 +11,12 @@
 
 namespace cograd {
 
-/// What one of them says.
+/// The texts and claims of one study.
 struct StudyText {
   const char* program;
   const char* description;  ///< for --help
   const char* title;        ///< of the report
-  const char* lead;         ///< what it asks, in a paragraph
+  const char* lead;         ///< its question, in a paragraph
   std::function<std::vector<Claim>(const std::vector<RunRecord>&)> claims;
 };
 

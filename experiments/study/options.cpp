@@ -1,4 +1,3 @@
-// The command line that all studies share: CLI11, and the lists that it cannot parse.
 #include "experiments/study/options.h"
 
 #include <fmt/ranges.h>
@@ -19,9 +18,9 @@ constexpr const char* kAggregatorHelp =
     "with @BATCH if it has a batch size of its own (m3@30,rm3@10,mean@30,mean@10). An item "
     "that begins with a digit continues the one before it: trimmed:5,1,mean names two";
 
-/// Declares every flag, bound to `options`, whose values are the defaults.
-void add_flags(CLI::App& app, StudyOptions& options) {
-  RunSettings& run = options.run;
+// The flags are bound to `options`, whose values are the defaults.
+
+void add_data_flags(CLI::App& app, StudyOptions& options) {
   app.add_option("--preset", options.preset, "Defaults for everything below")
       ->check(one_of({"quick", "laptop", "paper"}));
   app.add_option("--dataset", options.dataset, "Data set; glyphs is drawn, nothing to download")
@@ -47,6 +46,9 @@ void add_flags(CLI::App& app, StudyOptions& options) {
       ->check(at_least(0));
   app.add_option("--test-size", options.test_size, "The same for the test examples")
       ->check(at_least(0));
+}
+
+void add_model_flags(CLI::App& app, RunSettings& run) {
   app.add_option("--model", run.model, fmt::format("Model: {}", fmt::join(model_names(), ", ")))
       ->check(one_of(model_names()));
   app.add_option("--width", run.width,
@@ -63,6 +65,10 @@ void add_flags(CLI::App& app, StudyOptions& options) {
          "Of activations: f32 or bf16, half the memory; parameters stay f32")
       ->check(one_of({"f32", "bf16"}))
       ->default_str("f32");
+}
+
+void add_training_flags(CLI::App& app, StudyOptions& options) {
+  RunSettings& run = options.run;
   app.add_option("--aggregator", options.aggregators, kAggregatorHelp);
   app.add_option("--corrupt-fraction", options.corrupt_fractions,
                  "Comma-separated fractions of training labels to draw at random");
@@ -83,20 +89,23 @@ void add_flags(CLI::App& app, StudyOptions& options) {
   app.add_option("--seed", run.seed, "Seed of weights, order and corruption")->check(at_least(0));
   app.add_option("--seeds", options.seeds, "Runs of every setting, with the seeds from --seed on")
       ->check(at_least(1));
+}
+
+void add_program_flags(CLI::App& app, StudyOptions& options) {
   app.add_option("--output-dir", options.output_dir, "Folder for the runs and report.html");
   app.add_flag("--resume", options.resume,
                "Go on with what is in --output-dir: keep finished runs of the same settings, and "
                "continue the one that was broken off from its last checkpoint");
   app.add_flag("--retry-failed", options.retry_failed,
                "With --resume: try runs that failed again, from their last checkpoint");
-  app.add_option("--checkpoint-every", run.checkpoint_every, "Seconds between checkpoints")
+  app.add_option("--checkpoint-every", options.run.checkpoint_every, "Seconds between checkpoints")
       ->check(at_least(0));
   app.add_option("--device", options.device, "Where to compute")
       ->check(one_of({"auto", "cpu", "cuda"}));
   app.add_flag("--deterministic", options.deterministic,
                "Same seed, same bits, on the same GPU; CPUs do so anyway");
   add_threads_option(app, options.threads);
-  app.add_option("--workers", run.workers, "Loader threads; 0: the training thread loads")
+  app.add_option("--workers", options.run.workers, "Loader threads; 0: the training thread loads")
       ->check(at_least(0));
 }
 
@@ -133,7 +142,10 @@ StudyOptions parse_options(int argc, const char* const* argv, std::string_view d
   StudyOptions options = presets("quick", "glyphs", "");
   for (int pass = 0; pass < 2; ++pass) {
     CLI::App app{std::string(description)};
-    add_flags(app, options);
+    add_data_flags(app, options);
+    add_model_flags(app, options.run);
+    add_training_flags(app, options);
+    add_program_flags(app, options);
     if (more) more(app);
     if (std::string help = parse_command_line(app, argc, argv); !help.empty()) {
       options.help = std::move(help);

@@ -1,4 +1,3 @@
-// What all studies do around their runs.
 #include "experiments/study/study.h"
 
 #include <fmt/ranges.h>
@@ -76,8 +75,8 @@ nlohmann::ordered_json config_of(const std::vector<UsedData>& used) {
   return config;
 }
 
-/// Does in training mode what each run will do first: images that are too small for a model, and
-/// groups of one value a channel, which batch norm refuses, are found before hours of work.
+/// Runs a forward pass in training mode for each setting. It finds images that are too small for
+/// the model and groups of one value per channel, which batch norm refuses, before hours of work.
 void try_groups(const Study& study, Module& model) {
   const Shape image = study.data.train->image_shape();
   Backend& backend = reference_backend();
@@ -96,7 +95,7 @@ void try_groups(const Study& study, Module& model) {
   }
 }
 
-/// The runs that are over already.
+/// Finds the runs that are over already.
 void find_runs(Study& study) {
   const StudyOptions& options = study.options;
   for (const RunSettings& run : study.runs) {
@@ -115,7 +114,8 @@ void find_runs(Study& study) {
   }
 }
 
-/// Of the runs that are not over, by label_of(); without what cannot be measured.
+/// The step costs of the runs that are not over, by label_of(); without those that cannot be
+/// measured.
 std::map<std::string, StepCost> measure_steps(const Study& study) {
   std::map<std::string, StepCost> costs;
   for (std::size_t i = 0; i < study.runs.size(); ++i) {
@@ -124,7 +124,7 @@ std::map<std::string, StepCost> measure_steps(const Study& study) {
     try {
       costs[label] = measure_step(study.runs[i], study.data, *study.backend);
     } catch (const std::bad_alloc&) {
-      continue;  // the run itself will tell
+      continue;  // the run will report it
     } catch (const Error&) {
       continue;
     }
@@ -149,7 +149,7 @@ std::vector<Work> works_of(const Study& study) {
   return works;
 }
 
-/// How to take the study up again.
+/// The command that resumes the study.
 std::string how_to_resume(const StudyOptions& options) {
   if (options.command.empty()) return "it goes on with --resume";
   return fmt::format("go on with: {}{}", options.command, options.resume ? "" : " --resume");
@@ -248,7 +248,7 @@ nlohmann::ordered_json config_of(const Study& study, const RunSettings& run) {
                                           {"machine", machine_text()},
                                           {"version", kVersion}};
   config.update(study_wide);
-  // oneDNN's sums of a convolution's weight gradient depend on it.
+  // The sums of a convolution's weight gradient depend on the number of threads.
   const bool counts =
       !run.model.starts_with("mlp") && study.backend->device().type == DeviceType::cpu;
   if (counts) config["threads"] = thread_count();

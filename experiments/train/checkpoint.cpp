@@ -17,9 +17,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kStateKey = "training_state";
 constexpr const char* kChecksumKey = "checksum";
-constexpr std::int64_t kMost = std::int64_t{1} << 62;  // of what has no bound of its own
+constexpr std::int64_t kMost = std::int64_t{1} << 62;  // where no tighter bound is known
 
-/// The tensors named PREFIX.NAME, as NAME.
+/// The tensors named PREFIX.NAME, under NAME.
 Safetensors below(const Safetensors& content, std::string_view prefix) {
   Safetensors part;
   for (const auto& [name, tensor] : content.tensors) {

@@ -1,4 +1,4 @@
-// Checkpoints: everything that a run needs to go on to the very bits of one that was never stopped.
+// Checkpoints: the state from which a run continues bit for bit.
 #pragma once
 
 #include <cstdint>
@@ -15,40 +15,39 @@
 
 namespace cograd {
 
-/// Where a run stands between two steps, besides its tensors. The order of the data and all random
-/// numbers are functions of (seed, epoch, step), so these two are the loader's and the generator's
-/// state.
+/// The position of a run between two steps, besides its tensors. The order of the data and all
+/// random numbers are functions of (seed, epoch, step), so the loader and the generator need no
+/// other state.
 struct TrainingState {
-  std::int64_t epoch = 1;  ///< in training, or the last one plus 1
-  std::int64_t step = 0;   ///< steps of that epoch that are done
-  /// Since the last row of train.csv.
+  std::int64_t epoch = 1;  ///< the current epoch; after training, the last one plus 1
+  std::int64_t step = 0;   ///< finished steps of the current epoch
+  /// Sums since the last row of train.csv.
   double loss_sum = 0.0;
   std::int64_t examples = 0;
   std::int64_t batches = 0;
-  /// Of this epoch so far, by parameter.
+  /// Coherences of this epoch so far, by parameter.
   std::map<std::string, std::vector<double>> coherence{};
   std::map<std::string, FileState> files{};  ///< RunDirectory::sync()
 };
 
-/// Over the training state and all tensors of a checkpoint, which are the host's: what it says
-/// under "checksum".
+/// The checksum of a checkpoint, over its training state and all its tensors, which must be on the
+/// host.
 std::string checksum_of_checkpoint(const Safetensors& content);
 
-/// How long a run is: a checkpoint lies within.
+/// The length of a run; its checkpoints lie within.
 struct RunLength {
   std::int64_t epochs = 0, steps_per_epoch = 0;
 };
 
-/// A safetensors file: the model's state under "model.NAME", the optimizer's momentum buffers and
-/// rolling windows under "velocity.NAME" and "window.NAME", the learning order, and as metadata the
-/// rest and a checksum over everything. There is the old checkpoint or the new one at every moment.
-/// Throws IoError.
+/// Writes a safetensors file, atomically: the model's state under "model.NAME", the optimizer's
+/// momentum buffers and rolling windows under "velocity.NAME" and "window.NAME", the learning
+/// order, and as metadata the training state and a checksum of everything. Throws IoError.
 void save_checkpoint(const std::filesystem::path& path, Module& model, const Sgd& optimizer,
                      const LearningOrder& order, const TrainingState& state);
 
-/// Restores model, optimizer and learning order. Throws IoError or FormatError for a file that is
-/// none or damaged, or has numbers that no run of this length has; ValueError, ShapeError or
-/// DtypeError for one of another model or optimizer.
+/// Restores model, optimizer and learning order. Throws IoError or FormatError for a missing or
+/// damaged file, or numbers that no run of this length has; ValueError, ShapeError or DtypeError
+/// for a checkpoint of another model or optimizer.
 TrainingState load_checkpoint(const std::filesystem::path& path, Module& model, Sgd& optimizer,
                               LearningOrder& order, const RunLength& length);
 

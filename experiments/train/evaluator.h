@@ -30,17 +30,18 @@ struct ExampleResult {
 /// Mean loss and accuracies over the `chosen` of `results`, without images that were not read.
 Evaluation summarize(const std::vector<ExampleResult>& results,
                      const std::vector<std::int64_t>& chosen);
-/// Over all of them.
+/// The same over all results.
 Evaluation summarize(const std::vector<ExampleResult>& results);
 
 /// Evaluates a model on all examples of a data set, in the set's order. A small set is loaded once
 /// and stays on the backend.
 class Evaluator {
  public:
-  /// `workers` and `skip_broken` are the loader's.
+  /// `workers` and `skip_broken` are passed to the loader.
   Evaluator(DatasetPtr data, Backend& backend, int workers,
             std::function<void(const std::string&)> skip_broken = {});
-  /// In evaluation mode, with activations of type `precision`; the model's own mode is restored.
+  /// Evaluates with activations of type `precision` in evaluation mode, then restores the model's
+  /// mode.
   std::vector<ExampleResult> operator()(Module& model, Dtype precision = Dtype::f32);
 
  private:

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint64_t kStream = 0xC0;
 
-/// The mean over kGroups groups.
+/// The mean over kGroups group gradients.
 class GroupMean final : public Aggregator {
  public:
   std::string name() const override { return "mean of groups"; }

@@ -1,4 +1,4 @@
-// Coherence of the gradients of pristine and of corrupt examples, apart.
+// Coherence of the gradients of chosen examples, as all pristine or all corrupt ones.
 #pragma once
 
 #include <functional>
@@ -11,30 +11,30 @@
 
 namespace cograd {
 
-/// Of one parameter, over batches whose groups have the mean gradients g_1 .. g_K:
-/// sum over batches ||mean_k g_k||^2 / sum over batches mean_k ||g_k||^2; 1 when all groups pull in
-/// one direction, 1/K when their directions are orthogonal.
+/// The coherence of one parameter's gradients, over batches with the group gradients g_1 .. g_K:
+///   sum over batches ||mean_k g_k||^2 / sum over batches mean_k ||g_k||^2
+/// It is 1 if all groups agree in direction, 1/K if their directions are orthogonal.
 struct ParameterCoherence {
   std::string parameter;
   double coherence = 0.0;
 };
 
-/// Measures some examples of one kind, always the same, in evaluation mode: dropout is off, batch
-/// norm uses its running statistics, so that no example's gradient depends on another.
+/// Measures a fixed sample of examples in evaluation mode: dropout is off and batch norm uses its
+/// running statistics, so no example's gradient depends on another example.
 class ExampleCoherence {
  public:
   static constexpr std::int64_t kGroups = 8;     ///< K
   static constexpr std::int64_t kGroupSize = 8;  ///< examples
   static constexpr std::int64_t kBatches = 6;    ///< at most
 
-  /// Of examples drawn by `seed` from `examples` (indices into `data`), as many as make whole
-  /// batches; their images are loaded now. `skip_broken` is the loader's.
+  /// Draws whole batches by `seed` from `examples`, which are indices into `data`, and loads their
+  /// images now. `skip_broken` is passed to the loader.
   ExampleCoherence(DatasetPtr data, std::vector<std::int64_t> examples, std::uint64_t seed,
                    Backend& backend, std::function<void(const std::string&)> skip_broken = {});
 
   bool empty() const { return batches_.empty(); }
-  /// One entry per parameter, in their order; none without examples. Leaves the parameters'
-  /// gradients changed.
+  /// One entry per parameter, in the model's order; none without examples. Overwrites the
+  /// parameters' gradients.
   std::vector<ParameterCoherence> measure(Module& model, Dtype precision) const;
 
  private:

@@ -1,4 +1,4 @@
-// What a run measures between its training steps.
+// The measurements of a run between its training steps.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ class Measurements {
   /// LearningOrder::wants().
   void after_step(Module& model, std::int64_t epoch, std::int64_t step);
   /// Writes the evaluations after `epoch`; epoch 0 is before training. Throws Diverged for a loss
-  /// that is not finite, ImageError for a set of which no image can be read.
+  /// that is not finite, ImageError for a set without a readable image.
   void after_epoch(Module& model, std::int64_t epoch);
   /// Writes which examples were learned, and difficulty.csv.
   void after_training(Module& model);

@@ -13,7 +13,7 @@ class RunClock {
   /// Seconds that the run took before it was resumed.
   void add(const RunTime& before) { before_ = before; }
 
-  /// Bracket what counts as training: waiting for data and the step itself.
+  /// The time between these counts as training: waiting for data, and the step.
   void begin_step() { step_began_ = Clock::now(); }
   void end_step() { training_ += seconds_since(step_began_); }
 

@@ -1,4 +1,4 @@
-// Which training examples a run evaluates.
+// The training examples that a run evaluates.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +8,12 @@
 
 namespace cograd {
 
-/// Up to 50,000 of each kind, the paper's number, the same at every epoch.
+/// Up to 50,000 examples of each kind, as in the paper; the same at every epoch.
 struct Samples {
   std::vector<std::int64_t> evaluated;               ///< indices in the training set
   std::vector<std::int64_t> all, pristine, corrupt;  ///< positions in `evaluated`
 
-  /// In the training set, of positions in `evaluated`.
+  /// The indices in the training set of these positions in `evaluated`.
   std::vector<std::int64_t> indices_of(const std::vector<std::int64_t>& positions) const;
 };
 

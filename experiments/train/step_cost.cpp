@@ -13,7 +13,7 @@
 namespace cograd {
 namespace {
 
-constexpr int kWarmUp = 2;  // fills the window of a rolling rule, with the measured one
+constexpr int kWarmUp = 2;  // with the measured step, fills the window of a rolling aggregator
 constexpr int kMeasured = 1;
 
 }  // namespace
@@ -27,7 +27,7 @@ StepCost measure_step(const RunSettings& run, const StudyData& data, Backend& ba
   Sgd sgd(model->parameters(), *aggregator,
           {run.learning_rate, run.momentum, run.weight_decay, false, run.force_momentum});
   const std::int64_t rows = run.batch_size;
-  // Any pixels cost the same; not all equal, or batch norm would divide by nothing.
+  // All pixels cost the same. Equal ones would leave batch norm without variance.
   Random random(1);
   std::vector<float> pixels(static_cast<std::size_t>(rows * image.numel()));
   for (float& pixel : pixels) pixel = static_cast<float>(random.uniform());

@@ -1,4 +1,4 @@
-// What training steps take, measured before a study begins.
+// Time and memory of a training step, measured before a study begins.
 #pragma once
 
 #include <cstddef>
@@ -14,8 +14,8 @@ struct StepCost {
   std::size_t peak_bytes = 0;  ///< on the device
 };
 
-/// Makes the model of a run anew and takes a few steps on drawn images; nothing is kept. Throws
-/// what the run itself would, for lack of memory say.
+/// Takes a few steps of the run's model on random images and discards them. Throws as the run
+/// would, say for lack of memory.
 StepCost measure_step(const RunSettings& run, const StudyData& data, Backend& backend);
 
 }  // namespace cograd

@@ -12,14 +12,14 @@
 
 namespace cograd {
 
-/// Examples to learn from, with their true labels, and to test on.
+/// The training set, with true labels, and the test sets.
 struct StudyData {
   DatasetPtr train, test;
   /// Further sets to test on, by name: NAME.csv, EpochRecord::further.
   std::map<std::string, DatasetPtr> further_tests;
-  /// How images become examples, for whoever uses the trained model.
+  /// The transform of the test images; the trained model is used with it.
   ImageTransform transform;
-  /// What a person should know about them: "--train-size 100000: there are 60000".
+  /// Notes for the user: "--train-size 100000: there are 60000".
   std::vector<std::string> notes;
   /// Images that cannot be read are left out; otherwise the first one ends the run.
   bool skip_broken_images = false;

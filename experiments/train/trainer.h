@@ -1,4 +1,4 @@
-// The trainer: one run from initialization to final weights.
+// Trains one run, from initialization to final weights.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,15 @@
 
 namespace cograd {
 
-/// Examples that `settings` trains on per epoch: the last batch is dropped if it is not full, as in
-/// the authors' code, so that all groups of all steps have the same size.
+/// Training examples per epoch. A last batch that is not full is dropped, as in the authors' code,
+/// so that all groups of all steps have the same size.
 std::int64_t examples_per_epoch(const RunSettings& settings, std::int64_t train_size);
 
 /// Corrupts the labels, trains, evaluates before the first epoch and after each, and leaves the
-/// files of the run, its last checkpoint and its weights in `directory`, which it does not
-/// finish(). Goes on from the directory's checkpoint if there is one. A run that diverges, lacks
-/// memory or meets broken data comes back with its failure. Throws IoError when something cannot be
-/// written, FormatError for a damaged checkpoint, Interrupted after a signal and a checkpoint.
+/// files, the last checkpoint and the weights in `directory`; the caller finishes it. Continues
+/// from the directory's checkpoint if there is one. Divergence, lack of memory and broken data
+/// become the record's failure. Throws IoError if a file cannot be written, FormatError for a
+/// damaged checkpoint, Interrupted after a signal and a checkpoint.
 RunRecord train_run(const RunSettings& settings, const StudyData& data, Backend& backend,
                     RunDirectory& directory, Progress& progress);
 

@@ -80,7 +80,7 @@ class TrainingSteps {
   double launch_share_ = 1.0;               // of a step's time, the least of the timed steps
   std::unique_ptr<StepRecorder> recorder_;  // null: steps cannot be captured
   double captured_rate_;                    // learning rate of the captured steps
-  Tensor images_, labels_, group_losses_;   // what captured steps read and write
+  Tensor images_, labels_, group_losses_;   // inputs and output of captured steps
 };
 
 }  // namespace cograd

@@ -45,7 +45,7 @@ TEST_CASE("points hold the seeds of one setting", "[experiments]") {
   CHECK(fitted.mean == Approx(85.0));
   CHECK(fitted.low == 80.0);
   CHECK(fitted.high == 91.0);
-  CHECK(fitted.deviation == Approx(std::sqrt((25.0 + 1.0 + 36.0) / 2.0)));
+  CHECK(fitted.std == Approx(std::sqrt((25.0 + 1.0 + 36.0) / 2.0)));
   CHECK(spread_text(fitted, 3) == "85.0 ± 5.6");
   CHECK(spread_text(fitted, 1) == "85.0");
   const std::vector<Claim> claims = memorization_claims(runs);
@@ -291,19 +291,32 @@ TEST_CASE("every figure of a report lies beside it as a file of its own", "[repo
   }
 }
 
-TEST_CASE("what a study leaves makes learning figures, difficulty table and gallery", "[report]") {
-  const TemporaryFolder folder;
-  StudyOptions options = label_noise_preset("quick", "");
-  options.train_size = 300;
-  options.test_size = 40;
-  options.aggregators = "mean@20,m3@30";
-  options.corrupt_fractions = "0,0.5";
-  options.run.epochs = 3;
-  options.device = "cpu";
-  options.output_dir = folder.path.string();
-  const Study study = prepare_study(options);
-  const std::vector<RunRecord> runs = run_study(study);
+namespace {
 
+/// A small study with and without noise.
+struct TrainedStudy {
+  TemporaryFolder folder;
+  Study study = prepare_study(small_study());
+  std::vector<RunRecord> runs = run_study(study);
+
+  StudyOptions small_study() const {
+    StudyOptions options = label_noise_preset("quick", "");
+    options.train_size = 300;
+    options.test_size = 40;
+    options.aggregators = "mean@20,m3@30";
+    options.corrupt_fractions = "0,0.5";
+    options.run.epochs = 3;
+    options.device = "cpu";
+    options.output_dir = folder.path.string();
+    return options;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a study leaves learning orders and coherences for figures", "[report]") {
+  const TrainedStudy trained;
+  const std::vector<RunRecord>& runs = trained.runs;
   const std::vector<FigureGroup> order = learning_order_figures(runs);
   REQUIRE(order.size() == 2);           // noise first
   CHECK(order[0].figures.size() == 4);  // pristine and corrupt, first and for good
@@ -334,9 +347,13 @@ TEST_CASE("what a study leaves makes learning figures, difficulty table and gall
   for (const auto& row : table.rows) {
     for (std::size_t i = 2; i < row.size(); ++i) CHECK(std::abs(std::stod(row[i])) <= 1.0);
   }
+}
 
-  const Gallery gallery =
-      difficulty_gallery(runs[0], *study.data.train, study.data.transform.statistics);
+TEST_CASE("a study leaves examples for a gallery, and runs that can be read back", "[report]") {
+  const TrainedStudy trained;
+  const std::vector<RunRecord>& runs = trained.runs;
+  const StudyData& data = trained.study.data;
+  const Gallery gallery = difficulty_gallery(runs[0], *data.train, data.transform.statistics);
   REQUIRE(gallery.rows.size() == 10);
   for (const GalleryRow& row : gallery.rows) {
     REQUIRE(row.easiest.size() == 4);
@@ -345,7 +362,7 @@ TEST_CASE("what a study leaves makes learning figures, difficulty table and gall
   // The first picture of class 0 is an example of it, as drawn.
   const std::string caption = gallery.rows[0].easiest[0].caption;
   const std::int64_t index = std::stoll(caption.substr(caption.find(' ')));
-  const Example example = study.data.train->get(index);
+  const Example example = data.train->get(index);
   CHECK(example.label == 0);
   for (std::size_t i = 0; i < example.pixels.size(); ++i) {
     REQUIRE(gallery.rows[0].easiest[0].pixels[3 * i] ==
@@ -361,5 +378,5 @@ TEST_CASE("what a study leaves makes learning figures, difficulty table and gall
   CHECK(again.last().test.acc1 == Approx(runs[1].last().test.acc1));
   CHECK(again.training_seconds > 0.0);
   CHECK(again.training_seconds <= again.seconds);
-  CHECK_THROWS_AS(read_run(folder.path), IoError);
+  CHECK_THROWS_AS(read_run(trained.folder.path), IoError);
 }

@@ -220,8 +220,8 @@ TEST_CASE("without --resume what is left of a run is replaced", "[resume]") {
 TEST_CASE("checkpoints of another model or none are refused", "[resume]") {
   const TemporaryFolder scratch;
   const auto model = make_model("mlp", {.width = 8});
-  RollingMedian rule(3);
-  Sgd sgd(model->parameters(), rule, {});
+  RollingMedian aggregator(3);
+  Sgd sgd(model->parameters(), aggregator, {});
   LearningOrder order(5);
   const RunLength length{.epochs = 3, .steps_per_epoch = 8};
   order.observe(4, std::vector<ExampleResult>(5, {.rank = 0}));
@@ -235,7 +235,7 @@ TEST_CASE("checkpoints of another model or none are refused", "[resume]") {
                     contains("5 examples: expected 4"));
 
   const auto other = make_model("mlp", {.width = 9});
-  Sgd other_sgd(other->parameters(), rule, {});
+  Sgd other_sgd(other->parameters(), aggregator, {});
   CHECK_THROWS_AS(load_checkpoint(scratch.path / "c", *other, other_sgd, order, length),
                   ShapeError);
   CHECK_THROWS_AS(load_checkpoint(scratch.path / "none", *model, sgd, order, length), IoError);

@@ -1,4 +1,3 @@
-// The claims table, as text and as JSON.
 #include "experiments/report/page/claims.h"
 
 #include <fmt/format.h>
@@ -16,14 +15,14 @@ namespace {
 constexpr double kPrecision = 1e-4;
 constexpr int kMostDecimals = 6;
 constexpr std::size_t kVerdictWidth = 13;  // "does not hold"
-constexpr std::size_t kNarrow = 48;        // less leaves no room for columns
+constexpr std::size_t kNarrow = 48;        // too narrow for columns
 
 bool holds(const Evidence& evidence, const std::vector<double>& values) {
   const double margin = evidence.margin(values);
   return evidence.strict ? margin > kPrecision : margin >= -kPrecision;
 }
 
-/// As they are printed.
+/// The values as printed.
 std::vector<double> rounded(std::vector<double> values, int decimals) {
   for (double& v : values) v = std::strtod(fmt::format("{:.{}f}", v, decimals).c_str(), nullptr);
   return values;

@@ -1,4 +1,4 @@
-// Claims: what a study asserts, the numbers it measured, and whether they bear it out.
+// Claims: the assertions of a study, the measured numbers, and the verdicts.
 #pragma once
 
 #include <functional>
@@ -13,26 +13,25 @@ struct Claim {
   bool holds = false;
 };
 
-/// The numbers that decide a claim, and how.
+/// The numbers that decide a claim, and the decision.
 struct Evidence {
   std::vector<double> values;
-  /// How far values lie on the claim's side; in points, as they.
+  /// The distance by which the values fulfil the claim, in their unit.
   std::function<double(const std::vector<double>&)> margin;
-  /// What the values read as, with so many decimals.
+  /// The values as text, with this number of decimals.
   std::function<std::string(int)> text;
   int decimals = 1;     ///< at least
-  bool strict = false;  ///< a margin of 0 does not do
+  bool strict = false;  ///< a margin of 0 fails
 };
 
-/// The claim holds if the margin is not negative: to 1e-4 points, since the files of a run, from
-/// which a report may be made, have six digits. The numbers get as many decimals, up to six, as it
-/// takes for the rounded ones to give the same verdict.
+/// Decides a claim. It holds if the margin is at least -1e-4, since the files of a run have six
+/// digits. Prints enough decimals, up to six, for the rounded numbers to give the same verdict.
 Claim make_claim(std::string text, const Evidence& evidence);
 
 /// "holds" or "does not hold".
 const char* verdict(const Claim& claim);
 
-/// The table as text, no line of which is longer than `width` columns, 15 at least.
+/// The table as text in lines of at most `width` columns, 15 at least.
 std::string claims_table(const std::vector<Claim>& claims, int width = 100);
 
 /// [{"claim", "measured", "holds"}, ...] as JSON.

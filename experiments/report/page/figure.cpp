@@ -1,6 +1,5 @@
-// Figures by gnuplot: script and picture pass through anonymous files, so no path needs quoting,
-// and texts are put into the picture when gnuplot is done with it, so none is ever part of a
-// script.
+// Draws figures with gnuplot. Script and SVG pass through anonymous files, so no path needs
+// quoting. Texts are inserted into the SVG afterwards, so none is ever part of a script.
 #include "experiments/report/page/figure.h"
 
 #include <fmt/format.h>
@@ -36,9 +35,9 @@ constexpr int kFontSize = 15;
 // A label's height as a share of the y axis.
 constexpr double kLabelDistance = 0.075;
 
-// Characters; more leave no room for the curves.
+// In characters: longer labels leave no room for the curves.
 constexpr std::size_t kLongestLabel = 36;
-// Larger numbers are none that a figure has to show.
+// Larger numbers leave gaps.
 constexpr double kLargest = 1e12;
 
 constexpr std::array kDashes = {"solid", "(9,5)", "(3,4)", "(12,4,3,4)"};
@@ -66,7 +65,7 @@ std::string content(std::FILE* file) {
   return text;
 }
 
-/// This process's, without what makes gnuplot read further files or draw elsewhere.
+/// The environment, without variables that make gnuplot read other files or draw elsewhere.
 std::vector<char*> environment_for_gnuplot() {
   std::vector<char*> variables;
   for (char** variable = environ; *variable != nullptr; ++variable) {
@@ -120,7 +119,7 @@ void for_points(const Figure& figure, const Curve& curve, const Visit& visit) {
 
 std::pair<double, double> y_range_of(const Figure& figure) {
   if (figure.y_range.first < figure.y_range.second) return figure.y_range;
-  double low = 0.0, high = 0.0;  // zero is always in sight
+  double low = 0.0, high = 0.0;  // zero is always visible
   for (const Curve& curve : figure.curves) {
     for_points(figure, curve,
                [&](double, double y) { low = std::min(low, y), high = std::max(high, y); });
@@ -151,7 +150,7 @@ std::string log_axis(const Figure& figure) {
                      low / kMargin, high * kMargin, tics);
 }
 
-/// What stands in the script for a text.
+/// The placeholder of a text in the script.
 std::string placeholder(std::size_t text) { return fmt::format("'[text {}]'", text); }
 
 /// The label as it is drawn.
@@ -167,7 +166,7 @@ std::vector<std::string> texts_of(const Figure& figure) {
   return texts;
 }
 
-/// `svg` with the texts of the figure in the place of "[text N]".
+/// Replaces "[text N]" in `svg` by the texts of the figure.
 std::string with_texts(std::string_view svg, const std::vector<std::string>& texts) {
   constexpr std::string_view kBegin = "[text ";
   std::string result;

@@ -1,4 +1,4 @@
-// Figures: curves drawn by gnuplot as SVG for a page.
+// Figures: curves that gnuplot draws as SVG.
 #pragma once
 
 #include <string>
@@ -21,27 +21,27 @@ struct Curve {
 constexpr int hollow(int marker) { return marker + 5; }
 
 struct Figure {
-  std::string title;  ///< for the page: not drawn
+  std::string title;  ///< for the page; not drawn
   std::string x_label, y_label;
   std::vector<Curve> curves;
-  /// Low and high end of the y axis; equal: as the data needs.
+  /// Ends of the y axis; if equal, the data decide.
   std::pair<double, double> y_range{0.0, 0.0};
   bool x_log = false;  ///< logarithmic x axis; all x must be positive then
 };
 
-/// Moves `values` apart, as little as it takes to leave `distance` between neighbours inside
-/// [low, high]; in the order given.
+/// Moves `values` apart just enough to leave `distance` between neighbours in [low, high]. Keeps
+/// their order.
 std::vector<double> spread(const std::vector<double>& values, double distance, double low,
                            double high);
 
-/// What gnuplot is told: numbers and the figure's form alone. Texts, which may come from files, are
-/// no part of it: "[text 0]" (x axis), "[text 1]" (y axis), "[text 2]", ... (labels of the curves)
-/// stand for them. Points that are not finite, or not positive on a logarithmic axis, are gaps.
+/// The script for gnuplot: numbers and the form of the figure. Texts are untrusted and replaced by
+/// placeholders: "[text 0]" (x axis), "[text 1]" (y axis), "[text 2]", ... (labels of the curves).
+/// Points that are not finite, or not positive on a logarithmic axis, leave gaps.
 std::string gnuplot_script(const Figure& figure);
 
-/// An <svg> element to stand in a page: it takes the width of its place and the page's text colour.
-/// `id` must differ between the figures of a page. Long labels are cut. Throws IoError if gnuplot
-/// is missing or fails.
+/// An <svg> element for a page, with the width of its place and the page's text colour. Each figure
+/// of a page needs another `id`. Long labels are cut. Throws IoError if gnuplot is missing or
+/// fails.
 std::string draw_svg(const Figure& figure, const std::string& id);
 
 }  // namespace cograd

@@ -45,7 +45,7 @@ Thumbnail thumbnail_of(const Dataset& data, const ChannelStatistics& statistics,
         }
         const auto s = static_cast<std::size_t>(channel);
         const double value =
-            sum / static_cast<double>(step * step) * statistics.deviation[s] + statistics.mean[s];
+            sum / static_cast<double>(step * step) * statistics.std[s] + statistics.mean[s];
         thumbnail.pixels.push_back(
             static_cast<std::uint8_t>(std::lround(255.0 * std::clamp(value, 0.0, 1.0))));
       }

@@ -31,7 +31,7 @@ struct GalleryRow {
 
 struct Gallery {
   std::string heading;
-  std::string text;  ///< what it shows and how it was chosen
+  std::string text;  ///< the choice of examples, explained
   std::vector<GalleryRow> rows;
 };
 

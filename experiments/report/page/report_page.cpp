@@ -1,4 +1,3 @@
-// The page of a study: no scripts, nothing loaded from elsewhere.
 #include "experiments/report/page/report_page.h"
 
 #include <fmt/format.h>
@@ -79,8 +78,8 @@ std::string claims_html(const std::vector<Claim>& claims) {
   return html + "</tbody>\n</table>\n";
 }
 
-/// A name for a file: letters and digits of `text`, in lower case, with single dashes between, and
-/// a number behind if it is `taken`, which takes it.
+/// A file name of the letters and digits of `text`, in lower case, with single dashes between. A
+/// number follows if the name is `taken`. Adds the name to `taken`.
 std::string file_name(std::string_view text, std::set<std::string>& taken) {
   constexpr std::size_t kLongest = 100;
   std::string name;
@@ -95,7 +94,7 @@ std::string file_name(std::string_view text, std::set<std::string>& taken) {
   return unique;
 }
 
-/// An SVG of the page as a file of its own, for other documents: on white, where text is black.
+/// An SVG of the page as a file for other documents: on white, with black text.
 std::string standalone(const std::string& svg) {
   return "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<svg style=\"background:#fff\"" +
          svg.substr(4);
@@ -127,7 +126,7 @@ std::string thumbnails_html(const std::vector<Thumbnail>& thumbnails) {
   return html + "</td>";
 }
 
-/// Which runs failed: "2 of 6 runs failed:" and a line for each; empty if none did.
+/// "2 of 6 runs failed:" and a line for each; empty if none failed.
 std::vector<std::string> failures_of(const std::vector<RunRecord>& runs) {
   std::vector<std::string> lines;
   for (const RunRecord& run : runs) {
@@ -147,7 +146,7 @@ std::string failures_html(const std::vector<RunRecord>& runs) {
   return html + "</ul>\n";
 }
 
-/// Images that the runs could not read: one number if all agree. Empty if there are none.
+/// The number of unreadable images, or its range over the runs; empty if there are none.
 std::string skipped_text(const std::vector<RunRecord>& runs) {
   std::int64_t least = std::numeric_limits<std::int64_t>::max(), most = 0;
   for (const RunRecord& run : runs) {
@@ -233,8 +232,7 @@ std::string write_report(const Report& report, const std::filesystem::path& fold
     drawings.clear();
     missing = error.what();
   }
-  // Beside the page and not in a folder of their own: the authors' analysis script takes every
-  // folder here for a run.
+  // In the page's folder: the authors' analysis script takes every folder in it for a run.
   auto drawing = drawings.begin();
   std::set<std::string> taken;
   for (const FigureGroup& group : report.figures) {
@@ -263,7 +261,7 @@ void publish(const Report& report, const std::filesystem::path& folder) {
   }
   for (const std::string& line : failures_of(report.runs)) say(line);
   if (!missing.empty()) say("The report has no figures: " + missing);
-  // One piece, however long: it is to be copied.
+  // Not wrapped: it will be copied.
   const std::string page = std::filesystem::absolute(folder / "report.html").string();
   show(stdout, "report: " + printable(page) + "\n");
 }

@@ -13,7 +13,7 @@
 
 namespace cograd {
 
-/// Figures that stand side by side under one heading.
+/// Figures under one heading.
 struct FigureGroup {
   std::string heading;
   std::vector<Figure> figures;
@@ -24,14 +24,14 @@ struct Table {
   std::string heading;
   std::string text{};               ///< how to read it; may be empty
   std::vector<std::string> header;  ///< the first column is text, the others are numbers
-  /// One shorter than the header says something of a failed run in its last cell.
+  /// A row that is shorter than the header belongs to a failed run; its last cell spans the rest.
   std::vector<std::vector<std::string>> rows{};
 };
 
-/// What a page says; all plain text, of any bytes.
+/// The content of a page: plain text of any bytes.
 struct Report {
   std::string title;
-  std::string lead;  ///< what the study asks, in a paragraph
+  std::string lead;  ///< the question of the study, in a paragraph
   std::vector<Claim> claims;
   std::vector<FigureGroup> figures;
   std::string reading;  ///< how to read figures and table
@@ -39,20 +39,20 @@ struct Report {
   std::vector<Gallery> galleries;
   std::vector<std::pair<std::string, std::string>> facts;  ///< command, settings, machine, time
   std::string dataset{};                                   ///< for runs.csv
-  std::vector<RunRecord> runs{};  ///< that it is about: for runs.csv, and which of them failed
+  std::vector<RunRecord> runs{};  ///< all runs: for runs.csv and the list of failures
 };
 
-/// The page. `drawings` holds the SVGs of the figures, group by group; empty if they could not be
-/// drawn, `missing` then says why.
+/// The page as HTML. `drawings` holds the SVGs of the figures, group by group; if they could not be
+/// drawn it is empty, and `missing` is the reason.
 std::string report_html(const Report& report, const std::vector<std::string>& drawings,
                         const std::string& missing);
 
-/// Draws the figures and writes folder/report.html, each figure as an SVG file beside it,
+/// Draws the figures and writes folder/report.html, each figure as an SVG file next to it,
 /// claims.json and runs.csv. Returns an empty string, or why there are no figures. Throws IoError
 /// if something cannot be written.
 std::string write_report(const Report& report, const std::filesystem::path& folder);
 
-/// write_report(), and says on stdout which claims hold, which runs failed and where the page is.
+/// Calls write_report() and prints the claims, the failed runs and the path of the page.
 void publish(const Report& report, const std::filesystem::path& folder);
 
 }  // namespace cograd

@@ -31,7 +31,7 @@ std::string text(const std::string& bytes) {
 
 std::string number(double value) { return fmt::format("{:.6g}", value); }
 
-/// Where the run lies, as seen from the report.
+/// The path of the run, relative to the report if it lies below.
 std::string place_of(const RunRecord& run, const std::filesystem::path& folder) {
   if (run.folder.empty()) return directory_name_of(run.settings);
   const std::filesystem::path relative =

@@ -9,10 +9,10 @@
 
 namespace cograd {
 
-/// The table of `runs`, which lie in `folder` or elsewhere: settings, numbers after the last epoch,
-/// the best test accuracy and its epoch, and what each further test found. A cell is empty where
-/// there is no number, as for all results of a failed run. Text cells are quoted as RFC 4180 says;
-/// one that a spreadsheet would take for a formula gets an apostrophe before it.
+/// A row per run: settings, numbers after the last epoch, the best test accuracy and its epoch, and
+/// the further tests. Paths are relative to `folder` if they lie below it. Missing numbers, as all
+/// results of a failed run, are empty cells. Text cells are quoted by RFC 4180, and one that a
+/// spreadsheet would take for a formula begins with an apostrophe.
 std::string runs_csv(const std::vector<RunRecord>& runs, const std::filesystem::path& folder,
                      const std::string& dataset);
 
