@@ -22,8 +22,8 @@ class Grays : public Dataset {
   std::string name() const override { return "grays"; }
   std::int64_t label(std::int64_t /* index */) const override { return 0; }
   void read(std::int64_t index, std::int64_t /* epoch */, float* pixels) const override {
-    if (broken_.count(index) > 0 && index % 2 == 0) throw ImageError("[grays] broken");
-    if (broken_.count(index) > 0) throw IoError("[grays] unreadable");
+    if (broken_.contains(index) && index % 2 == 0) throw ImageError("[grays] broken");
+    if (broken_.contains(index)) throw IoError("[grays] unreadable");
     std::fill(pixels, pixels + 4, static_cast<float>(index) / 255.0f);
   }
 

@@ -94,9 +94,9 @@ std::vector<std::string> scalars(const fs::path& path) {
   std::vector<std::string> found;
   for (const std::string& record : records(path)) {
     auto event = fields(record);
-    if (!event.count(5)) continue;
+    if (!event.contains(5)) continue;
     auto value = fields(fields(event[5])[1]);
-    if (!value.count(2)) continue;
+    if (!value.contains(2)) continue;
     found.push_back(
         fmt::format("{} {} {}", value[1], load<std::int64_t>(event[2]), load<float>(value[2])));
   }
