@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building and testing needs and this machine lacks, from Debian's packages.
-# Usage: ./bootstrap.sh      (as root, or with sudo; does nothing when all is there)
+# Usage: ./bootstrap.sh            (as root, or with sudo; does nothing when all is there)
+#        ./bootstrap.sh --check    names what is missing, installs nothing; fails where no build can begin
 set -euo pipefail
 
 packages=(
@@ -9,19 +10,40 @@ packages=(
   libopencv-core-dev libopencv-imgproc-dev libjpeg-dev libpng-dev zlib1g-dev libxxhash-dev
   libopenmpi-dev openmpi-bin  # training on several ranks
   libcli11-dev nlohmann-json3-dev catch2 libbenchmark-dev
-  clang libclang-rt-dev  # for tests/fuzz
+  clang libclang-rt-dev  # for tests/fuzz, and the second compiler of .ci/run
+  clang-format-14 clang-tidy-14 shellcheck  # for tests/lint
   gnuplot-nox            # draws the figures of the reports
   curl ca-certificates   # for data/fetch.sh
 )
 
 die() { echo "bootstrap: $*" >&2; exit 1; }
 
-command -v dpkg-query >/dev/null || die "needs a Debian-like system; install by hand: ${packages[*]}"
+check=
+case ${1-} in
+'') ;;
+--check) check=yes ;;
+*) echo "usage: ./bootstrap.sh [--check]" >&2; exit 2 ;;
+esac
+
 missing=()
-for package in "${packages[@]}"; do
-  status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) || status=
-  [ "$status" = installed ] || missing+=("$package")
-done
+if command -v dpkg-query >/dev/null; then
+  for package in "${packages[@]}"; do
+    status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) || status=
+    [ "$status" = installed ] || missing+=("$package")
+  done
+elif [ -z "$check" ]; then
+  die "needs a Debian-like system; install by hand: ${packages[*]}"
+fi
+
+# Packages may be missing whose libraries were installed by hand: CMake says which it does not find.
+if [ -n "$check" ]; then
+  [ ${#missing[@]} -eq 0 ] ||
+    echo "bootstrap: missing packages: ${missing[*]} (./bootstrap.sh installs them)" >&2
+  for tool in cmake ninja c++; do
+    command -v "$tool" >/dev/null || die "no build without $tool: run ./bootstrap.sh"
+  done
+  exit 0
+fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" -eq 0 ]; then

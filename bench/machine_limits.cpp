@@ -36,7 +36,7 @@ __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"),
                optimize("O3", "fp-contract=fast")))
 #endif
 float multiply_add(std::int64_t repeats) {
-  typedef float Lanes __attribute__((vector_size(64)));
+  using Lanes = float __attribute__((vector_size(64)));
   Lanes factor{}, term{};
   for (int i = 0; i < 16; ++i) factor[i] = 0.5f, term[i] = 1e-3f;
   // Each its own start, or the compiler sees that all are one.

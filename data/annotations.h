@@ -13,11 +13,12 @@ struct Annotation {
   friend bool operator==(const Annotation&, const Annotation&) = default;
 };
 
-/// A line is "val_0.JPEG n03444034 0 32 44 62", between tabs or blanks: file, class and a box that
-/// is of no use here. Throws FormatError naming `name` and the line that is none or repeats a file.
+/// A line is "val_0.JPEG n03444034 0 32 44 62": file, class and a bounding box that is ignored,
+/// separated by tabs or blanks. Throws FormatError naming `name` and the line that is malformed or
+/// repeats a file.
 std::vector<Annotation> parse_annotations(std::string_view text, const std::string& name);
 
-/// Of a file. Throws IoError, too.
+/// The annotations in a file. Also throws IoError.
 std::vector<Annotation> read_annotations(const std::filesystem::path& path);
 
 }  // namespace cograd

@@ -27,7 +27,7 @@ HostBatch::~HostBatch() {
   if (!arrived_) return;
   try {
     arrived_->wait();
-  } catch (...) {  // the device has failed: whoever uses it next will be told
+  } catch (...) {  // the device has failed: its next use will throw
   }
 }
 
@@ -68,8 +68,7 @@ void HostBatch::send() {
 Batch HostBatch::receive() {
   send();
   if (arrived_) backend_->wait(Stream::compute, *arrived_);
-  if (scale_ != nullptr)
-    images_ = backend_->normalize_bytes(images_, scale_->mean, scale_->deviation);
+  if (scale_ != nullptr) images_ = backend_->normalize_bytes(images_, scale_->mean, scale_->std);
   return {std::move(images_), std::move(labels_), std::move(indices_)};
 }
 

@@ -1,4 +1,4 @@
-// Batches: of tensors, and on their way there from the threads that decode them.
+// Batches: as tensors, and as memory that the decoding threads fill.
 #pragma once
 
 #include <cstdint>
@@ -16,31 +16,30 @@ struct Batch {
   std::vector<std::int64_t> indices;  ///< of the examples in the data set
 };
 
-/// Memory for one batch that the host writes: the tensors' own where the backend's memory is the
-/// host's, else staging memory that is copied on Stream::transfer. Any thread may construct, fill
-/// and destroy one that was not sent; send() and receive() belong to the thread that drives the
-/// backend.
+/// Memory of one batch that the host writes. On a CPU it is the tensors' memory; for a device it is
+/// staging memory that is copied on Stream::transfer. Any thread may construct, fill and destroy a
+/// batch that was not sent. Only the thread that drives the backend may call send() and receive().
 class HostBatch {
  public:
-  /// `images` is [B, C, H, W]; `indices` has B elements. With a scale the host writes bytes(),
-  /// which the backend makes pixels of, else pixels(). The scale must outlive this.
+  /// `images` is [B, C, H, W]; `indices` has B elements. Without a scale the host writes pixels().
+  /// With one it writes bytes(), and the backend computes the pixels; the scale must outlive this.
   HostBatch(const Shape& images, std::vector<std::int64_t> indices, Backend& backend,
             const ChannelStatistics* scale = nullptr);
   HostBatch(HostBatch&&) noexcept = default;
-  /// Waits until nothing is being copied from or to the memory it gives back.
+  /// Waits until the copy from and to its memory is done.
   ~HostBatch();
 
   const std::vector<std::int64_t>& indices() const { return indices_; }
   float* pixels();         ///< row-major [B, C, H, W]
-  std::uint8_t* bytes();   ///< the same of bytes
+  std::uint8_t* bytes();   ///< row-major [B, C, H, W]
   std::int64_t* labels();  ///< [B]
-  /// Shrinks the batch to its first rows, which hold these examples: some could not be read.
+  /// Shrinks the batch to its first rows, which hold these examples; the others could not be read.
   void keep(std::vector<std::int64_t> indices);
 
-  /// Starts the copy to the device, if there is one to make; the host does not wait for it.
+  /// Starts the copy to a device; the host does not wait for it. Does nothing on a CPU.
   void send();
-  /// The tensors, once; sends them if that was not done. Work called for on Stream::compute from
-  /// now on comes after the copy. To destroy this while the copy is running is to wait for it.
+  /// Returns the tensors; call it once. Sends them first if send() was not called. Later work on
+  /// Stream::compute waits for the copy, and so does the destructor.
   Batch receive();
 
  private:

@@ -1,4 +1,4 @@
-// Sets small enough to stay in memory, a byte per value.
+// Data sets that stay in memory, a byte per value.
 #pragma once
 
 #include "data/dataset.h"
@@ -27,7 +27,7 @@ class ByteImages final : public Dataset {
   std::vector<std::string> notes() const override { return content_.notes; }
   std::int64_t label(std::int64_t index) const override;
   void read(std::int64_t index, std::int64_t epoch, float* pixels) const override;
-  /// With the pixels.
+  /// Covers the pixels, too.
   std::string fingerprint() const override;
   const ChannelStatistics* byte_scale() const override { return &scale_; }
   void read_bytes(std::int64_t index, std::uint8_t* bytes) const override;

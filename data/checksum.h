@@ -1,4 +1,4 @@
-// Checksums, which tell damage and difference: XXH3 of 128 bits, as xxhsum prints it.
+// Checksums: XXH3 with 128 bits, as xxhsum prints it.
 #pragma once
 
 #include <memory>
@@ -7,7 +7,7 @@
 
 namespace cograd {
 
-/// Of bytes that come in parts.
+/// The checksum of bytes that come in parts.
 class Checksum {
  public:
   Checksum();
@@ -16,7 +16,7 @@ class Checksum {
   Checksum& operator=(Checksum&&) noexcept;
 
   Checksum& add(std::string_view bytes);
-  /// Of all bytes so far: 32 hexadecimal digits.
+  /// The checksum of all bytes so far, as 32 hexadecimal digits.
   std::string text() const;
 
  private:

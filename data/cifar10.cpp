@@ -23,13 +23,13 @@ std::string shown(const fs::path& path) { return printable(path.native()); }
 
 bool is_there(const fs::path& path) { return status_of(path).exists; }
 
-/// Where the files are: in the folder, or in the one that the archive unpacks to.
+/// The folder of the files: this one, or the one to which the archive unpacks.
 fs::path batches_in(const fs::path& folder) {
   const fs::path unpacked = folder / "cifar-10-batches-bin";
   return is_folder(unpacked) ? unpacked : folder;
 }
 
-/// The rest of a complaint about a file's size.
+/// The reason, if known, why a file is no list of records.
 std::string why_not_records(const std::vector<std::uint8_t>& bytes) {
   const std::string_view kind =
       what_it_is({reinterpret_cast<const char*>(bytes.data()), bytes.size()});

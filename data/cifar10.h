@@ -19,9 +19,9 @@ bool has_cifar10_binary(const std::filesystem::path& folder);
 void append_cifar10_batch(const std::filesystem::path& path, ByteImages::Content& content);
 
 /// The binary version: data_batch_1.bin to data_batch_5.bin and test_batch.bin, records of a label
-/// byte and 3 x 32 x 32 bytes. Images [3, 32, 32] in [0, 1]. Files of other than the published
-/// number of records are noted. Throws IoError when a file is missing, FormatError for one that is
-/// not whole records or has a label above 9.
+/// byte and 3 x 32 x 32 bytes. Images [3, 32, 32] in [0, 1]. Notes a file whose number of records
+/// is not the published one. Throws IoError for a missing file, FormatError for a file that ends
+/// inside a record or has a label above 9.
 DatasetPtr open_cifar10_binary(const std::filesystem::path& folder, Split split);
 
 }  // namespace cograd

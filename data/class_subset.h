@@ -1,4 +1,4 @@
-// Some classes of a data set.
+// Subsets of a data set by class.
 #pragma once
 
 #include <vector>

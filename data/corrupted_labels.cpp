@@ -47,6 +47,8 @@ std::int64_t CorruptedLabels::label(std::int64_t index) const {
 }
 
 std::string CorruptedLabels::fingerprint() const {
+  // Past DecoratedDataset, which has the base's alone.
+  // NOLINTNEXTLINE(bugprone-parent-virtual-call)
   return checksum_of(base().fingerprint() + Dataset::fingerprint());
 }
 

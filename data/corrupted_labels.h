@@ -1,4 +1,4 @@
-// A data set some of whose labels have been replaced at random.
+// A data set with random labels in place of some true ones.
 #pragma once
 
 #include <vector>
@@ -7,9 +7,9 @@
 
 namespace cograd {
 
-/// round(fraction * size) examples, drawn by `seed`, get a label drawn uniformly from all classes,
-/// which may be the true one. For one seed the examples drawn for a smaller fraction are among
-/// those of a larger one, with the same new labels.
+/// round(fraction * size) examples, drawn by `seed`, get a label that is uniform over all classes,
+/// so it may be the true one. With one seed, a larger fraction corrupts the examples of a smaller
+/// one, with the same labels, and more.
 class CorruptedLabels final : public DecoratedDataset {
  public:
   /// Throws ValueError unless 0 <= fraction <= 1.
@@ -17,11 +17,11 @@ class CorruptedLabels final : public DecoratedDataset {
 
   std::string name() const override;
   std::int64_t label(std::int64_t index) const override;
-  /// With the labels as they are now.
+  /// Covers the labels as corrupted.
   std::string fingerprint() const override;
 
   std::int64_t true_label(std::int64_t index) const { return base().label(index); }
-  /// True only if the label differs from the true one.
+  /// Whether the label differs from the true one.
   bool is_corrupt(std::int64_t index) const { return label(index) != true_label(index); }
 
  private:

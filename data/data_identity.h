@@ -1,4 +1,4 @@
-// Which data set it is.
+// The identity of a data set.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,8 @@
 
 namespace cograd {
 
-/// What is known of a set without looking at its images. Sets that differ in none of it are one.
+/// The identity of a set, without decoding its images. Sets with equal identities count as the
+/// same.
 struct DataIdentity {
   std::string kind;  ///< "mnist train"
   std::int64_t examples = 0, classes = 0;
@@ -16,7 +17,7 @@ struct DataIdentity {
   std::string contents;     ///< Dataset::fingerprint()
   friend bool operator==(const DataIdentity&, const DataIdentity&) = default;
 
-  /// All of it in a word for files: "mnist-train/60000/4f1c09a2b8d377e6".
+  /// The identity as one word: "mnist-train/60000/4f1c09a2b8d377e6".
   std::string word() const;
 };
 

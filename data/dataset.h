@@ -21,7 +21,7 @@ struct Example {
 
 /// Mean and standard deviation per channel, of pixels in [0, 1].
 struct ChannelStatistics {
-  std::vector<float> mean, deviation;
+  std::vector<float> mean, std;
 };
 
 /// All members may be called from several threads at once, and throw ValueError for an index
@@ -35,7 +35,7 @@ class Dataset {
   virtual Shape image_shape() const = 0;
   /// "mnist train".
   virtual std::string name() const = 0;
-  /// What the classes are called, in order; empty where they have numbers only.
+  /// The names of the classes, in order; empty if they have numbers only.
   virtual std::vector<std::string> class_names() const { return {}; }
   /// Known without decoding the image.
   virtual std::int64_t label(std::int64_t index) const = 0;
@@ -43,21 +43,21 @@ class Dataset {
   /// Random augmentation is a function of (seed of the set, epoch, index); without it the epoch
   /// plays no part. Throws ImageError for a broken image file.
   virtual void read(std::int64_t index, std::int64_t epoch, float* pixels) const = 0;
-  /// Of a set of bytes: read() is (byte / 255 - mean) / deviation of read_bytes(), so a device may
-  /// do that, and a quarter of the data travels. Null: not a set of bytes.
+  /// For a set of bytes, read() is (byte / 255 - mean) / std of read_bytes(): a device may compute
+  /// it, so that a quarter of the data travels. Null for other sets.
   virtual const ChannelStatistics* byte_scale() const { return nullptr; }
   /// Writes the bytes [C, H, W] of example `index`. Throws ValueError for other sets.
   virtual void read_bytes(std::int64_t /* index */, std::uint8_t* /* bytes */) const {
     throw ValueError(fmt::format("[{}] is not a set of bytes", name()));
   }
 
-  /// Tells sets of other examples from this one: a checksum over the labels in order and, where
-  /// that costs little, the images. Of files their names and sizes count.
+  /// A checksum that differs between sets of different examples. It covers the labels in order and,
+  /// where reading them is cheap, the images; for image files, their names and sizes.
   virtual std::string fingerprint() const;
-  /// What a person should know of how the set was read, as files that were left out: a line each.
+  /// Notes on how the set was read, such as files that were left out: a line each.
   virtual std::vector<std::string> notes() const { return {}; }
-  /// The set that this one has its examples from, as it was opened, and where example `index`
-  /// stands there. A set that was not cut from another is whole.
+  /// The opened set from which this one was cut, and the index there of example `index`. A set that
+  /// was not cut is its own whole.
   virtual const Dataset& whole() const { return *this; }
   virtual std::int64_t whole_index(std::int64_t index) const { return index; }
 

@@ -1,4 +1,4 @@
-// Data sets that change something about another one.
+// Base of data sets that change another one in part.
 #pragma once
 
 #include <utility>
@@ -7,7 +7,7 @@
 
 namespace cograd {
 
-/// Hands everything on to its base: what is different a subclass overrides.
+/// Forwards every call to its base. A subclass overrides what it changes.
 class DecoratedDataset : public Dataset {
  public:
   explicit DecoratedDataset(DatasetPtr base) : base_(std::move(base)) {}

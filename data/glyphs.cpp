@@ -39,7 +39,7 @@ cv::Mat draw(std::int64_t digit, int size, Random& random) {
   cv::putText(image, text, {(canvas - box.width) / 2, (canvas + box.height) / 2}, font, scale, 1.0,
               thickness, cv::LINE_AA);
 
-  // Where each pixel of the result comes from: the inverse of a random affine map ...
+  // The source of each pixel: the inverse of a random affine map ...
   const double angle = spread(0.2), shear = spread(0.2);
   const double sx = random.uniform(0.85, 1.2), sy = random.uniform(0.85, 1.15);
   const double tx = spread(0.04 * side), ty = spread(0.04 * side);

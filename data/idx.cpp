@@ -20,7 +20,7 @@ constexpr std::size_t kChunk = std::size_t{1} << 20;
 
 std::string shown(const std::filesystem::path& path) { return printable(path.native()); }
 
-/// The elements of another type.
+/// The name of an element type other than unsigned bytes; null if there is none.
 const char* name_of_type(std::uint8_t type) {
   switch (type) {
     case 0x09:
@@ -108,7 +108,7 @@ Idx read_idx(const std::filesystem::path& path) {
     extents.push_back(static_cast<std::int64_t>(extent));
   }
 
-  // In chunks: a header that lies must not make us ask for all it claims.
+  // Read in chunks: a false header must not make us allocate all that it claims.
   Idx idx{Shape(extents), {}};
   while (idx.values.size() < count) {
     const std::size_t have = idx.values.size();

@@ -16,8 +16,8 @@ struct Idx {
   std::vector<std::uint8_t> values;
 };
 
-/// Reads an IDX file, gzip-compressed or not. Throws IoError when it cannot be read, FormatError
-/// naming the path, what was found and what was expected when it is not what it should be.
+/// Reads an IDX file, gzip-compressed or not. Throws IoError if it cannot be read, FormatError
+/// naming the path, the fault and the expectation if it is malformed.
 Idx read_idx(const std::filesystem::path& path);
 
 }  // namespace cograd

@@ -10,15 +10,15 @@
 
 namespace cograd {
 
-/// Throws ImageError for a size that is larger than we want to ask memory for, or than a file of so
-/// many bytes can hold.
+/// Throws ImageError for an image that is too large to allocate, or too large for the length of its
+/// file.
 void check_image_size(const ImageSize& size, std::span<const std::uint8_t> file,
                       const std::string& name);
 
-/// Image::warning, from what the library said, if anything.
+/// Image::warning for the message of a library; empty if it said nothing.
 std::string image_warning(const std::string& name, std::string_view said);
 
-/// As decode_image.
+/// Decode one kind of file; see decode_image().
 void decode_jpeg(std::span<const std::uint8_t> file, const std::string& name,
                  const ChooseRegion& choose, Image& image);
 void decode_png(std::span<const std::uint8_t> file, const std::string& name,

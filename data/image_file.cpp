@@ -12,9 +12,9 @@
 namespace cograd {
 namespace {
 
-/// ImageNet's largest has 61 million; a header that lies must not make us ask for all it claims.
+/// ImageNet's largest image has 61 million pixels. A false header must not make us allocate more.
 constexpr std::int64_t kMaxPixels = std::int64_t{1} << 26;
-/// Neither deflate (1032 : 1, of pixels of a bit) nor JPEG's Huffman codes get so many into a byte.
+/// More than deflate (1032 : 1, with one-bit pixels) and JPEG's Huffman codes can achieve.
 constexpr std::int64_t kMaxPixelsPerByte = 1 << 14;
 
 bool begins_with(std::span<const std::uint8_t> file, std::initializer_list<std::uint8_t> magic) {

@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Streams of the seed for augmentation begin here: one for each (epoch, index).
+/// The first of the seed's streams for augmentation; there is one for each (epoch, index).
 constexpr std::uint64_t kAugmentation = std::uint64_t{1} << 63;
 constexpr int kIndexBits = 32;
 constexpr std::size_t kMostNamed = 5;
@@ -45,7 +45,7 @@ fs::path folder_of(const fs::path& root, Split split, const std::string& name) {
                             name, shown(root)));
 }
 
-/// Tiny ImageNet's val: all images in one folder, their classes in a table.
+/// The table of Tiny ImageNet's val/, whose images lie in one folder; empty for other layouts.
 fs::path annotations_in(const fs::path& folder) {
   const fs::path table = folder / "val_annotations.txt";
   return status_of(table).is_file && is_folder(folder / "images") ? table : fs::path();
@@ -164,7 +164,7 @@ void ImageFolder::add_annotated(const fs::path& annotations) {
   for (fs::directory_iterator it(folder_ / "images", error), end; !error && it != end;
        it.increment(error)) {
     const std::string file = it->path().filename().native();
-    unlisted += is_image_name(file) && known.count(file) == 0;
+    unlisted += is_image_name(file) && !known.contains(file);
   }
   if (unlisted > 0) {
     notes_.push_back(fmt::format("{}: {} left out: val_annotations.txt does not list them", name_,
@@ -255,7 +255,7 @@ void ImageFolder::read(std::int64_t index, std::int64_t epoch, float* pixels) co
   try {
     read_file(where, bytes);
   } catch (const IoError& error) {
-    // What no other file could be read for either is no fault of this one.
+    // Without descriptors or memory no file can be read: that is no fault of this image.
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) throw;
     throw ImageError(fmt::format("[{}] {}", name_, error.what()));
   }
@@ -265,7 +265,9 @@ void ImageFolder::read(std::int64_t index, std::int64_t epoch, float* pixels) co
                       name_, shown(where), shown(root_));
   Random random(options_.seed, kAugmentation + (static_cast<std::uint64_t>(epoch) << kIndexBits) +
                                    static_cast<std::uint64_t>(index));
-  transform_image(bytes, shown(where), options_.transform, random, pixels);
+  const std::string warning =
+      transform_image(bytes, shown(where), options_.transform, random, pixels);
+  if (!warning.empty() && options_.warn) options_.warn(where.native(), warning);
 }
 
 void hard_link_images(const ImageFolder& images, const std::vector<std::int64_t>& indices,
@@ -275,7 +277,7 @@ void hard_link_images(const ImageFolder& images, const std::vector<std::int64_t>
         folder / images.class_folder(images.label(index)) / images.path_in_class(index);
     std::error_code error;
     fs::create_directories(to.parent_path(), error);
-    // To the file itself: a link to a relative link would lead elsewhere.
+    // Link to the file itself: a hard link to a relative link would lead elsewhere.
     const fs::path from = error ? fs::path() : fs::canonical(images.path(index), error);
     if (!error) fs::create_hard_link(from, to, error);
     require<IoError>(!error, "[hard links] cannot link {} as {}: {}", shown(images.path(index)),

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,16 +16,19 @@ namespace cograd {
 struct ImageFolderOptions {
   ImageTransform transform;
   std::uint64_t seed = 0;  ///< of augmentation
+  /// Receives (file, Image::warning) at each read of a file that is odd, though its pixels are
+  /// intact. Several threads may call it at once.
+  std::function<void(const std::string&, const std::string&)> warn{};
 };
 
-/// The images of one split, ROOT/train/CLASS/.../FILE and ROOT/val/CLASS/.../FILE (or test/), which
-/// ones and in which order as torchvision has them; hidden ones do not count. Tiny ImageNet's
-/// original layout is read too: val/images/FILE with val/val_annotations.txt. Classes are those of
-/// the training split. Which files there are is remembered in ROOT/.cograd-index-SPLIT.
+/// The images of one split, ROOT/train/CLASS/.../FILE and ROOT/val/CLASS/.../FILE (or test/),
+/// chosen and ordered as torchvision does, without hidden files. Tiny ImageNet's original layout is
+/// read, too: val/images/FILE with val/val_annotations.txt. The training split defines the classes.
+/// The list of files is cached in ROOT/.cograd-index-SPLIT.
 class ImageFolder final : public Dataset {
  public:
-  /// Throws IoError when a folder is missing, cannot be read or holds nothing, FormatError when a
-  /// class has no images or when the classes of the splits or the annotations do not fit.
+  /// Throws IoError if a folder is missing, unreadable or empty, FormatError if a class has no
+  /// images or if the classes of the splits or the annotations do not match.
   ImageFolder(const std::filesystem::path& root, Split split, const std::string& name,
               ImageFolderOptions options);
 
@@ -34,20 +38,20 @@ class ImageFolder final : public Dataset {
     return {3, options_.transform.crop, options_.transform.crop};
   }
   std::string name() const override { return name_; }
-  /// From ROOT/words.txt ("n01443537 goldfish, Carassius auratus") where there is one, else the
-  /// names of the folders. They may be any bytes.
+  /// The names in ROOT/words.txt ("n01443537 goldfish, Carassius auratus"), else those of the
+  /// folders. Any bytes are allowed.
   std::vector<std::string> class_names() const override { return class_names_; }
   std::int64_t label(std::int64_t index) const override { return file(index).label; }
-  /// Throws ImageError for a file that is broken, cannot be read, or whose size or date is not what
-  /// the index says.
+  /// Throws ImageError for a file that is broken, unreadable, or differs from the index in size or
+  /// date.
   void read(std::int64_t index, std::int64_t epoch, float* pixels) const override;
-  /// Of labels, paths below the folder, and sizes.
+  /// Covers labels, paths below the folder, and sizes.
   std::string fingerprint() const override { return fingerprint_; }
   std::vector<std::string> notes() const override { return notes_; }
 
-  /// Of the image file.
+  /// The path of the image file.
   std::filesystem::path path(std::int64_t index) const;
-  /// Of the image file, below the folder of its class.
+  /// The path of the image file below the folder of its class.
   std::filesystem::path path_in_class(std::int64_t index) const;
   const std::string& class_folder(std::int64_t label) const {
     return classes_[static_cast<std::size_t>(label)];
@@ -78,8 +82,8 @@ class ImageFolder final : public Dataset {
   std::string fingerprint_;
 };
 
-/// ROOT/FOLDER/CLASS/.../FILE for each of `indices`, as hard links to the files of `images`: an
-/// image folder that takes no room. Throws IoError when a link cannot be made.
+/// Makes an image folder that takes no room: FOLDER/CLASS/.../FILE for each of `indices`, as hard
+/// links to the files of `images`. Throws IoError if a link cannot be made.
 void hard_link_images(const ImageFolder& images, const std::vector<std::int64_t>& indices,
                       const std::filesystem::path& folder);
 

@@ -22,11 +22,11 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kHeader = "cograd image index 2";
 constexpr std::string_view kChecksum = "checksum ";
-/// Within so many nanoseconds a folder may change twice and have one date: that of FAT is so
-/// coarse.
+/// The resolution of a folder's date, in nanoseconds; FAT has the coarsest. Two changes within it
+/// may leave the same date.
 constexpr std::int64_t kDateStep = 2'000'000'000;
 
-/// A name on a line: it may be any bytes.
+/// A name of any bytes, on one line.
 std::string escaped(std::string_view name) {
   std::string text;
   for (const char c : name) {
@@ -40,7 +40,7 @@ std::string escaped(std::string_view name) {
   return text;
 }
 
-/// Hands out the lines of a text and what is at their beginning.
+/// Reads a text line by line, field by field.
 class Lines {
  public:
   Lines(std::string_view text, const std::string& name) : text_(text), name_(name) {}
@@ -56,12 +56,12 @@ class Lines {
     text_.remove_prefix(end + 1);
   }
   std::string_view rest() const { return line_; }
-  /// Takes `word` and a blank off the line.
+  /// Removes `word` and a blank from the line.
   void expect(std::string_view word) {
     check(line_.starts_with(word) && line_.substr(word.size()).starts_with(' '), word);
     line_.remove_prefix(word.size() + 1);
   }
-  /// Takes a number and, if it is not the end of the line, a blank off it.
+  /// Removes a number from the line, and the blank behind it if there is one.
   std::int64_t number() {
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(line_.data(), line_.data() + line_.size(), value);
@@ -99,7 +99,7 @@ class Lines {
   std::int64_t number_ = 0;
 };
 
-/// Whether this is the name of something in a folder.
+/// Whether this can be the name of a folder's entry.
 bool is_name(std::string_view name) {
   return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos &&
          name.find('\0') == std::string_view::npos;
@@ -135,7 +135,7 @@ ImageIndex::Folder parse_folder(Lines& lines, const ImageIndex::Class& c) {
   return folder;
 }
 
-/// Takes the last line off `text`.
+/// Removes the last line from `text`.
 void check_checksum(std::string_view& text, const std::string& name) {
   constexpr std::size_t kDigits = 32;
   const std::size_t length = kChecksum.size() + kDigits + 1;
@@ -152,7 +152,7 @@ std::int64_t now() {
       .count();
 }
 
-/// The cached index, if it can be read and says what the folder's classes still are.
+/// The cached index, if it is readable and the folder has not changed since.
 std::optional<ImageIndex> cached_index(const fs::path& folder, const fs::path& cache) {
   RememberedIndex remembered;
   try {
@@ -259,11 +259,11 @@ ImageIndex open_image_index(const fs::path& folder, const fs::path& cache) {
   if (auto index = cached_index(folder, cache)) return *std::move(index);
   const std::int64_t before = now();
   ImageIndex index = scan_image_folder(folder);
-  // What cannot be read today may be tomorrow, in a folder that has its old date.
+  // An unreadable file may become readable without a change of its folder's date.
   if (!is_complete(index)) return index;
   try {
     write_file(cache, to_text(index, before));
-  } catch (const IoError&) {  // it is scanned every time
+  } catch (const IoError&) {  // the next run scans again
   }
   return index;
 }

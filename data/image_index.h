@@ -1,4 +1,4 @@
-// Which image files a folder holds, and a file that remembers it.
+// The list of a folder's image files, and a file that caches it.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace cograd {
 
 /// The image files of one split of an image folder, FOLDER/CLASS/.../FILE. Names are bytes.
 struct ImageIndex {
-  /// Bytes of a file that cannot be looked at, or is none.
+  /// The size of an entry that cannot be examined or is no file.
   static constexpr std::int64_t kUnreadable = -1;
 
   struct File {
@@ -43,24 +43,23 @@ struct ImageIndex {
   friend bool operator==(const ImageIndex&, const ImageIndex&) = default;
 };
 
-/// The index as text: a header, what was left out, and for each class "class NAME", its unread
-/// types "unread COUNT TYPE" and its folders, "folder FILES MODIFIED PATH", each with its files,
-/// "BYTES MODIFIED NAME". `scanned` is when that was so, in nanoseconds. The last line is a
-/// checksum.
+/// The index as text: a header, the counts of what was left out, and for each class "class NAME",
+/// its unread types "unread COUNT TYPE" and its folders, "folder FILES MODIFIED PATH", each with
+/// its files, "BYTES MODIFIED NAME". The last line is a checksum. `scanned` is the time of the
+/// scan, in nanoseconds.
 std::string to_text(const ImageIndex& index, std::int64_t scanned);
 
 struct RememberedIndex {
   ImageIndex index;
   std::int64_t scanned = 0;
 };
-/// The inverse; takes only what scanning a folder can give: sorted, of names that stay in it.
-/// Throws FormatError, naming `name` and the line.
+/// The inverse of to_text(). Accepts only what a scan can give: sorted names that stay in the
+/// folder. Throws FormatError naming `name` and the line.
 RememberedIndex parse_image_index(const std::string& text, const std::string& name);
 
-/// The index of `folder`, from the file `cache` if that is there and no folder of a class has been
-/// modified since, else by scanning; `cache` is then written, where that is possible. That the
-/// files themselves are unchanged is checked when they are read: see ImageFolder. Throws as
-/// scan_image_folder().
+/// The index of `folder`: read from the file `cache` if no folder of a class was modified since,
+/// else scanned and written to `cache` if possible. ImageFolder::read() checks that the files
+/// themselves are unchanged. Throws as scan_image_folder().
 ImageIndex open_image_index(const std::filesystem::path& folder,
                             const std::filesystem::path& cache);
 

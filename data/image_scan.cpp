@@ -18,11 +18,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array<std::string_view, 3> kRead{".jpg", ".jpeg", ".png"};
-/// What torchvision reads besides, and what a person may take for an image.
+/// Other types that torchvision reads, or that users may take for images.
 constexpr std::array<std::string_view, 12> kUnread{".ppm",  ".bmp",  ".pgm", ".tif",
                                                    ".tiff", ".webp", ".gif", ".avif",
                                                    ".heic", ".heif", ".jxl", ".jp2"};
-/// Folders that archives and systems leave. Those that begin with a dot are hidden anyway.
+/// Folders that archives and systems leave; those with a leading dot are hidden anyway.
 constexpr std::array<std::string_view, 7> kJunk{"__MACOSX",
                                                 "__pycache__",
                                                 "lost+found",
@@ -48,7 +48,7 @@ std::string type_of(std::string_view name) {
   return type;
 }
 
-/// What `folder` holds, in no order.
+/// The entries of `folder`, in no order.
 std::vector<fs::directory_entry> entries_of(const fs::path& folder) {
   std::error_code error;
   std::vector<fs::directory_entry> entries;
@@ -60,7 +60,7 @@ std::vector<fs::directory_entry> entries_of(const fs::path& folder) {
   return entries;
 }
 
-/// Mostly known without asking the file system again.
+/// Usually needs no further call to the file system.
 bool leads_to_folder(const fs::directory_entry& entry) {
   std::error_code nowhere;
   return entry.is_directory(nowhere);

@@ -16,7 +16,7 @@ constexpr std::string_view kIndex = "index";
 constexpr std::string_view kHeader = "index,set";
 constexpr std::size_t kMostShown = 40;
 
-/// A word of a set: what fits into a table and a message.
+/// Whether `text` can be a DataIdentity::word(); it then fits a table and a message.
 bool is_word(std::string_view text) {
   return text.size() <= 200 && std::all_of(text.begin(), text.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -24,7 +24,7 @@ bool is_word(std::string_view text) {
          });
 }
 
-/// What two words of sets differ in.
+/// The difference between two sets, by their words.
 std::string_view difference(std::string_view one, std::string_view other) {
   const auto name = [](std::string_view word) { return word.substr(0, word.find('/')); };
   const auto size = [](std::string_view word) { return word.substr(0, word.rfind('/')); };

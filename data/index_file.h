@@ -1,5 +1,5 @@
-// Files that name examples of a data set: the header "index,set", then an index a line, and on the
-// first of these lines the set that all indices count in.
+// Files that list examples of a data set: the header "index,set", then one index a line. The first
+// of these lines also names the set in which all indices count.
 #pragma once
 
 #include <cstdint>
@@ -16,22 +16,22 @@ struct IndexFile {
   std::vector<std::int64_t> indices;  ///< in the whole set, as it is opened
   std::string set{};                  ///< DataIdentity::word(); empty: the file does not say
 
-  /// As `set` says; 0: it does not.
+  /// The number of examples in `set`; 0 if unknown.
   std::int64_t examples_of_set() const;
 };
 
-/// As the authors' released code writes learned_examples.csv, but for the second column. Throws
-/// IoError.
+/// Writes the format of learned_examples.csv of the authors' released code, plus the second column.
+/// Throws IoError.
 void write_index_file(const std::filesystem::path& path, const IndexFile& content);
 
-/// Also without the second column, as a person may write it. Throws IoError when it cannot be read,
+/// Reads an index file; the second column may be missing. Throws IoError if it is unreadable,
 /// FormatError naming the line that is no index or repeats one.
 IndexFile read_index_file(const std::filesystem::path& path);
-/// The same of a file's content; `name` is for messages.
+/// Parses the content of an index file; messages call it `name`.
 IndexFile parse_index_file(std::string_view text, const std::string& name);
 
-/// Throws ValueError, which names both, unless the file counts in the whole set that `data` was cut
-/// from, or does not say what it counts in; and for an index beyond that set.
+/// Throws ValueError if the file names another set than the one from which `data` was cut, or has
+/// an index beyond that set.
 void check_index_file(const IndexFile& file, const std::filesystem::path& path,
                       const Dataset& data);
 

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <tuple>
 #include <utility>
-// jpeglib.h needs size_t and FILE, and jerror.h what that defines.
+// jpeglib.h needs size_t and FILE, jerror.h needs jpeglib.h.
 #include <jpeglib.h>
 //
 #include <jerror.h>
@@ -31,12 +31,12 @@ struct JpegErrors {
   std::longjmp(errors.jump, 1);
 }
 
-/// Whether a warning leaves all pixels as the file's writer meant them. Of the others libjpeg goes
-/// on with gray or with what it guesses.
+/// Whether a warning leaves all pixels as the encoder meant them. After other warnings libjpeg
+/// fills in gray or guesses.
 bool pixels_are_intact(int warning) {
   switch (warning) {
     case JWRN_ADOBE_XFORM:      // an unknown color transform, taken for the usual one
-    case JWRN_BOGUS_ICC:        // of a profile that nobody applies
+    case JWRN_BOGUS_ICC:        // of a profile that is not applied
     case JWRN_EXTRANEOUS_DATA:  // stray bytes before a marker
     case JWRN_JFIF_MAJOR:       // a version later than 1
     case JWRN_NOT_SEQUENTIAL:   // a scan of a baseline file names coefficients; it has them all
@@ -60,8 +60,8 @@ void on_message(j_common_ptr info, int level) {
   if (errors.warning[0] == '\0') errors.manager.format_message(info, errors.warning.data());
 }
 
-/// Inks to RGB, in place. As Adobe has it, 255 is no ink; Pillow reads files without Adobe's
-/// marker in the same way.
+/// Converts CMYK to RGB in place. 255 means no ink, as in Adobe's files; Pillow reads files without
+/// Adobe's marker in the same way.
 void cmyk_to_rgb(std::vector<std::uint8_t>& pixels) {
   for (auto pixel = pixels.begin(); pixel != pixels.end(); pixel += 4) {
     for (int c = 0; c < 3; ++c) {
@@ -75,8 +75,8 @@ struct Window {
   JDIMENSION top, left, height, width;
 };
 
-/// `region` and a few pixels on all sides: at the edges of what it decodes libjpeg smooths colors
-/// differently than inside.
+/// `region` plus a few pixels on all sides: libjpeg smooths colors differently at the edges of the
+/// decoded part.
 Window window_around(const ImageRegion& region, const ImageSize& full) {
   constexpr std::int64_t kMargin = 4;
   const auto range = [](std::int64_t start, std::int64_t extent, std::int64_t all) {
@@ -90,8 +90,8 @@ Window window_around(const ImageRegion& region, const ImageSize& full) {
   return window;
 }
 
-/// Between setjmp and the last call into libjpeg there must be nothing with a destructor: the jump
-/// skips those. Hence these functions' plain parameters. They return false upon an error.
+/// The jump skips destructors, so no object with one may live between setjmp and the last call into
+/// libjpeg. Hence the plain parameters of these functions. They return false after an error.
 bool decode_rows(jpeg_decompress_struct& info, JpegErrors& errors, const Window& window,
                  std::uint8_t* rows, std::size_t stride) {
   if (setjmp(errors.jump)) return false;
@@ -104,12 +104,12 @@ bool decode_rows(jpeg_decompress_struct& info, JpegErrors& errors, const Window&
   return true;
 }
 
-/// Whether the file ends with the marker EOI, so that nothing has been cut off.
+/// Whether the file ends with the marker EOI: then nothing was cut off.
 bool has_end(std::span<const std::uint8_t> file) {
   return file.size() >= 2 && file[file.size() - 2] == 0xFF && file.back() == 0xD9;
 }
 
-/// Begins to decode; libjpeg extends the window's columns to whole blocks.
+/// Begins decoding. libjpeg extends the window's columns to whole blocks.
 bool start(jpeg_decompress_struct& info, JpegErrors& errors, Window& window) {
   if (setjmp(errors.jump)) return false;
   jpeg_start_decompress(&info);
@@ -170,7 +170,7 @@ void decode_jpeg(std::span<const std::uint8_t> file, const std::string& name,
   info.dct_method = JDCT_ISLOW;
   Window window = window_around(
       choose ? choose(full) : ImageRegion{.height = full.height, .width = full.width}, full);
-  // To find what is cut off it must be read: libjpeg does not look at rows skipped at the bottom.
+  // Read a file without its end to the bottom: libjpeg does not look at skipped rows.
   if (!has_end(file)) window.height = info.image_height - window.top;
   check(start(info, errors, window));
 

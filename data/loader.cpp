@@ -19,13 +19,13 @@ namespace {
 constexpr std::uint64_t kShuffle = std::uint64_t{1} << 32;
 constexpr int kMaxWorkers = 256;
 
-/// Which examples an epoch goes through.
+/// The order of examples in an epoch.
 struct Epoch {
   std::int64_t number = 0;
   std::vector<std::int64_t> order;
 };
 
-/// A decoded batch, or what went wrong; neither if no image of it can be read.
+/// A decoded batch, or an error; neither if no image of the batch could be read.
 struct Decoded {
   std::optional<HostBatch> batch;
   std::exception_ptr error;
@@ -33,8 +33,8 @@ struct Decoded {
 
 }  // namespace
 
-/// The threads and what they share. A worker takes the number of the next batch to decode, as long
-/// as that is less than `prefetch` ahead of the consumer, and leaves the result under its number.
+/// The threads and their shared state. A worker takes the number of the next batch, if that is less
+/// than `prefetch` ahead of the consumer, decodes it, and stores the result under its number.
 class Loader::Workers {
  public:
   Workers(DatasetPtr dataset, LoaderOptions options, Backend& backend)
@@ -55,11 +55,11 @@ class Loader::Workers {
                         "[loader] expected to prefetch at least 1 batch, not {}",
                         options_.prefetch);
     for (int i = 0; i < options_.workers; ++i) {
-      threads_.emplace_back([this](std::stop_token stop) { work(stop); });
+      threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
     }
   }
 
-  ~Workers() {  // all of them, before the first is waited for
+  ~Workers() {  // stop all before the first is joined
     for (std::jthread& thread : threads_) thread.request_stop();
   }
 
@@ -171,19 +171,19 @@ class Loader::Workers {
   const DatasetPtr dataset_;
   const LoaderOptions options_;
   Backend& backend_;
-  const ChannelStatistics* const byte_scale_;  // a CPU has the pixels of bytes where it wants them
-  std::optional<HostBatch> last_;  // handed out: kept, so that next() need not wait for its copy
+  const ChannelStatistics* const byte_scale_;  // null on a CPU, which reads pixels at once
+  std::optional<HostBatch> last_;  // kept after next(), which need not wait for its copy
   std::chrono::duration<double> stalled_{0};
 
-  std::mutex mutex_;  // guards what follows
+  std::mutex mutex_;  // guards the members below
   std::condition_variable_any changed_;
   std::shared_ptr<const Epoch> epoch_;
   std::map<std::int64_t, Decoded> decoded_;  // by number of the batch
-  std::int64_t starts_ = 0;  // start_epoch() calls: what was decoded for an earlier one is dropped
-  std::int64_t taken_ = 0;   // next batch to decode
+  std::int64_t starts_ = 0;     // start_epoch() calls: batches of earlier ones are dropped
+  std::int64_t taken_ = 0;      // next batch to decode
   std::int64_t delivered_ = 0;  // next batch to hand out
 
-  std::vector<std::jthread> threads_;  // last, so that they are joined before the rest goes
+  std::vector<std::jthread> threads_;  // last: joined before the other members are destroyed
 };
 
 Loader::Loader(DatasetPtr dataset, LoaderOptions options, Backend& backend)

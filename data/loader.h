@@ -1,4 +1,4 @@
-// The loader: batches of a data set, decoded ahead of time by worker threads.
+// The loader: worker threads decode the batches of a data set ahead of time.
 #pragma once
 
 #include <functional>
@@ -17,16 +17,15 @@ struct LoaderOptions {
   bool drop_last = false;  ///< leave out a last batch that is not full
   std::uint64_t seed = 0;
   int workers = 1;   ///< threads, up to 256; 0: examples are decoded in next()
-  int prefetch = 4;  ///< batches that may be ready or under way ahead of next()
-  /// What to do about a broken image: told what is wrong with it, maybe from several threads at
-  /// once, before it is left out of its batch. Without this next() throws the ImageError.
+  int prefetch = 4;  ///< batches that may be ready or in work ahead of next()
+  /// Receives the message of each broken image before the image is left out of its batch; several
+  /// threads may call it at once. If empty, next() throws the ImageError.
   std::function<void(const std::string&)> skip_broken{};
 };
 
-/// Hands out the batches of one epoch after another. Which example comes when is a function of
-/// (seed, epoch) alone, and so is its augmentation; the number of workers only changes how fast it
-/// comes. On a device the batch after the one handed out travels there while that one is computed
-/// on. One consumer.
+/// Returns the batches of one epoch after another. Their order and augmentation are functions of
+/// (seed, epoch) alone; the number of workers changes only the speed. On a device the next batch is
+/// copied while the current one is computed on. Only one thread may consume.
 class Loader {
  public:
   /// Throws ValueError for options out of range or an empty data set.
@@ -35,15 +34,15 @@ class Loader {
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
-  /// Begins `epoch` at batch `first_batch`, dropping what is left of the one before.
+  /// Begins `epoch` at batch `first_batch`. The rest of the previous epoch is dropped.
   void start_epoch(std::int64_t epoch, std::int64_t first_batch = 0);
-  /// The next batch, or nothing at the end of the epoch. One of whose images none can be read has
-  /// no indices and no tensors. Rethrows what a worker met in decoding it; the batches after it
+  /// The next batch; nothing at the end of the epoch. A batch without a readable image has no
+  /// indices and no tensors. Rethrows a worker's error about this batch; the following batches
   /// still come.
   std::optional<Batch> next();
-  /// Batches of one epoch.
+  /// Number of batches in an epoch.
   std::int64_t batches() const;
-  /// Seconds that next() has waited for examples since the loader was made.
+  /// Seconds that next() has waited for examples since construction.
   double stalled() const;
 
  private:

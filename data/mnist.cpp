@@ -36,7 +36,7 @@ std::string similar_files_in(const std::filesystem::path& folder) {
 std::filesystem::path find(const std::filesystem::path& folder, const std::string& file,
                            const std::string& name) {
   for (const char* ending : {".gz", ""}) {
-    const auto path = folder / (file + ending);
+    auto path = folder / (file + ending);
     std::error_code unreadable;  // counts as absent
     if (std::filesystem::exists(path, unreadable)) return path;
   }

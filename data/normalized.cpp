@@ -9,12 +9,12 @@ namespace cograd {
 Normalized::Normalized(DatasetPtr base, ChannelStatistics statistics)
     : DecoratedDataset(std::move(base)), statistics_(std::move(statistics)) {
   const auto channels = static_cast<std::size_t>(this->base().image_shape()[0]);
-  require<ValueError>(
-      statistics_.mean.size() == channels && statistics_.deviation.size() == channels,
-      "[normalized] {} has {} channels, but there are {} means and {} deviations",
-      this->base().name(), channels, statistics_.mean.size(), statistics_.deviation.size());
-  for (float d : statistics_.deviation) {
-    require<ValueError>(d > 0.0f, "[normalized] a deviation must be positive, not {}", d);
+  require<ValueError>(statistics_.mean.size() == channels && statistics_.std.size() == channels,
+                      "[normalized] {} has {} channels, but there are {} means and {} stds",
+                      this->base().name(), channels, statistics_.mean.size(),
+                      statistics_.std.size());
+  for (float d : statistics_.std) {
+    require<ValueError>(d > 0.0f, "[normalized] a std must be positive, not {}", d);
   }
 }
 
@@ -24,7 +24,7 @@ const ChannelStatistics* Normalized::byte_scale() const {
   const auto all = [](const std::vector<float>& values, float v) {
     return std::all_of(values.begin(), values.end(), [v](float w) { return w == v; });
   };
-  return all(scale->mean, 0.0f) && all(scale->deviation, 1.0f) ? &statistics_ : nullptr;
+  return all(scale->mean, 0.0f) && all(scale->std, 1.0f) ? &statistics_ : nullptr;
 }
 
 void Normalized::read(std::int64_t index, std::int64_t epoch, float* pixels) const {
@@ -33,7 +33,7 @@ void Normalized::read(std::int64_t index, std::int64_t epoch, float* pixels) con
   const std::int64_t plane = shape[1] * shape[2];
   for (std::size_t c = 0; c < statistics_.mean.size(); ++c) {
     for (float* end = pixels + plane; pixels < end; ++pixels) {
-      *pixels = (*pixels - statistics_.mean[c]) / statistics_.deviation[c];
+      *pixels = (*pixels - statistics_.mean[c]) / statistics_.std[c];
     }
   }
 }

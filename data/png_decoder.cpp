@@ -17,7 +17,7 @@ namespace {
 
 using Message = std::array<char, 256>;
 
-/// What libpng's callbacks are given.
+/// The state of libpng's callbacks.
 struct PngReader {
   std::span<const std::uint8_t> rest;
   Message error{}, warning{};  // the first warning
@@ -44,19 +44,19 @@ void on_read(png_structp png, png_bytep to, std::size_t count) {
   rest = rest.subspan(count);
 }
 
-/// After setjmp there must be nothing with a destructor: the jump skips those. Hence these
-/// functions' plain parameters. They return false upon an error.
+/// The jump skips destructors, so no object with one may live after setjmp. Hence the plain
+/// parameters of these functions. They return false after an error.
 bool read_header(png_structp png, png_infop info, PngReader& reader) {
   if (setjmp(png_jmpbuf(png))) return false;
   png_set_read_fn(png, &reader, on_read);
-  png_set_benign_errors(png, 1);  // what leaves the pixels intact is a warning
+  png_set_benign_errors(png, 1);  // faults that leave the pixels intact are warnings
   // Gamma, color profiles and texts are not even looked at.
   png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
   png_read_info(png, info);
   return true;
 }
 
-/// Asks for rows of four bytes a pixel.
+/// Requests rows of four bytes a pixel.
 bool start(png_structp png, png_infop info) {
   if (setjmp(png_jmpbuf(png))) return false;
   png_set_strip_16(png);  // keeps the high byte

@@ -1,4 +1,4 @@
-// Some examples of a data set, in a given order.
+// Subsets of a data set, in a given order.
 #pragma once
 
 #include <unordered_map>
@@ -26,26 +26,26 @@ class Subset final : public DecoratedDataset {
   std::int64_t whole_index(std::int64_t index) const override {
     return base().whole_index(base_index(index));
   }
-  /// Where example `index` stands in the base.
+  /// The index in the base of example `index`.
   std::int64_t base_index(std::int64_t index) const;
 
  private:
   std::vector<std::int64_t> indices_;
 };
 
-/// Where the examples of a set stand in it, by their index in the whole set; of one that is there
-/// twice the first place.
+/// Maps an example's index in the whole set to its index in `data`; to the first one if it occurs
+/// twice.
 std::unordered_map<std::int64_t, std::int64_t> places_by_whole_index(const Dataset& data);
 
-/// The examples of `base` that have these indices in the whole set, in this order. Throws
-/// ValueError for one that `base` does not have.
+/// The examples of `base` with these indices in the whole set, in this order. Throws ValueError for
+/// an example that `base` lacks.
 DatasetPtr examples_of_whole(DatasetPtr base, const std::vector<std::int64_t>& whole_indices);
 
 /// The first `count` examples; the set itself if it has no more. Throws ValueError if count < 1.
 DatasetPtr first_examples(DatasetPtr base, std::int64_t count);
 
-/// `count` examples spread evenly over the set, in its order: of every class its share where the
-/// set is sorted by class. The set itself if it has no more. Throws ValueError if count < 1.
+/// `count` examples spread evenly over the set, in its order: a proportional share of every class
+/// if the set is sorted by class. The set itself if it has no more. Throws ValueError if count < 1.
 DatasetPtr spread_examples(DatasetPtr base, std::int64_t count);
 
 }  // namespace cograd

@@ -27,7 +27,7 @@ void append_utf8(std::uint32_t code, std::string& text) {
   follow(0);
 }
 
-/// Of UTF-16 without its byte order mark.
+/// Converts UTF-16 without its byte order mark.
 std::string utf8_of(std::string_view text, bool big_endian, const std::string& name) {
   require<FormatError>(text.size() % 2 == 0, "[text] {} is UTF-16 that ends inside a character",
                        name);

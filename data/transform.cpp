@@ -11,19 +11,20 @@
 namespace cograd {
 namespace {
 
-/// What the network sees of an image, in pixels of the image in its file.
+/// The rectangle that the network sees, in pixels of the image file.
 struct View {
   double top = 0.0, left = 0.0, height = 0.0, width = 0.0;
-  bool cut = false;  // before scaling: pixels outside play no part
+  bool cut = false;  // cropped before scaling: pixels outside do not count
   bool flip = false;
 };
 
-/// The center of the image, its shorter side being `resize` long: with torchvision's rounding of
-/// the longer side (down) and of the margins (halves to even).
+/// The center of the image, scaled so that its shorter side is `resize` long. Rounds as
+/// torchvision: the longer side down, the margins to even halves.
 View center_crop(const ImageSize& full, const ImageTransform& transform) {
   const std::int64_t shorter = std::min(full.height, full.width);
   const auto range = [&](std::int64_t extent) {
-    const auto scaled = static_cast<double>(transform.resize * extent / shorter);
+    const std::int64_t whole = transform.resize * extent / shorter;  // torchvision's int()
+    const auto scaled = static_cast<double>(whole);
     const auto crop = static_cast<double>(transform.crop);
     const double step = static_cast<double>(extent) / scaled;
     return std::pair{std::nearbyint((scaled - crop) / 2.0) * step, crop * step};
@@ -34,8 +35,8 @@ View center_crop(const ImageSize& full, const ImageTransform& transform) {
   return view;
 }
 
-/// torchvision's RandomResizedCrop: ten tries, then the largest box of an allowed aspect ratio in
-/// the center.
+/// torchvision's RandomResizedCrop: ten tries, then the largest central box with an allowed aspect
+/// ratio.
 View random_resized_crop(const ImageSize& full, Random& random) {
   constexpr double kNarrow = 3.0 / 4.0, kWide = 4.0 / 3.0;
   const auto height = static_cast<double>(full.height), width = static_cast<double>(full.width);
@@ -63,7 +64,7 @@ View random_resized_crop(const ImageSize& full, Random& random) {
   return view;
 }
 
-/// The pixels of the image that the view is made of.
+/// The pixels of the image that contribute to the view.
 ImageRegion region_of(const View& view, std::int64_t crop) {
   const auto range = [&](double start, double extent) {
     const double around = view.cut ? 0.0 : triangle_half_width(extent / static_cast<double>(crop));
@@ -76,7 +77,7 @@ ImageRegion region_of(const View& view, std::int64_t crop) {
   return region;
 }
 
-/// The pixels of `view`, normalized: planes [3, crop, crop].
+/// Writes the normalized pixels of `view` as planes [3, crop, crop].
 void scale(const Image& image, const View& view, std::int64_t crop,
            const ChannelStatistics& statistics, float* pixels) {
   const ImageRegion region = region_of(view, crop);
@@ -95,8 +96,8 @@ void scale(const Image& image, const View& view, std::int64_t crop,
   }
   std::array<float, 3> factor{}, shift{};
   for (std::size_t c = 0; c < 3; ++c) {
-    factor[c] = 1.0f / (255.0f * statistics.deviation[c]);
-    shift[c] = -statistics.mean[c] / statistics.deviation[c];
+    factor[c] = 1.0f / (255.0f * statistics.std[c]);
+    shift[c] = -statistics.mean[c] / statistics.std[c];
   }
   resample(image, down, crop, across, crop, factor, shift, pixels);
 }
@@ -113,7 +114,7 @@ ImageTransform imagenet_transform(std::int64_t image_size, bool augment) {
 
 std::string transform_image(std::span<const std::uint8_t> file, const std::string& name,
                             const ImageTransform& transform, Random& random, float* pixels) {
-  // Kept by each thread: to ask for new memory at every image costs a tenth of the time.
+  // Kept by each thread: new memory for every image costs a tenth of the time.
   thread_local Image image;
   View view;
   const auto choose = [&](const ImageSize& full) -> ImageRegion {

@@ -63,7 +63,7 @@ void for_any_dtype(Dtype dtype, Visit&& visit) {
   }
 }
 
-/// The type of parameters, gradients and statistics: f32 for bf16 activations, else the activations'.
+/// The type of parameters, their gradients and statistics: f32 for bf16 activations, else the same.
 constexpr Dtype parameter_dtype(Dtype activations) {
   return activations == Dtype::bf16 ? Dtype::f32 : activations;
 }

@@ -12,13 +12,12 @@ constexpr int kMaxThreads = 1024;
 /// available_processors().
 int thread_count();
 
-/// Sets the number for the whole process. oneDNN's convolutions repeat to the bit on the same number
-/// only. Throws
-/// ValueError unless 1 <= count <= kMaxThreads.
+/// Sets the number for the whole process. oneDNN's convolutions repeat to the bit on the same
+/// number only. Throws ValueError unless 1 <= count <= kMaxThreads.
 void set_thread_count(int count);
 
-/// To be called before oneDNN computes on OpenMP's threads: gives OpenMP thread_count() threads, and
-/// keeps the loops below off their processors.
+/// To be called before oneDNN computes on OpenMP's threads: gives OpenMP thread_count() threads,
+/// and keeps the loops below off their processors.
 void share_threads_with_openmp();
 
 /// oneDNN's threads wait as OpenMP's do, which spin for milliseconds: on a machine with other work

@@ -1,5 +1,5 @@
-// cgh: the test of the Coherent Gradients hypothesis by medians. Plain SGD against M3, RM3 and RA3,
-// with true labels and with half of them random (Zielinski, Krishnan, Chatterjee 2020, section 2).
+// cgh: tests the Coherent Gradients hypothesis by medians. Compares plain SGD with M3, RM3 and RA3,
+// on true labels and with half of them random (Zielinski, Krishnan, Chatterjee 2020, section 2).
 #include "experiments/report/memorization.h"
 #include "experiments/study/memorization_study.h"
 #include "experiments/study/presets.h"

@@ -1,5 +1,5 @@
-// easy_hard: examples that are learned early against those that are learned late, without noise and
-// without medians (Zielinski, Krishnan, Chatterjee 2020, section 3).
+// easy_hard: compares examples that are learned early with those that are learned late, without
+// noise and without medians (Zielinski, Krishnan, Chatterjee 2020, section 3).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,12 +8,12 @@
 
 #include "data/index_file.h"
 #include "data/subset.h"
-#include "experiments/report/gallery.h"
+#include "experiments/console/terminal.h"
+#include "experiments/report/difficulty_gallery.h"
 #include "experiments/report/generalization.h"
-#include "experiments/report/learning_figures.h"
-#include "experiments/report/report_page.h"
-#include "experiments/run/terminal.h"
-#include "experiments/study/needs.h"
+#include "experiments/report/learning_order.h"
+#include "experiments/report/page/report_page.h"
+#include "experiments/study/cost_estimate.h"
 #include "experiments/study/presets.h"
 #include "experiments/study/splits.h"
 #include "experiments/study/study.h"
@@ -36,18 +36,19 @@ constexpr const char* kReading =
     "Each curve is a network trained on one side only; both sides have as many examples. Epoch 0 "
     "is before training.";
 
-std::int64_t lesser_side(const fs::path& run) {
+std::int64_t smaller_side(const fs::path& run) {
   return std::min(std::ssize(read_index_file(run / "learned_examples.csv").indices),
                   std::ssize(read_index_file(run / "not_learned_examples.csv").indices));
 }
 
-/// Five sixths of the lesser side for training, the rest for testing, unless the options say.
+/// Numbers of training and test examples: of the options, else five sixths of the smaller side and
+/// the rest.
 std::pair<std::int64_t, std::int64_t> sizes_for(const EasyHardOptions& options,
                                                 const fs::path& run) {
-  const std::int64_t lesser = lesser_side(run);
+  const std::int64_t smaller = smaller_side(run);
   const std::int64_t test =
-      options.split_test > 0 ? options.split_test : std::max<std::int64_t>(1, lesser / 6);
-  const std::int64_t train = options.split_train > 0 ? options.split_train : lesser - test;
+      options.split_test > 0 ? options.split_test : std::max<std::int64_t>(1, smaller / 6);
+  const std::int64_t train = options.split_train > 0 ? options.split_train : smaller - test;
   require<ValueError>(
       train >= options.study.run.batch_size,
       "[splits] {} leaves {} examples a side for training, less than a batch of {}: change "
@@ -66,7 +67,7 @@ void check(const StudyOptions& study) {
                       study.learning_rates);
 }
 
-/// Two runs at least, over all examples.
+/// At least two runs on all examples.
 Study scouts_of(const EasyHardOptions& options) {
   StudyOptions scout = options.study;
   scout.run.epochs = options.scout_epochs;
@@ -111,9 +112,10 @@ void run(int argc, char** argv) {
           options.study.dataset, scouts.data.train->size(), options.study.run.model,
           scouts.parameters, scouts.runs.size(), options.scout_epochs, options.study.run.epochs));
   show_notes(scouts);
-  if (options.study.preset == "paper") show(stdout, needs_text(needs_of(scouts)));
+  if (options.study.preset == "paper")
+    show(stdout, estimate_text(estimate_cost(scouts), text_width(stdout)));
   const std::vector<RunRecord> scouted = run_study(scouts);
-  check_all_finished(scouted);  // or there is nothing to split by
+  check_all_finished(scouted);  // without a scout there is no split
 
   const auto [train, test] = sizes_for(options, scouted[0].folder);
   const Splits splits = split_run(scouted[0].folder, train, test, options.study.run.seed);
@@ -140,7 +142,8 @@ void run(int argc, char** argv) {
                        scouts.data.train->size()));
   report.figures = generalization_figures(sides);
   report.tables = {generalization_table(sides), difficulty_table(scouted)};
-  report.galleries = {difficulty_gallery(scouted[0], scouts.data)};
+  report.galleries = {
+      difficulty_gallery(scouted[0], *scouts.data.train, scouts.data.transform.statistics)};
   report.facts = facts_of(
       scouts, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   publish(report, folder);

@@ -1,5 +1,5 @@
-// label_noise: what do aggregators learn when labels are random? Trains every chosen aggregator at
-// every noise level and reports how many false labels each memorized.
+// label_noise: trains every chosen aggregator at every noise level and reports how many false
+// labels each memorizes.
 #include "experiments/report/memorization.h"
 #include "experiments/study/memorization_study.h"
 #include "experiments/study/presets.h"

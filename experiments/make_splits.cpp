@@ -1,4 +1,4 @@
-// make_splits: what a run has learned and what it has not, each split into training and test
+// make_splits: splits the examples that a run learned, and the others, into training and test
 // examples.
 #include <fmt/format.h>
 
@@ -8,9 +8,9 @@
 #include "data/image_folder.h"
 #include "data/index_file.h"
 #include "engine/text.h"
-#include "experiments/run/run_results.h"
-#include "experiments/run/terminal.h"
-#include "experiments/study/command_line.h"
+#include "experiments/console/command_line.h"
+#include "experiments/console/terminal.h"
+#include "experiments/record/run_results.h"
 #include "experiments/study/splits.h"
 
 namespace {
@@ -39,7 +39,7 @@ void run(int argc, char** argv) {
       ->check(at_least(1));
   app.add_option("--seed", seed, "Seed of the choice")->check(at_least(0));
   app.add_option("--link-images", images,
-                 "Image folder that the run was trained on, all classes: its files are linked as\n"
+                 "Image folder that the run was trained on, all classes: its files are linked as "
                  "easy/train/CLASS, easy/val/CLASS, hard/train/CLASS and hard/val/CLASS");
   if (const std::string help = parse_command_line(app, argc, argv); !help.empty()) {
     show(stdout, help);

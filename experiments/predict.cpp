@@ -1,4 +1,4 @@
-// predict: what a trained model sees in image files.
+// predict: the likeliest classes of image files.
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -10,10 +10,10 @@
 #include "engine/file.h"
 #include "engine/text.h"
 #include "engine/threads.h"
-#include "experiments/run/labels_file.h"
-#include "experiments/run/model_card.h"
-#include "experiments/run/terminal.h"
-#include "experiments/study/command_line.h"
+#include "experiments/console/command_line.h"
+#include "experiments/console/terminal.h"
+#include "experiments/record/labels_file.h"
+#include "experiments/record/model_card.h"
 #include "models/state_dict.h"
 
 namespace {
@@ -27,17 +27,17 @@ struct Options {
   std::string weights, model, labels, device = "auto";
   std::int64_t image_size = 0, width = 0;
   int threads = 0;
-  std::vector<float> mean, deviation;
+  std::vector<float> mean, std;
 };
 
-/// Published Inception weights have an auxiliary head, which plays no part in prediction.
+/// Published Inception weights have an auxiliary head, which prediction does not use.
 void drop_auxiliary_head(Safetensors& weights) {
   const auto belongs = [](const auto& entry) { return entry.first.starts_with("AuxLogits."); };
   std::erase_if(weights.tensors, belongs);
   std::erase_if(weights.unread, belongs);
 }
 
-/// What the options say of weights that do not say it themselves, and ImageNet's conventions.
+/// The card of weights that have none, from the options and ImageNet's conventions.
 ModelCard described_by(const Options& options, const Safetensors& weights,
                        const std::string& file) {
   const std::int64_t size = options.image_size > 0            ? options.image_size
@@ -56,9 +56,9 @@ ModelCard described_by(const Options& options, const Safetensors& weights,
     if (!given.empty()) value = given;
   };
   replace(card.transform.statistics.mean, options.mean, "--mean");
-  replace(card.transform.statistics.deviation, options.deviation, "--deviation");
+  replace(card.transform.statistics.std, options.std, "--std");
   const std::string complaint = complaint_about(card.transform.statistics);
-  require<UsageError>(complaint.empty(), "--mean, --deviation: {}", complaint);
+  require<UsageError>(complaint.empty(), "--mean, --std: {}", complaint);
   return card;
 }
 
@@ -67,10 +67,9 @@ ModelCard card_of(const Options& options, const Safetensors& weights, const std:
   ModelCard card = parse_card(weights.metadata, file);
   require<UsageError>(options.model.empty() || options.model == card.model,
                       "--model {}: {} says that it is of {}", options.model, file, card.model);
-  require<UsageError>(options.width == 0 && options.image_size == 0 && options.mean.empty() &&
-                          options.deviation.empty(),
-                      "--width, --image-size, --mean, --deviation: {} says itself what it is of",
-                      file);
+  require<UsageError>(
+      options.width == 0 && options.image_size == 0 && options.mean.empty() && options.std.empty(),
+      "--width, --image-size, --mean, --std: {} describes its model itself", file);
   return card;
 }
 
@@ -91,7 +90,7 @@ Tensor read_image(const std::string& path, const ModelCard& card, Backend& backe
     for (std::size_t i = 0; i < plane; ++i) {
       const float luma =
           0.299f * pixels[i] + 0.587f * pixels[plane + i] + 0.114f * pixels[2 * plane + i];
-      pixels[i] = (luma - s.mean[0]) / s.deviation[0];
+      pixels[i] = (luma - s.mean[0]) / s.std[0];
     }
     pixels.resize(plane);
   }
@@ -122,7 +121,7 @@ std::vector<float> logits_of(Module& model, const Tensor& image, const std::stri
   for (std::size_t c = 0; c < logits.size(); ++c) {
     require<ValueError>(std::isfinite(logits[c]),
                         "[predict] {}: the model's output for class {} is {}: expected a finite "
-                        "number; are these weights of this model, --mean and --deviation theirs?",
+                        "number; are these weights of this model, --mean and --std theirs?",
                         printable(path), c, logits[c]);
   }
   return logits;
@@ -133,23 +132,23 @@ std::string parse(int argc, char** argv, Options& options) {
   CLI::App app{"Prints the five likeliest classes of each image."};
   app.add_option("IMAGE", options.images, "JPEG and PNG files")->required();
   app.add_option("--weights", options.weights,
-                 "Safetensors file: weights.safetensors of a run, or a state dict with\n"
+                 "Safetensors file: weights.safetensors of a run, or a state dict with "
                  "torchvision's names")
       ->required();
   app.add_option("--model", options.model,
-                 fmt::format("What the weights are of, if the file does not say: {}",
+                 fmt::format("Model of the weights, if the file does not say: {}",
                              fmt::join(model_names(), ", ")))
       ->check(one_of(model_names()));
   app.add_option("--width", options.width, "With --model: the model's width; 0: the usual")
       ->check(at_least(0));
   app.add_option("--image-size", options.image_size,
-                 "With --model: height and width that it sees; 0: 224, or 299 for inception_v3")
+                 "With --model: height and width of its input; 0: 224, or 299 for inception_v3")
       ->check(CLI::Range(std::int64_t{0}, kLargestImage));
   app.add_option("--mean", options.mean,
                  "With --model: R,G,B means of pixels in 0 to 1; default: ImageNet's")
       ->delimiter(',');
-  app.add_option("--deviation", options.deviation, "With --model: R,G,B standard deviations")
-      ->delimiter(',');
+  app.add_option("--std", options.std, "With --model: R,G,B standard deviations")->delimiter(',');
+  app.add_option("--deviation", options.std)->delimiter(',')->group("");  // its former name
   app.add_option("--labels", options.labels, "Text file with the name of a class on each line");
   app.add_option("--device", options.device, "Where to compute")
       ->check(one_of({"auto", "cpu", "cuda"}));

@@ -1,13 +1,13 @@
-// preprocess: what a network sees of image files, as a tensor in a file.
+// preprocess: writes the network's input for image files as a tensor.
 #include <fmt/format.h>
 
 #include "data/transform.h"
 #include "engine/backend.h"
 #include "engine/file.h"
 #include "engine/text.h"
-#include "experiments/run/model_card.h"
-#include "experiments/run/terminal.h"
-#include "experiments/study/command_line.h"
+#include "experiments/console/command_line.h"
+#include "experiments/console/terminal.h"
+#include "experiments/record/model_card.h"
 #include "models/safetensors.h"
 
 namespace {
@@ -26,7 +26,7 @@ void run(int argc, char** argv) {
   app.add_option("IMAGE", paths, "JPEG and PNG files")->required();
   app.add_option("--output", output, "The safetensors file to write")->required();
   app.add_option("--image-size", size,
-                 "Height and width: 224 is cropped from 256, other sizes are the whole image's\n"
+                 "Height and width: 224 is cropped from 256, other sizes are the whole image's "
                  "shorter side")
       ->check(CLI::Range(std::int64_t{1}, kLargestImage));
   app.add_flag("--augment", augment, "RandomResizedCrop and random flips");

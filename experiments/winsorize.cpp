@@ -1,6 +1,6 @@
-// winsorize: per-example gradients clipped to a percentile, from not at all to strongly
-// (Chatterjee, "Coherent Gradients", ICLR 2020, section 3).
-#include "experiments/report/memorization.h"
+// winsorize: clips per-example gradients to a percentile, from not at all to strongly (Chatterjee,
+// "Coherent Gradients", ICLR 2020, section 3).
+#include "experiments/report/winsorization.h"
 #include "experiments/study/memorization_study.h"
 #include "experiments/study/presets.h"
 

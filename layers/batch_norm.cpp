@@ -21,7 +21,7 @@ Variable BatchNorm2d::forward(Variable x) {
   return forward(x, options_.relu ? Epilogue::relu : Epilogue::none, {});
 }
 
-Variable BatchNorm2d::forward(Variable x, Variable residual) {
+Variable BatchNorm2d::forward(const Variable& x, Variable residual) {
   return forward(x, Epilogue::add_relu, std::move(residual));
 }
 
@@ -31,7 +31,7 @@ Variable BatchNorm2d::forward(const Variable& x, Epilogue epilogue, Variable res
     return batch_norm_inference(x, *weight_, *bias_, running, options_.eps, epilogue,
                                 std::move(residual));
   }
-  // Each group counts as a batch of its own, as it does for the running statistics.
+  // Each group counts as a batch, as for the running statistics.
   const auto batches = options_.statistics == Statistics::per_group ? x.groups().count() : 1;
   batches_tracked_->backend().fill(*batches_tracked_, static_cast<double>(batches),
                                    Write::accumulate);

@@ -10,7 +10,7 @@ struct BatchNorm2dOptions {
   double eps = 1e-5;      ///< inside the root
   double momentum = 0.1;  ///< weight of the new statistic in the running ones
   Statistics statistics = Statistics::per_group;
-  bool relu = false;  ///< max(., 0) follows, in the same pass over memory
+  bool relu = false;  ///< max(., 0) follows, in the same pass
 };
 
 /// Normalizes each channel of x [N, C, H, W]: in training with the statistics of each group of the
@@ -20,8 +20,8 @@ class BatchNorm2d final : public Module {
  public:
   explicit BatchNorm2d(std::int64_t channels, BatchNorm2dOptions options = {});
   Variable forward(Variable x) override;
-  /// The end of a residual block: max(batch_norm(x) + residual, 0).
-  Variable forward(Variable x, Variable residual);
+  /// Ends a residual block: max(batch_norm(x) + residual, 0).
+  Variable forward(const Variable& x, Variable residual);
 
  private:
   Variable forward(const Variable& x, Epilogue epilogue, Variable residual);

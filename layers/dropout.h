@@ -5,8 +5,8 @@
 
 namespace cograd {
 
-/// Zeroes a share `rate` of the elements while training and scales the rest; nothing in
-/// evaluation. The mask of the n-th training pass is a function of (seed, n) alone; the counter
+/// In training zeroes a share `rate` of the elements and scales the rest; in evaluation does
+/// nothing. The mask of the n-th training pass is a function of (seed, n) alone; the counter
 /// "passes" is n. Give each layer its own seed.
 class Dropout final : public Module {
  public:

@@ -9,8 +9,8 @@
 namespace cograd::init {
 namespace {
 
-/// Elements draw(random), each of which takes `words` words of the stream: so all threads can draw
-/// at once, from where one would be.
+/// A tensor of draw(random). Each element consumes `words` random words, so every thread can seek
+/// to its place and the result does not depend on their number.
 template <class Draw>
 Tensor filled(const Shape& shape, Random& random, std::uint64_t words, const Draw& draw) {
   constexpr std::int64_t kPiece = 4096;
@@ -39,8 +39,8 @@ Tensor constant(const Shape& shape, double value) {
   return Tensor::full(shape, value, Dtype::f32, reference_backend());
 }
 
-Tensor normal(const Shape& shape, double standard_deviation, Random& random) {
-  return filled(shape, random, 2, [=](Random& r) { return standard_deviation * r.normal(); });
+Tensor normal(const Shape& shape, double std, Random& random) {
+  return filled(shape, random, 2, [=](Random& r) { return std * r.normal(); });
 }
 
 Tensor uniform(const Shape& shape, double bound, Random& random) {
@@ -55,9 +55,9 @@ Tensor kaiming_uniform(const Shape& shape, double fan_in, Random& random) {
   return uniform(shape, 1.0 / std::sqrt(fan_in), random);
 }
 
-Tensor xavier_normal(const Shape& weight, Random& random) {
+Tensor xavier_normal(const Shape& weight, Random& random, double gain) {
   const Fan fan = fan_of(weight);
-  return normal(weight, std::sqrt(2.0 / (fan.in + fan.out)), random);
+  return normal(weight, gain * std::sqrt(2.0 / (fan.in + fan.out)), random);
 }
 
 Tensor xavier_uniform(const Shape& weight, Random& random) {

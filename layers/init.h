@@ -1,5 +1,5 @@
-// Initial values of parameters. All draw on the host, in row-major order, from the Random they are
-// given, so the same seed gives the same weights on every backend.
+// Initial values of parameters. They are drawn on the host, in row-major order, so that the same
+// seed gives the same weights on every backend.
 #pragma once
 
 #include "engine/random.h"
@@ -14,20 +14,19 @@ struct Fan {
 };
 Fan fan_of(const Shape& weight);
 
-/// f32 on the reference backend, like all results here.
+/// All results are f32 on the reference backend.
 Tensor constant(const Shape& shape, double value);
-Tensor normal(const Shape& shape, double standard_deviation, Random& random);
+Tensor normal(const Shape& shape, double std, Random& random);
 Tensor uniform(const Shape& shape, double bound, Random& random);
 
 /// Normal with variance 2 / fan_out: convolutions of torchvision's ResNet and VGG.
 /// He et al., "Delving Deep into Rectifiers", ICCV 2015.
 Tensor kaiming_normal(const Shape& weight, Random& random);
-/// Uniform in +-1 / sqrt(fan_in): what PyTorch gives Linear and Conv2d, weights and biases, where
-/// a model says nothing else.
+/// Uniform in +-1 / sqrt(fan_in): PyTorch's default for weights and biases of Linear and Conv2d.
 Tensor kaiming_uniform(const Shape& shape, double fan_in, Random& random);
-/// Normal with variance 2 / (fan_in + fan_out). Glorot and Bengio, AISTATS 2010.
-Tensor xavier_normal(const Shape& weight, Random& random);
-/// Uniform with that variance.
+/// Normal with variance gain^2 2 / (fan_in + fan_out). Glorot and Bengio, AISTATS 2010.
+Tensor xavier_normal(const Shape& weight, Random& random, double gain = 1.0);
+/// Uniform with variance 2 / (fan_in + fan_out).
 Tensor xavier_uniform(const Shape& weight, Random& random);
 
 }  // namespace cograd::init

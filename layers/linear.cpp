@@ -12,7 +12,7 @@ Linear::Linear(std::int64_t in, std::int64_t out, Random& random, bool bias) {
   if (bias) bias_ = &register_parameter("bias", init::kaiming_uniform({out}, fan_in, random));
 }
 
-Variable Linear::forward(Variable x, Epilogue epilogue) {
+Variable Linear::forward(const Variable& x, Epilogue epilogue) {
   if (observer_) observer_(x.value());
   return linear(x, *weight_, bias_, epilogue);
 }

@@ -13,14 +13,14 @@ class Linear final : public Module {
  public:
   /// Initialized as PyTorch does: uniform in +-1 / sqrt(I). Throws ValueError unless I, O >= 1.
   Linear(std::int64_t in, std::int64_t out, Random& random, bool bias = true);
-  Variable forward(Variable x) override { return forward(std::move(x), Epilogue::none); }
-  /// With Epilogue::relu a ReLU follows, in the same pass over memory.
-  Variable forward(Variable x, Epilogue epilogue);
+  Variable forward(Variable x) override { return forward(x, Epilogue::none); }
+  /// Epilogue::relu applies a ReLU in the same pass.
+  Variable forward(const Variable& x, Epilogue epilogue);
 
   Parameter& weight() { return *weight_; }
   /// nullptr without a bias.
   Parameter* bias() { return bias_; }
-  /// Has `observer` called with x of every forward pass from now on; empty: nobody is called.
+  /// Calls `observer` with the input of every forward pass from now on; an empty one ends this.
   void observe_input(std::function<void(const Tensor& x)> observer) {
     observer_ = std::move(observer);
   }

@@ -49,7 +49,7 @@ std::vector<NamedCounter> Module::counters() {
 void Module::to(Backend& backend, Dtype dtype) {
   for (NamedTensor& entry : state()) {
     const bool floating = entry.tensor->dtype() != Dtype::i64;
-    // Converted where it is: a device need not know every pair of types.
+    // Convert before moving: a device need not convert between all types.
     *entry.tensor = (floating ? entry.tensor->to(dtype) : *entry.tensor).to(backend);
   }
 }

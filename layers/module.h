@@ -18,7 +18,7 @@ struct NamedTensor {
   Tensor* tensor;
 };
 
-/// A count that a module keeps between passes, under its full dotted name.
+/// A counter that a module keeps between passes, under its full dotted name.
 struct NamedCounter {
   std::string name;
   std::uint64_t* value;
@@ -33,8 +33,8 @@ class Module {
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
-  /// x is taken by value so that a caller who is done with it can std::move it in, which lets
-  /// element-wise layers work in place.
+  /// x is taken by value: a caller that no longer needs it moves it in, and element-wise layers
+  /// then work in place.
   virtual Variable forward(Variable x) = 0;
   Variable operator()(Variable x) { return forward(std::move(x)); }
 
@@ -51,13 +51,13 @@ class Module {
   /// All parameters and buffers in PyTorch's state_dict order: of each module first its
   /// parameters, then its buffers, then its children.
   std::vector<NamedTensor> state();
-  /// What a run must keep besides state() to go on as if it had never stopped.
+  /// The counters of all modules: a checkpoint needs them besides state().
   std::vector<NamedCounter> counters();
   /// Moves parameters and buffers to a backend, and the floating-point ones to `dtype`.
   void to(Backend& backend, Dtype dtype = Dtype::f32);
 
  protected:
-  /// To be called in constructors. The returned references stay valid.
+  /// For constructors. The returned references stay valid.
   Parameter& register_parameter(std::string name, Tensor value);
   Tensor& register_buffer(std::string name, Tensor value);
   std::uint64_t& register_counter(std::string name);

@@ -24,7 +24,7 @@ class AvgPool2d final : public Module {
   PoolGeometry geometry_;
 };
 
-/// To a fixed output size whatever the input's; {1, 1} is global average pooling.
+/// Averages to a fixed output size; {1, 1} is global average pooling.
 class AdaptiveAvgPool2d final : public Module {
  public:
   explicit AdaptiveAvgPool2d(Pair output) : output_(output) {}

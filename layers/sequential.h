@@ -1,11 +1,11 @@
-// Modules in a row.
+// A chain of modules.
 #pragma once
 
 #include "layers/module.h"
 
 namespace cograd {
 
-/// Runs its modules one after the other; they are named "0", "1", ...
+/// Runs its modules one after the other. Their names are "0", "1", ...
 class Sequential final : public Module {
  public:
   template <class... M>
@@ -17,7 +17,8 @@ class Sequential final : public Module {
   void append(std::shared_ptr<M> module) {
     modules_.push_back(register_module(std::to_string(next_++), std::move(module)));
   }
-  /// Leaves a number out: the module that has it elsewhere is part of the one before it here.
+  /// Skips an index, so that names match torchvision where its ReLU is fused into the module
+  /// before.
   void skip() { ++next_; }
 
   Variable forward(Variable x) override {

@@ -7,8 +7,8 @@
 namespace cograd {
 namespace {
 
-/// Of all weights: torchvision draws them from a normal distribution cut off at 20 deviations.
-constexpr double kDeviation = 0.1;
+/// The std of all weights. torchvision truncates the normal distribution at 20 stds.
+constexpr double kInitStd = 0.1;
 constexpr PoolGeometry kShrink{.kernel = {3, 3}, .stride = {2, 2}};
 /// Averages count the padding: the divisor is always 9.
 constexpr PoolGeometry kSmooth{.kernel = {3, 3}, .stride = {1, 1}, .padding = {1, 1}};
@@ -25,7 +25,7 @@ class ConvBlock final : public Module {
                                   .geometry = {.stride = {stride, stride}, .padding = padding},
                                   .bias = false},
                     random));
-    conv_->weight().value = init::normal(conv_->weight().value.shape(), kDeviation, random);
+    conv_->weight().value = init::normal(conv_->weight().value.shape(), kInitStd, random);
     bn_ = register_module(
         "bn", std::make_shared<BatchNorm2d>(out, BatchNorm2dOptions{.eps = 1e-3, .relu = true}));
   }
@@ -36,7 +36,7 @@ class ConvBlock final : public Module {
   std::shared_ptr<BatchNorm2d> bn_;
 };
 
-/// Makes blocks whose channels are those of the paper times width / 32.
+/// Makes blocks with the channels of the paper times width / 32.
 struct Maker {
   std::int64_t width;
   Random& random;
@@ -44,8 +44,8 @@ struct Maker {
   std::int64_t scaled(std::int64_t channels) const {
     return std::max<std::int64_t>(1, channels * width / 32);
   }
-  /// `in` is an actual number of channels, `out` one of the paper's; padded to keep the size where
-  /// `same`, else without padding.
+  /// `in` counts actual channels, `out` those of the paper. `same` pads to keep the size; otherwise
+  /// there is no padding.
   std::shared_ptr<ConvBlock> conv(std::int64_t in, std::int64_t out, Pair kernel,
                                   std::int64_t stride = 1, bool same = true) const {
     const Pair padding = same ? Pair{kernel[0] / 2, kernel[1] / 2} : Pair{0, 0};
@@ -53,7 +53,7 @@ struct Maker {
   }
 };
 
-/// A branch is convolutions in a row.
+/// A chain of convolutions.
 struct Branch {
   std::vector<std::shared_ptr<Module>> steps;
   Variable operator()(Variable x) const {
@@ -62,7 +62,7 @@ struct Branch {
   }
 };
 
-/// What the mixed blocks share: they register their convolutions under the names of branches.
+/// Base of the mixed blocks: registers convolutions under the names of their branches.
 class Mixed : public Module {
  protected:
   Mixed(const Maker& make, std::int64_t in) : make_(make), in_(in) {}
@@ -169,7 +169,7 @@ class InceptionD final : public Mixed {
   Branch three_, seven_;
 };
 
-/// Mixed_7b and 7c (figure 7): branches that end in 1x3 beside 3x1.
+/// Mixed_7b and 7c (figure 7): branches that end in 1x3 and 3x1 in parallel.
 class InceptionE final : public Mixed {
  public:
   InceptionE(const Maker& make, std::int64_t in) : Mixed(make, in) {
@@ -234,7 +234,7 @@ InceptionV3::InceptionV3(const InceptionOptions& o, Random& random) : stem_(o.st
   add("7c", std::make_shared<InceptionE>(make, after7));
   dropout_ = register_module("dropout", std::make_shared<Dropout>(o.dropout, random.next()));
   fc_ = register_module("fc", std::make_shared<Linear>(after7, o.classes, random));
-  fc_->weight().value = init::normal({o.classes, after7}, kDeviation, random);
+  fc_->weight().value = init::normal({o.classes, after7}, kInitStd, random);
 }
 
 Variable InceptionV3::forward(Variable x) {

@@ -8,9 +8,9 @@
 
 namespace cograd {
 
-/// How the image is met: as in the paper, which shrinks it to an eighth (75 pixels and more), or
-/// for small images without the first convolution's stride and the first pooling, to a half (21
-/// pixels and more).
+/// The first layers. `imagenet` is the paper's stem, which shrinks the image to an eighth (from 75
+/// pixels on). `small` drops the first stride and the first pooling and shrinks it to a half (from
+/// 21 pixels on).
 enum class InceptionStem : std::uint8_t { imagenet, small };
 
 struct InceptionOptions {

@@ -15,10 +15,11 @@
 namespace cograd {
 namespace {
 
-/// Stream of the seed that weights are drawn from; the data and the loader use others.
+/// The seed's stream for weights; the data and the loader use others.
 constexpr std::uint64_t kInitStream = 1;
 
-/// A width for looking at a model: all channels of Inception at full width are multiples of 16.
+/// A small width for inspecting a model: at full width all channels of Inception are multiples of
+/// 16.
 constexpr std::int64_t kThin = 2;
 
 using Make = std::function<std::unique_ptr<Module>(const ModelOptions&, Random&)>;

@@ -14,11 +14,11 @@ namespace cograd {
 struct ModelOptions {
   Shape image{1, 28, 28};  ///< [C, H, W] of the images
   std::int64_t classes = 10;
-  /// Hidden features of the MLP (usually 256), or channels of a network's first stage, to which all
-  /// others are in proportion (ResNet and VGG 64, Inception 32); 0: the usual.
+  /// Hidden features of the MLP (usually 256), or channels of a network's first stage (ResNet and
+  /// VGG 64, Inception 32), with all other stages in proportion; 0: the usual.
   std::int64_t width = 0;
-  /// Rate of VGG's and Inception's dropout; unset: 0.5, as the papers have it. A narrow classifier
-  /// suffers from that more than one of full width.
+  /// Dropout rate of VGG and Inception; unset: 0.5, as in the papers. It hurts a narrow classifier
+  /// more than one of full width.
   std::optional<double> dropout = std::nullopt;
   std::uint64_t seed = 0;
 };
@@ -30,16 +30,16 @@ struct ModelOptions {
 /// width instead of 64 times.
 /// "inception_v3": below 128 pixels with the stem for small images.
 const std::vector<std::string>& model_names();
-/// In f32 on the reference backend: see Module::to(). Throws ValueError naming the known models, or
-/// the smallest image that the model can take, or a rate of dropout for a model that has none.
+/// Makes the model in f32 on the reference backend; Module::to() moves it. Throws ValueError for an
+/// unknown model, an image that is too small for it, or a dropout rate for a model without dropout.
 std::unique_ptr<Module> make_model(const std::string& name, const ModelOptions& options);
 
 /// The name of the weight [classes, features] of the model's last layer. Throws ValueError for an
 /// unknown model, as the next function does.
 std::string classifier_of(const std::string& name);
 
-/// How many numbers make_model(name, options) holds, or a few more, told without making it: options
-/// that nobody checked may ask for more than the machine has.
+/// Estimates, from above, the number of elements of make_model(name, options) without making it:
+/// unchecked options may ask for more memory than the machine has.
 double about_elements(const std::string& name, const ModelOptions& options);
 
 }  // namespace cograd

@@ -16,8 +16,7 @@ std::shared_ptr<Conv2d> convolution(std::int64_t in, std::int64_t out, std::int6
       random);
 }
 
-/// A 1x1 convolution with batch norm where the shape changes, else nothing: the shortcut is then
-/// the identity.
+/// A 1x1 convolution with batch norm if the shape changes; null if the shortcut is the identity.
 std::shared_ptr<Sequential> shortcut(std::int64_t in, std::int64_t out, std::int64_t stride,
                                      const BatchNorm2dOptions& batch_norm, Random& random) {
   if (stride == 1 && in == out) return nullptr;

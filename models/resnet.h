@@ -7,7 +7,7 @@
 
 namespace cograd {
 
-/// What meets the image: 7x7 stride 2 and max pooling (224 x 224), or 3x3 stride 1 (32 x 32).
+/// The first layers: 7x7 stride 2 and max pooling (224 x 224), or 3x3 stride 1 (32 x 32).
 enum class Stem : std::uint8_t { imagenet, cifar };
 
 /// Two 3x3 convolutions (ResNet-18, 34), or 1x1, 3x3 and 1x1 to four times the channels

@@ -25,11 +25,11 @@ struct Type {
   std::uint64_t bits;  // of an element
   std::optional<Dtype> dtype;
 };
-/// Of those that the format knows the engine has the first few.
+/// All types of the format; the engine has the first few.
 constexpr std::array kTypes{
     Type{"F64", 64, Dtype::f64}, Type{"F32", 32, Dtype::f32}, Type{"BF16", 16, Dtype::bf16},
     Type{"I64", 64, Dtype::i64}, Type{"I32", 32, Dtype::i32}, Type{"U8", 8, Dtype::u8},
-    Type{"F16", 16, Dtype::f32},  // every one is an f32, too
+    Type{"F16", 16, Dtype::f32},  // read as f32, which holds every f16
     Type{"BOOL", 8, {}},         Type{"I8", 8, {}},           Type{"I16", 16, {}},
     Type{"U16", 16, {}},         Type{"U32", 32, {}},         Type{"U64", 64, {}},
     Type{"C64", 64, {}},         Type{"F8_E4M3", 8, {}},      Type{"F8_E5M2", 8, {}},
@@ -96,8 +96,8 @@ Entry parse_entry(const std::filesystem::path& path, const std::string& name, co
   return entry;
 }
 
-/// Refuses tensors that occur twice, which parsing into an object would hide. A callback of
-/// Json::parse could do so too, but with one it takes time that grows with the square of the keys.
+/// Refuses tensors that occur twice; parsing into an object would hide them. A callback of
+/// Json::parse would find them in time quadratic in the number of keys.
 class UniqueKeys : public nlohmann::json_sax<Json> {
  public:
   explicit UniqueKeys(const std::filesystem::path& path) : path_(path) {}
@@ -147,13 +147,13 @@ Json parse_header(const std::filesystem::path& path, const std::string& text) {
   }
 }
 
-/// The header's text, and where the tensors begin behind it.
+/// The header's text, and the offset of the tensors behind it.
 struct Head {
   std::string json;
   std::uint64_t data = 0;
 };
 
-/// Says of a file that is none of the format what it seems to be.
+/// Refuses a file of another format, and names that format if it is known.
 void refuse_others(const std::filesystem::path& path, std::string_view start) {
   const std::string_view kind = what_it_is(start);
   const bool torch_saved = kind.ends_with("pickle") || kind.ends_with("zip archive");
@@ -217,7 +217,7 @@ std::map<std::string, std::string> parse_metadata(const std::filesystem::path& p
   return metadata;
 }
 
-/// Without gap or overlap in `data_size` bytes.
+/// Checks that the entries fill `data_size` bytes without gap or overlap.
 void check_offsets(const std::filesystem::path& path, std::vector<Entry>& entries,
                    std::uint64_t data_size) {
   std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
@@ -295,7 +295,7 @@ void write_safetensors(const std::filesystem::path& path, const Safetensors& con
         {"data_offsets", {offset, end}}};
     offset = end;
   }
-  // A name or text that is no UTF-8 ends no run.
+  // Invalid UTF-8 in a name must not end a run.
   std::string text = header.dump(-1, ' ', false, Json::error_handler_t::replace);
   text.resize((text.size() + 7) / 8 * 8, ' ');  // the data starts aligned
 

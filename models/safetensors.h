@@ -18,21 +18,22 @@ struct Safetensors {
   std::map<std::string, std::string> metadata;
   /// In the order of their data in the file.
   std::vector<std::pair<std::string, Tensor>> tensors;
-  /// Names and types ("I8", "F8_E4M3") of those that were not read: the engine has no such type.
+  /// Names and types ("I8", "F8_E4M3") of tensors that were not read, since the engine lacks the
+  /// type.
   std::map<std::string, std::string> unread;
 
   bool contains(const std::string& name) const;
-  /// Throws ValueError naming the tensor if there is none, DtypeError if it was not read.
+  /// Throws ValueError for a missing tensor, DtypeError for one that was not read.
   const Tensor& at(const std::string& name) const;
 };
 
 /// Reads F64, F32, BF16, I64, I32 and U8 tensors, and F16 as f32, onto the reference backend.
-/// Throws IoError when the file cannot be read, FormatError naming the path and the fault when it
-/// is malformed, or what it seems to be instead.
+/// Throws IoError if the file is unreadable, FormatError naming the path and the fault, or the
+/// actual format, if it is malformed.
 Safetensors read_safetensors(const std::filesystem::path& path);
 
-/// As an OutputFile: there is the old file or the new one at every moment. Tensors may be on any
-/// backend. Throws IoError.
+/// Writes atomically, as OutputFile does: at every moment there is the old file or the new one.
+/// Tensors may be on any backend. Throws IoError.
 void write_safetensors(const std::filesystem::path& path, const Safetensors& content,
                        Existing existing = Existing::replace);
 

@@ -15,11 +15,11 @@ bool is_floating(Dtype dtype) {
   return dtype == Dtype::f64 || dtype == Dtype::f32 || dtype == Dtype::bf16;
 }
 
-/// Batch norm counts the batches that it has seen, and does nothing with the count.
+/// Batch norm counts its batches; nothing depends on the count.
 bool is_batch_count(const std::string& name) { return name.ends_with("num_batches_tracked"); }
 
-/// What is to be loaded as `target` of a count, where the file has it and it is one: half precision
-/// has no such numbers.
+/// The count to load into `target`; nothing if the file lacks it or holds no count: half precision
+/// cannot represent large ones.
 std::optional<Tensor> count_for(const Tensor& target, const Safetensors& content,
                                 const std::string& name) {
   constexpr double kMost = 0x1p53;
@@ -54,7 +54,7 @@ std::string first_name(const Safetensors& content) {
   return content.unread.empty() ? "" : content.unread.begin()->first;
 }
 
-/// The tensors for `state`, one each, undefined where the module keeps its own.
+/// The source of each tensor in `state`; undefined if the module keeps its own value.
 std::vector<Tensor> sources_for(const std::vector<NamedTensor>& state, const Safetensors& content) {
   std::vector<Tensor> sources;
   for (const auto& [name, target] : state) {
@@ -84,7 +84,7 @@ void save_state(Module& module, const std::filesystem::path& path,
 void load_state(Module& module, const Safetensors& content) {
   const std::vector<NamedTensor> state = module.state();
   const Safetensors plain = unwrapped(content);
-  // Everything is checked before anything is changed.
+  // Check all before changing any.
   const std::vector<Tensor> sources = sources_for(state, plain);
   std::set<std::string> known;
   for (const NamedTensor& entry : state) known.insert(entry.name);

@@ -12,21 +12,21 @@ namespace cograd {
 void save_state(Module& module, const std::filesystem::path& path,
                 std::map<std::string, std::string> metadata = {});
 
-/// Overwrites parameters and buffers with the tensors of the same names, in any order, wherever
-/// they live, cast to their types. A num_batches_tracked may be missing. Names are taken without
-/// what unwrapped() takes off. Throws ValueError for another tensor that is missing, that the
-/// module does not know, or that has a value beyond the range of the new type, ShapeError or
-/// DtypeError for one that does not fit; the module is then unchanged.
+/// Overwrites parameters and buffers with the tensors of the same names, in any order, cast to the
+/// module's types, on the module's backend. Names lose the prefixes that unwrapped() removes. Only
+/// num_batches_tracked may be missing. Throws ValueError for a missing or unknown tensor, or a
+/// value beyond the range of the new type, ShapeError or DtypeError for a tensor that does not
+/// match; the module is then unchanged.
 void load_state(Module& module, const Safetensors& content);
-/// The same for weights from elsewhere, all of which must be finite: else throws ValueError.
+/// Loads a file of weights. Also throws ValueError unless all of them are finite.
 void load_state(Module& module, const std::filesystem::path& path);
 
-/// Without the "module." and "_orig_mod." that PyTorch's DataParallel and compile() put before all
-/// names.
+/// Removes the prefixes "module." and "_orig_mod." that PyTorch's DataParallel and compile() add to
+/// all names.
 Safetensors unwrapped(Safetensors content);
 
-/// Throws ValueError naming `file` and the tensor unless all floating-point numbers are finite, but
-/// for those of num_batches_tracked, which take part in nothing.
+/// Throws ValueError naming `file` and the tensor unless all floating-point numbers are finite;
+/// num_batches_tracked is exempt, since nothing depends on it.
 void require_finite(const Safetensors& content, const std::string& file);
 
 }  // namespace cograd

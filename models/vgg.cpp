@@ -8,12 +8,13 @@
 namespace cograd {
 namespace {
 
-/// torchvision's 0.01 for 4,096 features; for fewer as much more as keeps the size of their sums.
+/// Weights with torchvision's std of 0.01 for 4,096 features; scaled up for fewer features, so that
+/// the variance of their sums stays the same.
 std::shared_ptr<Linear> linear(std::int64_t in, std::int64_t out, std::int64_t hidden,
                                Random& random) {
   auto layer = std::make_shared<Linear>(in, out, random);
-  const double deviation = 0.01 * std::sqrt(4096.0 / static_cast<double>(hidden));
-  layer->weight().value = init::normal({out, in}, deviation, random);
+  const double std = 0.01 * std::sqrt(4096.0 / static_cast<double>(hidden));
+  layer->weight().value = init::normal({out, in}, std, random);
   layer->bias()->value = init::constant({out}, 0.0);
   return layer;
 }

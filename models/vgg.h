@@ -17,8 +17,8 @@ struct VggOptions {
   std::int64_t classes = 1000;
   std::int64_t base_width = 64;  ///< channels of the first stage; they double, up to 8 times that
   std::int64_t hidden = 4096;    ///< features of the classifier's two hidden layers
-  /// Size that the last feature map is averaged to; nothing: it is flattened as it is, and has the
-  /// size `feature_map`.
+  /// The size to which the last feature map is averaged; nothing: it is flattened, and has the size
+  /// `feature_map`.
   std::optional<Pair> pool = Pair{7, 7};
   Pair feature_map{7, 7};
   double dropout = 0.5;

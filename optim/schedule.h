@@ -11,7 +11,7 @@ namespace cograd {
 class Schedule {
  public:
   virtual ~Schedule() = default;
-  /// Rate in force at `epoch`; fractions of an epoch matter to warm-up alone.
+  /// The rate at `epoch`; only warm-up depends on fractions of an epoch.
   virtual double rate(double epoch) const = 0;
 };
 
@@ -40,7 +40,7 @@ class StepRate final : public Schedule {
 /// base * gamma^(milestones that are at most epoch): PyTorch's MultiStepLR.
 class MultiStepRate final : public Schedule {
  public:
-  /// Throws ValueError unless the milestones ascend from 0 or later. Of two at the same epoch both
+  /// Throws ValueError unless the milestones ascend and are at least 0. Two at one epoch both
   /// count.
   MultiStepRate(double base, std::vector<std::int64_t> milestones, double gamma = 0.1);
   double rate(double epoch) const override;
@@ -65,8 +65,8 @@ class CosineRate final : public Schedule {
   double floor_;
 };
 
-/// The first `epochs` epochs rise linearly from 0 to what `after` says; then `after` alone.
-/// Goyal et al., "Accurate, Large Minibatch SGD", 2017.
+/// Rises linearly from 0 to the rate of `after` during the first `epochs` epochs, then follows
+/// `after`. Goyal et al., "Accurate, Large Minibatch SGD", 2017.
 class WarmUp final : public Schedule {
  public:
   /// Throws ValueError unless epochs is positive and finite.
@@ -78,11 +78,9 @@ class WarmUp final : public Schedule {
   double epochs_;
 };
 
-/// By name: "constant"; "step": a tenth from each third of `epochs` on, that is from the first
-/// epoch that begins when it is over, so 90 epochs drop before 30 and 60, 40 before 14 and 27, 2
-/// before 1 alone, and 1 never; "cosine": to 0 over `epochs`. These are PyTorch's MultiStepLR and
-/// CosineAnnealingLR; for epochs that 3 divides the former is StepLR(epochs / 3, 0.1). Throws
-/// ValueError naming the known ones, or unless epochs >= 1.
+/// "constant"; "step": a tenth after each third of `epochs`, rounded up to whole epochs, so that 90
+/// epochs drop at 30 and 60, 40 at 14 and 27; "cosine": to 0 over `epochs`. These are PyTorch's
+/// MultiStepLR and CosineAnnealingLR. Throws ValueError for an unknown name or epochs < 1.
 std::unique_ptr<Schedule> make_schedule(const std::string& name, double base, std::int64_t epochs);
 
 }  // namespace cograd

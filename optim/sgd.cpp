@@ -57,8 +57,7 @@ void Sgd::step() {
   if (window == 1) {
     backend.sgd_update(updates, coefficients);
   } else {
-    // Decay enters before the window: each slot is the gradient that its own step would have
-    // followed.
+    // Weight decay enters before the window, so each slot holds the d of its step.
     backend.rolling_update(updates, slot, full, aggregator_->over_steps(), coefficients);
   }
 }

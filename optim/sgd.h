@@ -15,13 +15,13 @@ struct SgdOptions {
   double momentum = 0.0;
   double weight_decay = 0.0;  ///< on all parameters, before anything else
   bool nesterov = false;
-  /// Momentum with a rolling aggregator is refused unless forced: the authors found it unstable.
+  /// Allows momentum with a rolling aggregator, which the authors found unstable.
   bool force_momentum_with_rolling = false;
 };
 
-/// p -= lr * v, v = momentum * v + d, where d is the aggregated gradient with weight decay. With a
-/// rolling aggregator d is its reduction over the last window() of them; until the window is full
-/// step() changes nothing. The gradients in Parameter::gradient are read, never modified.
+/// v = momentum * v + d, p -= lr * v, where d is the aggregated gradient plus weight decay. A
+/// rolling aggregator reduces the last window() of these d; until the window is full, step()
+/// changes no parameter. Parameter::gradient is read, never modified.
 class Sgd {
  public:
   /// Throws ValueError for coefficients out of range or refused combinations.
@@ -29,19 +29,18 @@ class Sgd {
 
   /// Updates every parameter that has a gradient.
   void step();
-  /// Counts a step that the device has done without step(), as part of a recording.
+  /// Counts a step that the device replayed without step().
   void count_replayed_step() { ++steps_; }
-  /// Names the numbers of the host that the next step() goes by, for StepRecorder::run(): learning
-  /// rate, the slot of a rolling window and whether it will be full.
+  /// A key of the host's numbers that the next step() uses, for StepRecorder::run(): the learning
+  /// rate, the slot of the rolling window, and whether the window will be full.
   std::string variant() const;
 
   double learning_rate() const { return options_.learning_rate; }
   void set_learning_rate(double rate) { options_.learning_rate = rate; }
   std::int64_t steps() const { return steps_; }
 
-  /// What a checkpoint must hold besides the parameters, aligned with them: the momentum buffer and
-  /// the rolling window, slot steps() % window being the next to be overwritten. Undefined where
-  /// there is none.
+  /// The optimizer's state of a parameter, for checkpoints. Tensors are undefined where unused.
+  /// Slot steps() % window of the rolling window is overwritten next.
   struct State {
     Tensor velocity;
     Tensor window;  ///< [window, shape of parameter]
@@ -51,7 +50,7 @@ class Sgd {
   void restore(std::vector<State> state, std::int64_t steps);
 
  private:
-  /// Where step number steps() + 1 puts its gradient, and whether there is one in every slot then.
+  /// The slot of the next step's gradient, and whether that step fills the window.
   std::int64_t slot() const { return steps_ % aggregator_->window(); }
   bool fills_window() const { return steps_ + 1 >= aggregator_->window(); }
 

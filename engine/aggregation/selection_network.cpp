@@ -47,8 +47,8 @@ struct Ranked {
   Wires low, high;
 };
 
-/// Sorts wires [begin, end) only far enough to find the `smallest` smallest and the `largest` largest;
-/// the rest are dropped.
+/// Sorts wires [begin, end) only far enough to find the `smallest` smallest and the `largest`
+/// largest; the rest are dropped.
 Ranked rank(std::int32_t begin, std::int32_t end, std::size_t smallest, std::size_t largest,
             Network& network) {
   if (end - begin == 1) return {true, {begin}, {}};

@@ -1,5 +1,5 @@
-// Activations on the CPU: f32 or bf16, in any Layout. Parameters, their gradients and statistics are
-// f32 beside either, row-major.
+// Activations on the CPU: f32 or bf16, in any Layout. Parameters, their gradients and statistics
+// are f32 beside either, row-major.
 #pragma once
 
 #include <string_view>
@@ -32,7 +32,7 @@ Tensor in_f32(const Tensor& x, const F& f) {
 Tensor reordered(const Tensor& x, Layout layout);
 /// x in a layout whose channels lie in blocks of neighbours: its own, if that is one.
 Tensor in_blocks(const Tensor& x);
-/// y as it travels to the next op: oneDNN's kernels take any layout, the reference's row-major only.
+/// y as it travels to the next op: oneDNN's kernels take any layout, the reference's row-major.
 Tensor for_next_op(const Tensor& y);
 
 }  // namespace cograd::cpu

@@ -122,6 +122,7 @@ void run_network(const ReductionPlan& plan, float* rows) {
     const Comparator& comparator = plan.network[c];
     float* low = rows + comparator.low * kTile;
     float* high = rows + comparator.high * kTile;
+    // NOLINTNEXTLINE(bugprone-branch-clone): it does not look into loops with a pragma
     if (comparator.keeps_low && comparator.keeps_high) {
 #pragma omp simd
       for (std::int64_t i = 0; i < kTile; ++i) {

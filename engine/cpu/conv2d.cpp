@@ -14,8 +14,8 @@ using dnnl::memory;
 using onednn::Convolution;
 using onednn::ConvolutionPass;
 
-/// True if the processor multiplies bf16 faster than float32: in tiles (AMX), or with AMD's AVX-512.
-/// Intel's AVX-512 takes twice as long (docs/performance.md).
+/// True if the processor multiplies bf16 faster than float32: in tiles (AMX), or with AMD's
+/// AVX-512. Intel's AVX-512 takes twice as long (docs/performance.md).
 bool has_fast_bf16() {
   if (onednn::uses(dnnl::cpu_isa::avx512_core_amx)) return true;
 #if defined(__x86_64__)

@@ -80,6 +80,8 @@ void rolling_update(std::span<const ParameterArrays> parameters, std::int64_t w,
                     bool full, const Reduction& reduction, const SgdCoefficients& coefficients) {
   constexpr std::int64_t kPiece = 16 * kTile;  // its slots, p and g fit into the first-level cache
   const ReductionPlan plan = plan_of(reduction, w);
+  const auto decayed = update_kernels().decayed_gradient;
+  const auto reduce = aggregation_kernels().reduce;
   const auto decay = static_cast<float>(coefficients.weight_decay);
   SgdCoefficients without_decay = coefficients;
   without_decay.weight_decay = 0.0;
@@ -89,10 +91,9 @@ void rolling_update(std::span<const ParameterArrays> parameters, std::int64_t w,
     simd::CacheLine reduced[kPiece / 16];
     for (std::int64_t i = begin; i < begin + size; i += kPiece) {
       const std::int64_t piece = std::min(kPiece, begin + size - i);
-      update_kernels().decayed_gradient(a.g + i, a.p + i, decay, a.window + slot * a.n + i, piece);
+      decayed(a.g + i, a.p + i, decay, a.window + slot * a.n + i, piece);
       if (!full) continue;
-      aggregation_kernels().reduce(plan, a.window + i, a.n, piece, reduced[0].values,
-                                   scratch[0].values, nullptr);
+      reduce(plan, a.window + i, a.n, piece, reduced[0].values, scratch[0].values, nullptr);
       update_range(a.p + i, reduced[0].values, a.v == nullptr ? nullptr : a.v + i, piece,
                    without_decay);
     }

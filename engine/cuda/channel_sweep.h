@@ -1,5 +1,5 @@
-// Passes over a channels-last image tensor, a matrix [pixels of all rows, C], in which a thread keeps
-// to its channels.
+// Passes over a channels-last image tensor, a matrix [pixels of all rows, C], in which a thread
+// keeps to its channels.
 #pragma once
 
 #include "engine/cuda/launch.h"

@@ -1,9 +1,9 @@
-// A thin layer over cuDNN's graph API: describes a convolution and lists the plans for it. Graphs of
-// one operation do not need the thirty thousand lines of cudnn-frontend, and everything that decides
-// which kernel runs can be read here.
+// A thin layer over cuDNN's graph API: describes a convolution and lists the plans for it. Graphs
+// of one operation do not need the thirty thousand lines of cudnn-frontend, and everything that
+// decides which kernel runs can be read here.
 //
-// None of it needs a device. Plans can be made for a device that is only described, so that tests ask
-// cuDNN itself, on any machine, whether it has kernels for the models' convolutions.
+// None of it needs a device. Plans can be made for a device that is only described, so that tests
+// ask cuDNN itself, on any machine, whether it has kernels for the models' convolutions.
 #pragma once
 
 #include <cudnn.h>

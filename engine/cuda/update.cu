@@ -1,5 +1,5 @@
-// The optimizer's step over all parameters in one launch: rolling window, weight decay, momentum and
-// update in one pass over memory.
+// The optimizer's step over all parameters in one launch: rolling window, weight decay, momentum
+// and update in one pass over memory.
 //   d = g + weight_decay p;  rolling: window[slot] = d, d = reduction over the window
 //   v = momentum v + d;  p -= learning_rate (nesterov ? d + momentum v : v)
 #include "engine/aggregation/order_statistics.h"

@@ -1,4 +1,4 @@
-// Ranks that torchrun started find one another: rank 0 listens, the others connect and are answered.
+// Ranks that torchrun started find one another: rank 0 listens, and answers the others.
 #include "engine/parallel/rendezvous.h"
 
 #include <arpa/inet.h>

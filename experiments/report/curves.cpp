@@ -9,37 +9,19 @@
 namespace cograd {
 namespace {
 
-std::string name_of_failed(const std::string& name, const Point& point, const RunRecord& run) {
-  const bool several = point.runs.size() + point.failed.size() > 1;
+std::string name_of_failed(const std::string& name, const Setting& setting, const RunRecord& run) {
+  const bool several = setting.runs.size() + setting.failed.size() > 1;
   return several ? fmt::format("{} seed {}", name, run.settings.seed) : name;
-}
-
-Figure figure_of(const std::string& title, const std::string& unit,
-                 const std::vector<const Point*>& points, const Quantity& quantity) {
-  Figure figure{title, "epoch", unit, {}, {}};
-  const std::vector<Curve> styles = curves_for(points);
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    if (points[i]->seeds() > 0) {
-      figure.curves.push_back(styles[i]);
-      add_epochs(*points[i], quantity, figure.curves.back());
-    }
-    for (const RunRecord* run : points[i]->failed) {
-      if (run->epochs.empty()) continue;
-      figure.curves.push_back(styles[i]);
-      add_failed(*run, quantity, figure.curves.back());
-    }
-  }
-  return figure;
 }
 
 }  // namespace
 
-void add_epochs(const Point& point, const Quantity& quantity, Curve& curve) {
-  for (std::size_t epoch = 0; epoch < point.epochs(); ++epoch) {
-    const Spread spread = point.at(epoch, quantity);
-    curve.x.push_back(static_cast<double>(point.runs.front()->epochs[epoch].epoch));
+void add_epochs(const Setting& setting, const Quantity& quantity, Curve& curve) {
+  for (std::size_t epoch = 0; epoch < setting.epochs(); ++epoch) {
+    const Spread spread = setting.at(epoch, quantity);
+    curve.x.push_back(static_cast<double>(setting.runs.front()->epochs[epoch].epoch));
     curve.y.push_back(spread.mean);
-    if (point.seeds() == 1) continue;
+    if (setting.seeds() == 1) continue;
     curve.low.push_back(spread.low);
     curve.high.push_back(spread.high);
   }
@@ -54,13 +36,13 @@ void add_failed(const RunRecord& run, const Quantity& quantity, Curve& curve) {
   }
 }
 
-std::string failures_text(const std::vector<const Point*>& points,
+std::string failures_text(const std::vector<const Setting*>& settings,
                           const std::vector<std::string>& names) {
   std::string text;
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    for (const RunRecord* run : points[i]->failed) {
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    for (const RunRecord* run : settings[i]->failed) {
       text += fmt::format("{}{}: {}", text.empty() ? "" : "; ",
-                          name_of_failed(names[i], *points[i], *run), run->failure);
+                          name_of_failed(names[i], *settings[i], *run), run->failure);
     }
   }
   return text.empty() ? text : "✗ Failed: " + text + ".";
@@ -107,64 +89,29 @@ std::vector<double> fractions_of(const std::vector<RunRecord>& runs) {
   return fractions;
 }
 
-std::vector<const Point*> at_noise(const std::vector<Point>& points, double fraction) {
-  std::vector<const Point*> chosen;
-  for (const Point& point : points) {
-    if (point.settings().corrupt_fraction == fraction) chosen.push_back(&point);
+std::vector<const Setting*> at_noise(const std::vector<Setting>& settings, double fraction) {
+  std::vector<const Setting*> chosen;
+  for (const Setting& setting : settings) {
+    if (setting.run_settings().corrupt_fraction == fraction) chosen.push_back(&setting);
   }
   return chosen;
 }
 
-std::vector<Curve> curves_for(const std::vector<const Point*>& points) {
+std::vector<Curve> curves_for(const std::vector<const Setting*>& settings) {
   std::set<std::int64_t> batches;
-  for (const Point* point : points) batches.insert(point->settings().batch_size);
-  const std::vector<std::string> names = names_of(points);
+  for (const Setting* setting : settings) batches.insert(setting->run_settings().batch_size);
+  const std::vector<std::string> names = names_of(settings);
   std::vector<Curve> curves;
-  for (std::size_t i = 0; i < points.size(); ++i) {
+  for (std::size_t i = 0; i < settings.size(); ++i) {
     Curve curve;
     curve.label = names[i];
-    curve.colour = colour_of(points[i]->settings().aggregator);
+    curve.colour = colour_of(settings[i]->run_settings().aggregator);
     curve.marker = static_cast<int>(i);
     curve.dash = static_cast<int>(
-        std::distance(batches.find(points[i]->settings().batch_size), batches.end()) - 1);
+        std::distance(batches.find(settings[i]->run_settings().batch_size), batches.end()) - 1);
     curves.push_back(std::move(curve));
   }
   return curves;
-}
-
-std::vector<FigureGroup> accuracy_figures(const std::vector<RunRecord>& runs) {
-  const std::vector<Point> points = all_points_of(runs);
-  std::vector<FigureGroup> groups;
-  for (const double fraction : fractions_of(runs)) {
-    const std::vector<const Point*> chosen = at_noise(points, fraction);
-    FigureGroup group{noise_text(fraction), {}, failures_text(chosen, names_of(chosen))};
-    const auto add = [&](const std::string& title, const std::string& unit, bool percent,
-                         const Quantity& quantity) {
-      Figure figure = figure_of(title, unit, chosen, quantity);
-      if (percent) figure.y_range = {0.0, 100.0};
-      if (!figure.curves.empty()) group.figures.push_back(std::move(figure));
-    };
-    const auto any = [&](Evaluation EpochRecord::*kind) {
-      return std::any_of(runs.begin(), runs.end(), [=](const RunRecord& run) {
-        return run.settings.corrupt_fraction == fraction && !run.epochs.empty() &&
-               (run.last().*kind).count > 0;
-      });
-    };
-    if (any(&EpochRecord::corrupt)) {
-      add("Corrupt labels fitted: the share that is memorized", "corrupt labels fitted (%)", true,
-          [](const EpochRecord& e) { return e.corrupt.acc1; });
-    }
-    if (any(&EpochRecord::pristine)) {
-      add("Accuracy on pristine training examples", "pristine accuracy (%)", true,
-          [](const EpochRecord& e) { return e.pristine.acc1; });
-    }
-    add("Test accuracy", "test accuracy (%)", true,
-        [](const EpochRecord& e) { return e.test.acc1; });
-    add("Gap: training minus test accuracy", "gap (points)", false,
-        [](const EpochRecord& e) { return e.gap(); });
-    groups.push_back(std::move(group));
-  }
-  return groups;
 }
 
 }  // namespace cograd

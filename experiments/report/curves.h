@@ -1,46 +1,41 @@
-// Curves of points: how runs look in figures, and their accuracies over the epochs.
+// How the settings of a study look in figures: colours, dashes, markers.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "experiments/report/point.h"
-#include "experiments/report/report_page.h"
+#include "experiments/report/page/report_page.h"
+#include "experiments/report/setting.h"
 
 namespace cograd {
 
 /// The aggregator without its numbers: "trimmed" of "trimmed:5,1"; any median of means is "m3".
 std::string family(const std::string& aggregator);
 
-/// Okabe and Ito's palette, which colour-blind readers tell apart; by family, of winsorized
-/// gradients by strength.
+/// A colour of Okabe and Ito's palette, which colour-blind readers can distinguish: by family, for
+/// winsorized gradients by strength.
 std::string colour_of(const std::string& aggregator);
-/// C of "winsorized:C"; 0 of others.
+/// C of "winsorized:C"; 0 for other aggregators.
 double strength_of(const std::string& aggregator);
 
-/// The noise levels of some runs in rising order, but without noise last: the noise is what the
-/// studies are about.
+/// The noise levels of the runs in rising order, but no noise last: the studies are about noise.
 std::vector<double> fractions_of(const std::vector<RunRecord>& runs);
 
-/// The points of one noise level.
-std::vector<const Point*> at_noise(const std::vector<Point>& points, double fraction);
+/// The settings with this noise level.
+std::vector<const Setting*> at_noise(const std::vector<Setting>& settings, double fraction);
 
-/// A curve for each of `points`, without values yet: named, coloured by aggregator, solid for the
+/// A curve for each of `settings`, without values yet: named, coloured by aggregator, solid for the
 /// largest batch and dashed for smaller ones.
-std::vector<Curve> curves_for(const std::vector<const Point*>& points);
+std::vector<Curve> curves_for(const std::vector<const Setting*>& settings);
 
-/// Adds to `curve` a quantity over the epochs of a point, with a band if it has several seeds.
-void add_epochs(const Point& point, const Quantity& quantity, Curve& curve);
-/// The same of a run that failed: what it measured before, marked ✗.
+/// Adds a quantity over the epochs of a setting to `curve`, with a band over several seeds.
+void add_epochs(const Setting& setting, const Quantity& quantity, Curve& curve);
+/// The same for a failed run, up to its failure; marked ✗.
 void add_failed(const RunRecord& run, const Quantity& quantity, Curve& curve);
 
-/// "✗ m3 b30, seed 2: diverged at epoch 1, step 7; ..." of these points' failed runs, whose names
-/// are `names`; empty if none failed.
-std::string failures_text(const std::vector<const Point*>& points,
+/// "✗ m3 b30, seed 2: diverged at epoch 1, step 7; ..." of the failed runs of these settings, which
+/// are called are `names`; empty if none failed.
+std::string failures_text(const std::vector<const Setting*>& settings,
                           const std::vector<std::string>& names);
-
-/// For each noise level: corrupt labels fitted, pristine and test accuracy, and the gap between
-/// training and test accuracy over the epochs. Runs that failed are drawn as far as they came.
-std::vector<FigureGroup> accuracy_figures(const std::vector<RunRecord>& runs);
 
 }  // namespace cograd

@@ -7,12 +7,12 @@
 #include <iterator>
 
 #include "experiments/report/curves.h"
-#include "experiments/report/point.h"
+#include "experiments/report/setting.h"
 
 namespace cograd {
 namespace {
 
-/// Points of accuracy.
+// Thresholds of the claims: percentage points, and a share.
 constexpr double kFarAbove = 20.0;
 constexpr double kBeyondChance = 0.3;
 
@@ -39,16 +39,16 @@ std::array<TestSet, 3> test_sets() {
                   [](const EpochRecord& e) { return e.test.acc1; }}};
 }
 
-Point point_of(const SideRuns& side) {
-  Point point;
+Setting setting_of(const SideRuns& side) {
+  Setting setting;
   for (const RunRecord& run : side.runs) {
-    (run.finished() && !run.epochs.empty() ? point.runs : point.failed).push_back(&run);
+    (run.finished() && !run.epochs.empty() ? setting.runs : setting.failed).push_back(&run);
   }
-  return point;
+  return setting;
 }
 
-/// `quantity` of one point is `distance` above another's.
-Evidence far_above(const Point& a, const Quantity& of_a, const Point& b, const Quantity& of_b) {
+/// The claim that one accuracy is at least kFarAbove points above another.
+Evidence far_above(const Setting& a, const Quantity& of_a, const Setting& b, const Quantity& of_b) {
   return {.values = {a.last(of_a).mean, b.last(of_b).mean},
           .margin = [](const auto& v) { return v[0] - v[1] - kFarAbove; },
           .text =
@@ -58,22 +58,24 @@ Evidence far_above(const Point& a, const Quantity& of_a, const Point& b, const Q
               }};
 }
 
-void claims_about_sides(const Point& easy, const Point& hard, std::vector<Claim>& claims) {
+void claims_about_sides(const Setting& easy, const Setting& hard, std::vector<Claim>& claims) {
   const Quantity on_easy = accuracy_on("easy_test"), on_hard = accuracy_on("hard_test");
   if (easy.seeds() > 0 && hard.seeds() > 0) {
-    claims.push_back(judged(fmt::format("easy examples generalize better among themselves: trained "
-                                        "and tested on easy ones the accuracy is at least {:.0f} "
-                                        "points above that of trained and tested on hard ones",
-                                        kFarAbove),
-                            far_above(easy, on_easy, hard, on_hard)));
+    claims.push_back(
+        make_claim(fmt::format("easy examples generalize better among themselves: trained "
+                               "and tested on easy ones the accuracy is at least {:.0f} "
+                               "points above that of trained and tested on hard ones",
+                               kFarAbove),
+                   far_above(easy, on_easy, hard, on_hard)));
   }
   if (easy.seeds() > 0) {
-    claims.push_back(judged(fmt::format("what is learned on easy examples does not carry over to "
-                                        "hard ones as it does to easy ones: trained on easy ones, "
-                                        "accuracy on easy tests is at least {:.0f} points above "
-                                        "that on hard tests",
-                                        kFarAbove),
-                            far_above(easy, on_easy, easy, on_hard)));
+    claims.push_back(
+        make_claim(fmt::format("what is learned on easy examples does not carry over to "
+                               "hard ones as it does to easy ones: trained on easy ones, "
+                               "accuracy on easy tests is at least {:.0f} points above "
+                               "that on hard tests",
+                               kFarAbove),
+                   far_above(easy, on_easy, easy, on_hard)));
   }
 }
 
@@ -94,32 +96,32 @@ Agreement agreement(const std::vector<std::int64_t>& easy, const std::vector<std
 std::vector<Claim> generalization_claims(const std::vector<SideRuns>& sides,
                                          const Agreement& agreement) {
   std::vector<Claim> claims;
-  claims_about_sides(point_of(sides.at(0)), point_of(sides.at(1)), claims);
-  claims.push_back(
-      judged(fmt::format("what is easy is easy to another seed as well: the agreement of two runs "
-                         "is at least {:.1f} of the way from chance to full",
-                         kBeyondChance),
-             {.values = {agreement.beyond_chance()},
-              .margin = [](const auto& v) { return 100.0 * (v[0] - kBeyondChance); },
-              .text =
-                  [&](int digits) {
-                    return fmt::format("{:.1f} %, by chance {:.1f} %: {:.{}f} of the way",
-                                       100.0 * agreement.both, 100.0 * agreement.chance,
-                                       agreement.beyond_chance(), digits);
-                  },
-              .decimals = 2}));
+  claims_about_sides(setting_of(sides.at(0)), setting_of(sides.at(1)), claims);
+  claims.push_back(make_claim(
+      fmt::format("what is easy is easy to another seed as well: the agreement of two runs "
+                  "is at least {:.1f} of the way from chance to full",
+                  kBeyondChance),
+      {.values = {agreement.beyond_chance()},
+       .margin = [](const auto& v) { return 100.0 * (v[0] - kBeyondChance); },
+       .text =
+           [&](int digits) {
+             return fmt::format("{:.1f} %, by chance {:.1f} %: {:.{}f} of the way",
+                                100.0 * agreement.both, 100.0 * agreement.chance,
+                                agreement.beyond_chance(), digits);
+           },
+       .decimals = 2}));
   return claims;
 }
 
 std::vector<FigureGroup> generalization_figures(const std::vector<SideRuns>& sides) {
-  std::vector<Point> points;
+  std::vector<Setting> settings;
   std::vector<std::string> names;
   for (const SideRuns& side : sides) {
-    points.push_back(point_of(side));
+    settings.push_back(setting_of(side));
     names.push_back("on " + side.name);
   }
-  std::vector<const Point*> pointers;
-  for (const Point& point : points) pointers.push_back(&point);
+  std::vector<const Setting*> pointers;
+  for (const Setting& setting : settings) pointers.push_back(&setting);
   FigureGroup group{"Trained on easy and on hard examples", {}, failures_text(pointers, names)};
   const auto add = [&](const std::string& title, const Quantity& accuracy) {
     Figure figure{title, "epoch", "accuracy (%)", {}, {0.0, 100.0}};
@@ -131,11 +133,11 @@ std::vector<FigureGroup> generalization_figures(const std::vector<SideRuns>& sid
                         .colour = easy ? "#0072B2" : "#D55E00",
                         .dash = easy ? 0 : 1,
                         .marker = easy ? 0 : 1};
-      if (points[i].seeds() > 0) {
+      if (settings[i].seeds() > 0) {
         figure.curves.push_back(style);
-        add_epochs(points[i], accuracy, figure.curves.back());
+        add_epochs(settings[i], accuracy, figure.curves.back());
       }
-      for (const RunRecord* run : points[i].failed) {
+      for (const RunRecord* run : settings[i].failed) {
         if (run->epochs.empty()) continue;
         figure.curves.push_back(style);
         add_failed(*run, accuracy, figure.curves.back());
@@ -153,18 +155,18 @@ Table generalization_table(const std::vector<SideRuns>& sides) {
               .header = {"trained on", "examples", "seeds", "training %"}};
   for (const TestSet& set : test_sets()) table.header.emplace_back(set.column);
   for (const SideRuns& side : sides) {
-    const Point point = point_of(side);
-    for (const RunRecord* run : point.failed) {
+    const Setting setting = setting_of(side);
+    for (const RunRecord* run : setting.failed) {
       table.rows.push_back(
           {side.name, "–", fmt::format("seed {}", run->settings.seed), "failed: " + run->failure});
     }
-    if (point.runs.empty()) continue;
+    if (setting.runs.empty()) continue;
     const auto text = [&](const Quantity& quantity) {
-      return spread_text(point.last(quantity), point.seeds());
+      return spread_text(setting.last(quantity), setting.seeds());
     };
     std::vector<std::string> row{
-        side.name, fmt::format("{}", point.runs.front()->last().train_sample.count),
-        seeds_text(point), text([](const EpochRecord& e) { return e.train_sample.acc1; })};
+        side.name, fmt::format("{}", setting.runs.front()->last().train_sample.count),
+        seeds_text(setting), text([](const EpochRecord& e) { return e.train_sample.acc1; })};
     for (const TestSet& set : test_sets()) row.push_back(text(set.accuracy));
     table.rows.push_back(std::move(row));
   }

@@ -4,34 +4,37 @@
 #include <map>
 
 #include "experiments/report/curves.h"
-#include "experiments/report/point.h"
+#include "experiments/report/setting.h"
 
 namespace cograd {
 namespace {
 
-double group_size(const Point& point) {
-  return static_cast<double>(point.settings().batch_size) / static_cast<double>(point.groups());
+double group_size(const Setting& setting) {
+  return static_cast<double>(setting.run_settings().batch_size) /
+         static_cast<double>(setting.groups());
 }
 
-double batch_size(const Point& point) { return static_cast<double>(point.settings().batch_size); }
+double batch_size(const Setting& setting) {
+  return static_cast<double>(setting.run_settings().batch_size);
+}
 
-/// The points of each aggregator, by rising batch size.
-using ByAggregator = std::map<std::string, std::vector<const Point*>>;
+/// The settings of each aggregator, by rising batch size.
+using ByAggregator = std::map<std::string, std::vector<const Setting*>>;
 
 Figure figure_of(const std::string& title, const std::string& x_label, const std::string& y_label,
-                 const ByAggregator& aggregators, double (*x_of)(const Point&),
+                 const ByAggregator& aggregators, double (*x_of)(const Setting&),
                  const Quantity& quantity) {
   Figure figure{title, x_label, y_label, {}, {0.0, 100.0}, true};
-  for (const auto& [aggregator, points] : aggregators) {
+  for (const auto& [aggregator, settings] : aggregators) {
     Curve curve;
     curve.label = aggregator;
     curve.colour = colour_of(aggregator);
     curve.marker = static_cast<int>(figure.curves.size());
-    for (const Point* point : points) {
-      const Spread spread = point->last(quantity);
-      curve.x.push_back(x_of(*point));
+    for (const Setting* setting : settings) {
+      const Spread spread = setting->last(quantity);
+      curve.x.push_back(x_of(*setting));
       curve.y.push_back(spread.mean);
-      if (point->seeds() == 1) continue;
+      if (setting->seeds() == 1) continue;
       curve.low.push_back(spread.low);
       curve.high.push_back(spread.high);
     }
@@ -44,21 +47,21 @@ Figure figure_of(const std::string& title, const std::string& x_label, const std
 }  // namespace
 
 std::vector<FigureGroup> group_size_figures(const std::vector<RunRecord>& runs) {
-  const std::vector<Point> points = points_of(runs);
+  const std::vector<Setting> settings = settings_of(runs);
   std::vector<FigureGroup> groups;
   for (const double fraction : fractions_of(runs)) {
     if (fraction == 0.0) continue;
     ByAggregator aggregators;
-    for (const Point* point : at_noise(points, fraction)) {
-      aggregators[point->settings().aggregator].push_back(point);
+    for (const Setting* setting : at_noise(settings, fraction)) {
+      aggregators[setting->run_settings().aggregator].push_back(setting);
     }
     for (auto entry = aggregators.begin(); entry != aggregators.end();) {
       auto& of_one = entry->second;
-      std::stable_sort(of_one.begin(), of_one.end(), [](const Point* a, const Point* b) {
+      std::stable_sort(of_one.begin(), of_one.end(), [](const Setting* a, const Setting* b) {
         return batch_size(*a) < batch_size(*b);
       });
-      // Several points of one size differ in something else, which is not this figure's subject.
-      const auto equal = [](const Point* a, const Point* b) {
+      // Several settings of one size differ in something else, which is not this figure's subject.
+      const auto equal = [](const Setting* a, const Setting* b) {
         return batch_size(*a) == batch_size(*b);
       };
       const bool sweep = of_one.size() >= 3 &&

@@ -1,11 +1,11 @@
-// Suppression against group size: a median drops what few examples of a group share, so what counts
-// is how large the groups are.
+// Memorization against group size. A median suppresses directions that few examples of a group
+// share, so its effect depends on the size of the groups.
 #pragma once
 
 #include <vector>
 
-#include "experiments/report/report_page.h"
-#include "experiments/run/run.h"
+#include "experiments/record/run_record.h"
+#include "experiments/report/page/report_page.h"
 
 namespace cograd {
 

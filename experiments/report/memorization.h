@@ -1,10 +1,10 @@
-// How much of its corrupt labels each run memorizes: the claims about it.
+// The claims about memorization: the share of corrupt labels that each run fits.
 #pragma once
 
 #include <vector>
 
-#include "experiments/report/claims.h"
-#include "experiments/run/run.h"
+#include "experiments/record/run_record.h"
+#include "experiments/report/page/claims.h"
 
 namespace cograd {
 
@@ -12,9 +12,5 @@ namespace cograd {
 /// the mean is stopped early, and against the mean at the size of its groups; and RA3 as the
 /// control. Runs without such a partner make no claim.
 std::vector<Claim> memorization_claims(const std::vector<RunRecord>& runs);
-
-/// Winsorization against its strength c (the mean is c = 0), at each batch size and noise: does
-/// memorization fall and the gap close as c grows, and does the mean learn pristine examples first?
-std::vector<Claim> winsorization_claims(const std::vector<RunRecord>& runs);
 
 }  // namespace cograd

@@ -2,10 +2,11 @@
 
 #include <iterator>
 
-#include "experiments/report/curves.h"
+#include "experiments/report/accuracy.h"
+#include "experiments/report/coherence.h"
 #include "experiments/report/group_size.h"
-#include "experiments/report/learning_figures.h"
-#include "experiments/report/tables.h"
+#include "experiments/report/learning_order.h"
+#include "experiments/report/learning_rates.h"
 
 namespace cograd {
 namespace {

@@ -1,4 +1,3 @@
-// The data sets that studies run on.
 #include "experiments/study/datasets.h"
 
 #include <algorithm>
@@ -22,8 +21,8 @@
 namespace cograd {
 namespace {
 
-constexpr std::int64_t kGlyphs = 10'000;       // drawn for "all"
-constexpr std::int64_t kMostGlyphs = 100'000;  // unless more are asked for by their number
+constexpr std::int64_t kGlyphs = 10'000;       // for --train-size 0
+constexpr std::int64_t kMostGlyphs = 100'000;  // more only if a size asks for them
 
 std::filesystem::path folder_of(const StudyOptions& options) {
   if (!options.data.empty()) return options.data;
@@ -35,7 +34,7 @@ std::filesystem::path folder_of(const StudyOptions& options) {
   return std::filesystem::path(root) / options.dataset;
 }
 
-/// Throws IoError for what people take for the binary version of CIFAR-10.
+/// Throws IoError for files that are often taken for the binary version of CIFAR-10.
 void check_cifar10(const std::filesystem::path& folder) {
   const std::string expected =
       "expected the binary version (data_batch_1.bin to data_batch_5.bin, test_batch.bin; "
@@ -68,7 +67,7 @@ bool is_image_folder(const StudyOptions& options) {
   return name == "tiny-imagenet" || name == "imagenet" || name == "image-folder";
 }
 
-/// What the test images go through; the training images as well, unless they are augmented.
+/// The transform of the test images, and of the training images unless they are augmented.
 ImageTransform transform_of(const StudyOptions& options) {
   const std::string& name = options.dataset;
   if (name == "cifar10") {
@@ -85,7 +84,7 @@ ImageTransform transform_of(const StudyOptions& options) {
   return {.resize = 28, .crop = 28, .augment = false, .statistics = {{0.0f}, {1.0f}}};
 }
 
-/// How many to draw: as many as the set has that `file` counts in. It may come from anybody.
+/// The number of glyphs to draw: the size of the set in which `file`, which is untrusted, counts.
 std::int64_t glyphs_for(std::int64_t size, const IndexFile& file) {
   std::int64_t count = size > 0 ? size : kGlyphs;
   const std::int64_t most = std::max(count, kMostGlyphs);
@@ -100,13 +99,17 @@ std::int64_t glyphs_for(std::int64_t size, const IndexFile& file) {
   return count;
 }
 
-/// `file` has the indices that the options choose.
+/// Opens a split. `file` holds the chosen indices; `notes` receives odd image files.
 DatasetPtr open_split(const StudyOptions& options, const ImageTransform& transform, Split split,
-                      const IndexFile& file) {
+                      const IndexFile& file, const std::shared_ptr<ImageNotes>& notes) {
   if (is_image_folder(options)) {
     return std::make_shared<ImageFolder>(
         folder_of(options), split, options.dataset,
-        ImageFolderOptions{.transform = transform, .seed = options.run.seed});
+        ImageFolderOptions{.transform = transform,
+                           .seed = options.run.seed,
+                           .warn = [notes](const std::string& path, const std::string& warning) {
+                             notes->odd(path, warning);
+                           }});
   }
   if (options.dataset == "glyphs") {
     const std::int64_t size = split == Split::train ? options.train_size : options.test_size;
@@ -119,7 +122,7 @@ DatasetPtr open_split(const StudyOptions& options, const ImageTransform& transfo
   return open_mnist(folder_of(options), split, options.dataset);
 }
 
-/// Examples of the published set; 0: there is none.
+/// The number of examples in the published set; 0 if there is none.
 std::int64_t published_size(const std::string& dataset, Split split) {
   const bool train = split == Split::train;
   if (dataset == "mnist" || dataset == "fashion-mnist") return train ? 60'000 : 10'000;
@@ -128,17 +131,17 @@ std::int64_t published_size(const std::string& dataset, Split split) {
   return dataset == "imagenet" ? (train ? 1'281'167 : 50'000) : 0;
 }
 
-/// The choice that the options make of a split.
+/// The options' choice of examples in a split.
 struct Choice {
   Split split;
   std::int64_t classes;
   std::string indices;  ///< the path of `file`
   IndexFile file;
   std::int64_t size;
-  bool spread;  ///< over the whole set: image folders are sorted by class
+  bool spread;  ///< spread `size` examples over the set: image folders are sorted by class
 };
 
-/// The examples of a split that are chosen. What is not as one would expect is noted.
+/// The chosen examples of a split. Notes what a user would not expect.
 DatasetPtr chosen(DatasetPtr data, const Choice& choice, const std::string& dataset,
                   std::vector<std::string>& notes) {
   const auto note = [&](bool is_so, const std::string& text) {
@@ -170,7 +173,7 @@ DatasetPtr chosen(DatasetPtr data, const Choice& choice, const std::string& data
   return data;
 }
 
-/// Throws ValueError unless what is learned from one set can be tested on the other.
+/// Throws ValueError unless a model of one set can be tested on the other.
 void check_fitting(const Dataset& train, const Dataset& test) {
   require<ValueError>(train.image_shape() == test.image_shape(),
                       "[data] the images of {} are {} and those of {} {}: expected one size",
@@ -182,7 +185,7 @@ void check_fitting(const Dataset& train, const Dataset& test) {
       train.classes(), printable(test.name()), test.classes());
 }
 
-/// Labels that a model cannot know.
+/// Notes test examples of classes without training examples.
 void note_unknown_classes(const Dataset& train, const Dataset& test,
                           std::vector<std::string>& notes) {
   std::vector<bool> learned(static_cast<std::size_t>(train.classes()));
@@ -198,7 +201,7 @@ void note_unknown_classes(const Dataset& train, const Dataset& test,
                               unknown, test.size()));
 }
 
-/// Of test examples from the training set: how many are trained on.
+/// Notes the number of test examples that are trained on, too.
 void note_overlap(const Dataset& train, const Dataset& test, std::vector<std::string>& notes) {
   std::unordered_set<std::int64_t> used;
   for (std::int64_t i = 0; i < train.size(); ++i) used.insert(train.whole_index(i));
@@ -231,7 +234,7 @@ StudyData open_study_data(const StudyOptions& options) {
   const auto open = [&](Split split, bool augment, const IndexFile& file) {
     ImageTransform transform = data.transform;
     transform.augment = augment;
-    return open_split(options, transform, split, file);
+    return open_split(options, transform, split, file, data.image_notes);
   };
   const auto indices_in = [](const std::string& path) {
     return path.empty() ? IndexFile{} : read_index_file(path);
@@ -245,7 +248,7 @@ StudyData open_study_data(const StudyOptions& options) {
   choice = {Split::test,          options.classes,
             options.test_indices, indices_in(options.test_indices),
             options.test_size,    files};
-  // Splits of a training set are tested on parts of it.
+  // Splits of a training set are tested on other examples of it.
   const bool of_train =
       !choice.file.set.empty() && choice.file.set == identity_of(train->whole()).word();
   if (of_train) {
@@ -258,7 +261,7 @@ StudyData open_study_data(const StudyOptions& options) {
   }
   check_fitting(*data.train, *data.test);
   note_unknown_classes(*data.train, *data.test, data.notes);
-  if (options.broken_images == "skip") data.broken = std::make_shared<BrokenImages>();
+  data.skip_broken_images = options.broken_images == "skip";
   return data;
 }
 

@@ -1,21 +1,21 @@
-// The data sets that studies run on.
+// Opens the data sets of studies.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "experiments/run/trainer.h"
 #include "experiments/study/options.h"
+#include "experiments/train/study_data.h"
 
 namespace cograd {
 
 /// "glyphs", "mnist", ...
 const std::vector<std::string>& dataset_names();
 
-/// Opens options.dataset from options.data, else from $COGRAD_DATA/DATASET, cut to the classes,
-/// indices and sizes that are asked for. Test indices that count in the training set, as those of
-/// make_splits do, are examples of it. Throws IoError naming what is missing, ValueError for an
-/// option that the set does not have.
+/// Opens options.dataset in options.data, else in $COGRAD_DATA/DATASET, and selects the classes,
+/// indices and sizes of the options. Test indices may count in the training set, as those of
+/// make_splits do. Throws IoError naming a missing file, ValueError for an option that does not
+/// apply to the set.
 StudyData open_study_data(const StudyOptions& options);
 
 }  // namespace cograd

@@ -6,19 +6,18 @@
 #include <chrono>
 #include <filesystem>
 
-#include "experiments/report/claims.h"
-#include "experiments/report/gallery.h"
+#include "experiments/console/terminal.h"
+#include "experiments/report/difficulty_gallery.h"
 #include "experiments/report/memorization_report.h"
-#include "experiments/run/terminal.h"
-#include "experiments/study/needs.h"
+#include "experiments/report/page/claims.h"
+#include "experiments/study/cost_estimate.h"
 #include "experiments/study/study.h"
 
 namespace cograd {
 namespace {
 
-/// The run whose learning order the gallery shows: one that finished, without noise if there is
-/// one.
-const RunRecord& judge_of(const std::vector<RunRecord>& records) {
+/// The run whose learning order the gallery shows: a finished one, preferably without noise.
+const RunRecord& run_for_gallery(const std::vector<RunRecord>& records) {
   const auto finished =
       std::find_if(records.begin(), records.end(), std::mem_fn(&RunRecord::finished));
   const auto clean = std::find_if(finished, records.end(), [](const RunRecord& record) {
@@ -46,7 +45,8 @@ void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
                    study.data.train->size(), options.run.epochs, options.run.model,
                    study.parameters));
   show_notes(study);
-  if (options.preset == "paper") show(stdout, needs_text(needs_of(study)));
+  if (options.preset == "paper")
+    show(stdout, estimate_text(estimate_cost(study), text_width(stdout)));
   const std::vector<RunRecord> records = run_study(study);
 
   Report report = memorization_report(records);
@@ -54,7 +54,8 @@ void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
   report.lead = text.lead;
   report.dataset = options.dataset;
   report.claims = text.claims(records);
-  report.galleries.push_back(difficulty_gallery(judge_of(records), study.data));
+  report.galleries.push_back(difficulty_gallery(run_for_gallery(records), *study.data.train,
+                                                study.data.transform.statistics));
   report.facts = facts_of(
       study, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 

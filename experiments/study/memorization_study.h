@@ -1,22 +1,22 @@
-// What the studies of memorization share: runs over aggregators and noise levels, one report.
+// The program of all studies of memorization: runs over aggregators and noise levels, one report.
 #pragma once
 
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "experiments/report/claims.h"
-#include "experiments/run/run.h"
+#include "experiments/record/run_record.h"
+#include "experiments/report/page/claims.h"
 #include "experiments/study/options.h"
 
 namespace cograd {
 
-/// What one of them says.
+/// The texts and claims of one study.
 struct StudyText {
   const char* program;
   const char* description;  ///< for --help
   const char* title;        ///< of the report
-  const char* lead;         ///< what it asks, in a paragraph
+  const char* lead;         ///< its question, in a paragraph
   std::function<std::vector<Claim>(const std::vector<RunRecord>&)> claims;
 };
 

@@ -1,4 +1,3 @@
-// The command line that all studies share: CLI11, and the lists that it cannot parse.
 #include "experiments/study/options.h"
 
 #include <fmt/ranges.h>
@@ -7,7 +6,7 @@
 #include <cmath>
 
 #include "engine/threads.h"
-#include "experiments/run/run_config.h"
+#include "experiments/record/run_config.h"
 #include "experiments/study/datasets.h"
 #include "models/registry.h"
 
@@ -15,13 +14,13 @@ namespace cograd {
 namespace {
 
 constexpr const char* kAggregatorHelp =
-    "Comma-separated list of mean, mean:K, m3, mom:K, rm3, ra3, trimmed:K,T, winsorized:C, each\n"
-    "with @BATCH if it has a batch size of its own (m3@30,rm3@10,mean@30,mean@10). An item\n"
+    "Comma-separated list of mean, mean:K, m3, mom:K, rm3, ra3, trimmed:K,T, winsorized:C, each "
+    "with @BATCH if it has a batch size of its own (m3@30,rm3@10,mean@30,mean@10). An item "
     "that begins with a digit continues the one before it: trimmed:5,1,mean names two";
 
-/// Declares every flag, bound to `options`, whose values are the defaults.
-void add_flags(CLI::App& app, StudyOptions& options) {
-  RunSettings& run = options.run;
+// The flags are bound to `options`, whose values are the defaults.
+
+void add_data_flags(CLI::App& app, StudyOptions& options) {
   app.add_option("--preset", options.preset, "Defaults for everything below")
       ->check(one_of({"quick", "laptop", "paper"}));
   app.add_option("--dataset", options.dataset, "Data set; glyphs is drawn, nothing to download")
@@ -30,7 +29,7 @@ void add_flags(CLI::App& app, StudyOptions& options) {
                  "Folder of the data set's files (default: $COGRAD_DATA/DATASET)");
   app.add_option("--classes", options.classes, "First N classes; 0: all")->check(at_least(0));
   app.add_option("--image-size", options.image_size,
-                 "Height and width of the images of tiny-imagenet, imagenet and image-folder;\n"
+                 "Height and width of the images of tiny-imagenet, imagenet and image-folder; "
                  "0: 64 for tiny-imagenet, else 224, or 299 for inception_v3")
       ->check(at_least(0));
   app.add_flag("--augment", options.augment,
@@ -42,15 +41,18 @@ void add_flags(CLI::App& app, StudyOptions& options) {
                  "Index file of the training examples to use ('index', then one a line)");
   app.add_option("--test-indices", options.test_indices, "The same for the test examples");
   app.add_option("--train-size", options.train_size,
-                 "First N training examples, of sets of image files N spread over all classes;\n"
+                 "First N training examples, of sets of image files N spread over all classes; "
                  "0: all (of glyphs 10,000)")
       ->check(at_least(0));
   app.add_option("--test-size", options.test_size, "The same for the test examples")
       ->check(at_least(0));
+}
+
+void add_model_flags(CLI::App& app, RunSettings& run) {
   app.add_option("--model", run.model, fmt::format("Model: {}", fmt::join(model_names(), ", ")))
       ->check(one_of(model_names()));
   app.add_option("--width", run.width,
-                 "Width of the model: features of an MLP's layers, channels of a network's first\n"
+                 "Width of the model: features of an MLP's layers, channels of a network's first "
                  "stage; 0: the usual")
       ->check(at_least(0));
   app.add_option("--dropout", run.dropout,
@@ -63,12 +65,16 @@ void add_flags(CLI::App& app, StudyOptions& options) {
          "Of activations: f32 or bf16, half the memory; parameters stay f32")
       ->check(one_of({"f32", "bf16"}))
       ->default_str("f32");
+}
+
+void add_training_flags(CLI::App& app, StudyOptions& options) {
+  RunSettings& run = options.run;
   app.add_option("--aggregator", options.aggregators, kAggregatorHelp);
   app.add_option("--corrupt-fraction", options.corrupt_fractions,
                  "Comma-separated fractions of training labels to draw at random");
   app.add_option("--epochs", run.epochs, "Epochs")->check(at_least(1));
   app.add_option("--batch-size", run.batch_size,
-                 "Batch size of the aggregators without @BATCH; given without --aggregator it\n"
+                 "Batch size of the aggregators without @BATCH; given without --aggregator it "
                  "replaces the batch sizes of the preset")
       ->check(at_least(1));
   app.add_option("--lr", options.learning_rates,
@@ -83,20 +89,23 @@ void add_flags(CLI::App& app, StudyOptions& options) {
   app.add_option("--seed", run.seed, "Seed of weights, order and corruption")->check(at_least(0));
   app.add_option("--seeds", options.seeds, "Runs of every setting, with the seeds from --seed on")
       ->check(at_least(1));
+}
+
+void add_program_flags(CLI::App& app, StudyOptions& options) {
   app.add_option("--output-dir", options.output_dir, "Folder for the runs and report.html");
   app.add_flag("--resume", options.resume,
-               "Go on with what is in --output-dir: keep finished runs of the same settings, and\n"
+               "Go on with what is in --output-dir: keep finished runs of the same settings, and "
                "continue the one that was broken off from its last checkpoint");
   app.add_flag("--retry-failed", options.retry_failed,
                "With --resume: try runs that failed again, from their last checkpoint");
-  app.add_option("--checkpoint-every", run.checkpoint_every, "Seconds between checkpoints")
+  app.add_option("--checkpoint-every", options.run.checkpoint_every, "Seconds between checkpoints")
       ->check(at_least(0));
   app.add_option("--device", options.device, "Where to compute")
       ->check(one_of({"auto", "cpu", "cuda"}));
   app.add_flag("--deterministic", options.deterministic,
                "Same seed, same bits, on the same GPU; CPUs do so anyway");
   add_threads_option(app, options.threads);
-  app.add_option("--workers", run.workers, "Loader threads; 0: the training thread loads")
+  app.add_option("--workers", options.run.workers, "Loader threads; 0: the training thread loads")
       ->check(at_least(0));
 }
 
@@ -133,7 +142,10 @@ StudyOptions parse_options(int argc, const char* const* argv, std::string_view d
   StudyOptions options = presets("quick", "glyphs", "");
   for (int pass = 0; pass < 2; ++pass) {
     CLI::App app{std::string(description)};
-    add_flags(app, options);
+    add_data_flags(app, options);
+    add_model_flags(app, options.run);
+    add_training_flags(app, options);
+    add_program_flags(app, options);
     if (more) more(app);
     if (std::string help = parse_command_line(app, argc, argv); !help.empty()) {
       options.help = std::move(help);

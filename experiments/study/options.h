@@ -1,4 +1,4 @@
-// The command line that all studies share.
+// The options of all studies.
 #pragma once
 
 #include <cstdint>
@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "experiments/run/run.h"
-#include "experiments/study/command_line.h"
+#include "experiments/console/command_line.h"
+#include "experiments/record/run_settings.h"
 
 namespace cograd {
 
@@ -22,46 +22,45 @@ struct AggregatorChoice {
 struct StudyOptions {
   std::string preset = "quick";
   std::string dataset = "glyphs";
-  std::string data;             ///< folder of the data set's files; empty: where they usually are
-  std::int64_t classes = 0;     ///< the first so many classes; 0: all
-  std::int64_t image_size = 0;  ///< of sets of image files; 0: the set's own
+  std::string data;             ///< folder of the data set's files; empty: $COGRAD_DATA/DATASET
+  std::int64_t classes = 0;     ///< number of first classes to use; 0: all
+  std::int64_t image_size = 0;  ///< of sets of image files; 0: the set's default
   bool augment = false;         ///< random crops and flips; sets of image files only
   std::string train_indices;    ///< index file: the training examples to use; empty: all
   std::string test_indices;
   std::string broken_images = "fail";  ///< or "skip"
-  std::int64_t train_size = 0;         ///< the first so many of these examples; 0: all
+  std::int64_t train_size = 0;         ///< number of examples to use; 0: all
   std::int64_t test_size = 0;
   std::string aggregators = "mean";     ///< list, see parse_aggregators()
   std::string corrupt_fractions = "0";  ///< list
   std::string learning_rates = "0.1";   ///< list
-  RunSettings run;                      ///< what all runs share, besides these lists
-  int seeds = 1;                        ///< runs of each setting, from run.seed on
-  /// With the mean, unless --momentum is given (run.momentum then holds for all aggregators): the
-  /// paper trains SGD with momentum and the medians without.
+  RunSettings run;                      ///< common to all runs, except for these lists
+  int seeds = 1;                        ///< runs of each setting, with seeds from run.seed on
+  /// Momentum of the mean, unless --momentum is given: the paper trains SGD with momentum and the
+  /// medians without.
   double momentum_of_mean = 0.0;
   std::string device = "auto";
   bool deterministic = false;  ///< Backend::set_deterministic()
   int threads = 0;             ///< 0: the default of thread_count()
   std::string output_dir;
-  bool resume = false;        ///< go on with what is in output_dir instead of refusing to start
-  bool retry_failed = false;  ///< with resume: runs that failed too
-  std::string help;           ///< not empty when --help was given: to be printed instead of running
+  bool resume = false;        ///< continue the runs in output_dir instead of refusing to start
+  bool retry_failed = false;  ///< with resume: try failed runs again
+  std::string help;           ///< the text of --help if it was given; print it and end
   std::string command;        ///< the command line, quoted for a shell
 };
 
-/// A study's defaults for a preset ("quick", "laptop", "paper") on a data set with a model; empty
-/// where the command line names none.
+/// A study's defaults for a preset ("quick", "laptop", "paper"), data set and model; a name is
+/// empty if the command line gives none.
 using Presets = std::function<StudyOptions(const std::string& preset, const std::string& dataset,
                                            const std::string& model)>;
 
-/// Reads the command line; a preset sets the defaults, explicit flags win. `more` adds a study's
-/// own flags. Throws UsageError.
+/// Reads the command line. A preset sets the defaults; explicit flags override them. `more` adds
+/// the flags of one study. Throws UsageError.
 StudyOptions parse_options(int argc, const char* const* argv, std::string_view description,
                            const Presets& presets, const std::function<void(CLI::App&)>& more = {});
 
-/// Puts --threads into effect. For the beginning of a study, before anything is opened or printed:
-/// where a convolutional network will train on the CPU the program is started again, see
-/// limit_spinning_of_openmp().
+/// Applies --threads. Call it before opening or printing anything: if a convolutional network will
+/// train on the CPU, the program restarts itself, see limit_spinning_of_openmp().
 void prepare_threads(const StudyOptions& options, char* const* argv);
 
 /// "m3@30,trimmed:5,1,mean": an item that begins with a digit continues the one before it.
@@ -71,8 +70,8 @@ std::vector<double> parse_fractions(std::string_view list);
 /// "0.03,0.1": positive numbers.
 std::vector<double> parse_learning_rates(std::string_view list);
 
-/// One run per (fraction, aggregator, learning rate, seed), checked: aggregator known, batch size
-/// enough for its groups, momentum allowed, no run twice. Throws UsageError or ValueError.
+/// One run per (fraction, aggregator, learning rate, seed), each checked by check_settings().
+/// Throws UsageError for a run that is named twice, and ValueError.
 std::vector<RunSettings> list_runs(const StudyOptions& options);
 
 }  // namespace cograd

@@ -1,11 +1,10 @@
-// Presets.
 #include "experiments/study/presets.h"
 
 namespace cograd {
 namespace {
 
-/// The paper divides the ResNets' rate by ten after 30 and 60 epochs, and lets that of VGG and
-/// Inception fall with a cosine. Other models take the ResNets'.
+/// The paper divides the learning rate of ResNets by ten after 30 and 60 epochs, and uses a cosine
+/// for VGG and Inception. Other models use the ResNets' schedule.
 std::string paper_schedule(const std::string& model) {
   return model.starts_with("vgg") || model.starts_with("inception") ? "cosine" : "step";
 }
@@ -18,8 +17,8 @@ StudyOptions label_noise_preset(const std::string& preset, const std::string& da
   options.preset = preset;
   options.output_dir = "runs/label_noise";
   options.corrupt_fractions = "0,0.5";
-  // A median suppresses by group size: m3 at batch 30 has groups of ten, rm3 at batch 10 as well.
-  // Each stands beside the mean at its own batch size.
+  // A median acts through its group size: m3 at batch 30 and rm3 at batch 10 both have groups of
+  // ten. Each is compared with the mean at its batch size.
   options.aggregators = "mean@30,m3@30,mean@10,rm3@10,ra3@10";
   if (preset == "paper") {
     options.dataset = "imagenet";
@@ -110,7 +109,7 @@ EasyHardOptions easy_hard_preset(const std::string& preset, const std::string& d
     study.run.epochs = 15;
     study.run.schedule = "cosine";
   } else {
-    // Small steps: after the scout's epochs some is learned and some is not.
+    // Small steps, so that the scout learns only a part.
     study.train_size = 4000;
     study.test_size = 4000;
     study.run.batch_size = 100;

@@ -1,4 +1,4 @@
-// The settings that --preset stands for, per study.
+// The settings of --preset, by study.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace cograd {
 
 /// label_noise. "quick": minutes on two cores. "laptop": 10,000 examples, 60 epochs, all noise
 /// levels. "paper": Zielinski, Krishnan, Chatterjee, arXiv 2003.07422, on ImageNet. An empty
-/// `dataset` or `model` asks for the preset's own; in the paper each model has its own schedule.
+/// `dataset` or `model` selects the preset's default; in the paper the model decides the schedule.
 StudyOptions label_noise_preset(const std::string& preset, const std::string& dataset,
                                 const std::string& model = "");
 /// The same at no noise and at half, on a laptop with three seeds.
@@ -20,12 +20,12 @@ StudyOptions cgh_preset(const std::string& preset, const std::string& dataset,
 StudyOptions winsorize_preset(const std::string& preset, const std::string& dataset,
                               const std::string& model = "");
 
-/// What easy_hard has besides the options of all studies; study.run.epochs are those on one side.
+/// The options of easy_hard; study.run.epochs are the epochs on one side.
 struct EasyHardOptions {
   StudyOptions study;
   std::int64_t scout_epochs = 2;
-  std::int64_t split_train = 0;  ///< examples of a side to train on; 0: what there is
-  std::int64_t split_test = 0;   ///< and to test on; 0: a sixth of the lesser side
+  std::int64_t split_train = 0;  ///< training examples of a side; 0: the rest of the smaller side
+  std::int64_t split_test = 0;   ///< test examples of a side; 0: a sixth of the smaller side
 };
 
 EasyHardOptions easy_hard_preset(const std::string& preset, const std::string& dataset,

@@ -35,7 +35,7 @@ Splits split_run(const std::filesystem::path& run, std::int64_t train, std::int6
   const std::filesystem::path easy = run / "learned_examples.csv",
                               hard = run / "not_learned_examples.csv";
   const IndexFile learned = read_index_file(easy), not_learned = read_index_file(hard);
-  // Without examples a file names no set.
+  // A file without examples names no set.
   const bool same =
       learned.set == not_learned.set || learned.indices.empty() || not_learned.indices.empty();
   require<ValueError>(same, "[splits] {} counts in {}, but {} in {}", printable(easy.native()),

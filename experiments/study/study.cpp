@@ -1,4 +1,3 @@
-// What all studies do around their runs.
 #include "experiments/study/study.h"
 
 #include <fmt/ranges.h>
@@ -14,13 +13,13 @@
 #include "engine/autograd.h"
 #include "engine/text.h"
 #include "engine/threads.h"
-#include "experiments/run/interruption.h"
-#include "experiments/run/model_card.h"
-#include "experiments/run/run_config.h"
-#include "experiments/run/run_results.h"
-#include "experiments/run/terminal.h"
+#include "experiments/console/interruption.h"
+#include "experiments/console/terminal.h"
+#include "experiments/console/version.h"
+#include "experiments/record/model_card.h"
+#include "experiments/record/run_config.h"
+#include "experiments/record/run_results.h"
 #include "experiments/study/datasets.h"
-#include "experiments/study/version.h"
 #include "models/registry.h"
 
 namespace cograd {
@@ -76,8 +75,8 @@ nlohmann::ordered_json config_of(const std::vector<UsedData>& used) {
   return config;
 }
 
-/// Does in training mode what each run will do first: images that are too small for a model, and
-/// groups of one value a channel, which batch norm refuses, are found before hours of work.
+/// Runs a forward pass in training mode for each setting. It finds images that are too small for
+/// the model and groups of one value per channel, which batch norm refuses, before hours of work.
 void try_groups(const Study& study, Module& model) {
   const Shape image = study.data.train->image_shape();
   Backend& backend = reference_backend();
@@ -96,7 +95,7 @@ void try_groups(const Study& study, Module& model) {
   }
 }
 
-/// The runs that are over already.
+/// Finds the runs that are over already.
 void find_runs(Study& study) {
   const StudyOptions& options = study.options;
   for (const RunSettings& run : study.runs) {
@@ -115,16 +114,17 @@ void find_runs(Study& study) {
   }
 }
 
-/// Of the runs that are not over, by label_of(); without what cannot be measured.
+/// The step costs of the runs that are not over, by label_of(); without those that cannot be
+/// measured.
 std::map<std::string, StepCost> measure_steps(const Study& study) {
   std::map<std::string, StepCost> costs;
   for (std::size_t i = 0; i < study.runs.size(); ++i) {
     const std::string label = label_of(study.runs[i]);
-    if (study.over[i] || costs.count(label) > 0) continue;
+    if (study.over[i] || costs.contains(label)) continue;
     try {
       costs[label] = measure_step(study.runs[i], study.data, *study.backend);
     } catch (const std::bad_alloc&) {
-      continue;  // the run itself will tell
+      continue;  // the run will report it
     } catch (const Error&) {
       continue;
     }
@@ -149,7 +149,7 @@ std::vector<Work> works_of(const Study& study) {
   return works;
 }
 
-/// How to take the study up again.
+/// The command that resumes the study.
 std::string how_to_resume(const StudyOptions& options) {
   if (options.command.empty()) return "it goes on with --resume";
   return fmt::format("go on with: {}{}", options.command, options.resume ? "" : " --resume");
@@ -172,7 +172,7 @@ Study prepare_study(const StudyOptions& options, StudyData data) {
                       study.backend->name(), name_of(options.run.precision));
   study.data = std::move(data);
   study.used = used_data(study.data);
-  const auto model = make_model(options.run.model, model_options(options.run, study.data));
+  const auto model = make_model(options.run.model, model_options(options.run, *study.data.train));
   study.parameters = count_parameters(*model);
   try_groups(study, *model);
   find_runs(study);
@@ -248,7 +248,7 @@ nlohmann::ordered_json config_of(const Study& study, const RunSettings& run) {
                                           {"machine", machine_text()},
                                           {"version", kVersion}};
   config.update(study_wide);
-  // oneDNN's sums of a convolution's weight gradient depend on it.
+  // The sums of a convolution's weight gradient depend on the number of threads.
   const bool counts =
       !run.model.starts_with("mlp") && study.backend->device().type == DeviceType::cpu;
   if (counts) config["threads"] = thread_count();

@@ -1,4 +1,4 @@
-// A study: runs that are checked together before the first one starts, then trained one by one.
+// A study: checks all its runs before the first starts, then trains them one by one.
 #pragma once
 
 #include <map>
@@ -10,25 +10,25 @@
 #include <vector>
 
 #include "data/data_identity.h"
-#include "experiments/run/folder_lock.h"
-#include "experiments/run/trainer.h"
+#include "experiments/record/folder_lock.h"
 #include "experiments/study/options.h"
-#include "experiments/study/step_cost.h"
+#include "experiments/train/step_cost.h"
+#include "experiments/train/trainer.h"
 
 namespace cograd {
 
-/// Which data a study uses of a set.
+/// The data that a study uses of a set.
 struct UsedData {
   std::string name;    ///< "train", "test", or that of a further test
   DataIdentity whole;  ///< the set as it was opened
   std::int64_t examples = 0;
-  std::string chosen;  ///< tells other examples of the set from these
+  std::string chosen;  ///< fingerprint of the used examples
 };
 
 struct Study {
   StudyOptions options;
   std::vector<RunSettings> runs;
-  std::vector<std::optional<RunRecord>> over;  ///< with --resume: what is there, failed runs too
+  std::vector<std::optional<RunRecord>> over;  ///< with --resume: finished and failed runs
   StudyData data;
   std::vector<UsedData> used;
   Backend* backend = nullptr;
@@ -43,24 +43,23 @@ class RunsFailed : public Error {
   using Error::Error;
 };
 
-/// Does everything that can fail because of the options, before any training: lists the runs, opens
-/// data and device, tries the model with the groups of each run, prepares the output folder and
-/// locks it.
+/// Does all that can fail because of the options before any training: lists the runs, opens data
+/// and device, tries the model with the groups of each run, makes the output folder and locks it.
 Study prepare_study(const StudyOptions& options);
-/// The same on data that are open already.
+/// The same on open data.
 Study prepare_study(const StudyOptions& options, StudyData data);
 
-/// Trains the runs that are not over, each into its own directory, under one progress display on
-/// stderr, and returns all, with those that failed. Throws Interrupted, which says how to go on.
+/// Trains the runs that are not over, with a progress display on stderr. Returns all runs, failed
+/// ones included. Throws Interrupted, which says how to resume.
 std::vector<RunRecord> run_study(const Study& study);
 
-/// Prints what there is to know about the data, as "note: ..." lines.
+/// Prints StudyData::notes as "note: ..." lines.
 void show_notes(const Study& study);
 
-/// Throws RunsFailed if some did: for main(), when the report is made.
+/// Throws RunsFailed if a run failed. Call it when the report is made.
 void check_all_finished(const std::vector<RunRecord>& records);
 
-/// config.json of a run.
+/// The content of a run's config.json.
 nlohmann::ordered_json config_of(const Study& study, const RunSettings& run);
 
 /// Command, data, model, settings, machine and time, for the report.

@@ -9,10 +9,8 @@
 #include <mutex>
 #include <sstream>
 
-#include "data/cifar10.h"
 #include "data/class_subset.h"
 #include "data/image_scan.h"
-#include "data/index_file.h"
 #include "data/loader.h"
 #include "data/subset.h"
 #include "engine/backend.h"
@@ -54,13 +52,6 @@ void make_folder(const fs::path& root) {
   write_bytes(root / "train/ant/.hidden.jpg", {1, 2, 3});
   write_bytes(root / "train/.hidden/a.jpg", {1, 2, 3});
   write_bytes(root / "train/ant/notes.txt", {1, 2, 3});
-}
-
-std::string content_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
 }
 
 int brightness_of(const Dataset& set, std::int64_t index) {
@@ -337,60 +328,6 @@ TEST_CASE("hard links make an image folder of some examples", "[images]") {
   const ImageFolder some(scratch.path / "some", Split::train, "some", options_for(16));
   REQUIRE(some.size() == 3);
   for (int i = 0; i < 3; ++i) CHECK(some.get(i).pixels == deep.get(i).pixels);
-}
-
-TEST_CASE("the binary CIFAR-10 is read", "[images]") {
-  const TemporaryFolder scratch;
-  const fs::path folder = scratch.path / "cifar-10-batches-bin";
-  const auto record = [](std::uint8_t label, std::uint8_t value) {
-    std::vector<std::uint8_t> bytes(3073, value);
-    bytes[0] = label;
-    bytes[1 + 1024] = 255;  // the first green pixel
-    return bytes;
-  };
-  CHECK_FALSE(has_cifar10_binary(scratch.path));
-  for (int i = 1; i <= 5; ++i) {
-    auto bytes = record(static_cast<std::uint8_t>(i), 51);
-    const auto second = record(9, 0);
-    bytes.insert(bytes.end(), second.begin(), second.end());
-    write_bytes(folder / fmt::format("data_batch_{}.bin", i), bytes);
-  }
-  CHECK(has_cifar10_binary(scratch.path));
-  const auto train = open_cifar10_binary(scratch.path, Split::train);
-  REQUIRE(train->size() == 10);
-  CHECK(train->image_shape() == Shape{3, 32, 32});
-  CHECK(train->label(2) == 2);
-  CHECK(train->label(3) == 9);
-  CHECK(train->class_names()[9] == "truck");
-  const auto pixels = train->get(2).pixels;
-  CHECK(pixels[0] == Approx(0.2));
-  CHECK(pixels[1024] == 1.0f);
-  CHECK_THROWS_WITH(open_cifar10_binary(scratch.path, Split::test), contains("test_batch.bin"));
-  write_bytes(folder / "test_batch.bin", std::vector<std::uint8_t>(3072));
-  CHECK_THROWS_WITH(open_cifar10_binary(scratch.path, Split::test), contains("3072 bytes"));
-  write_bytes(folder / "test_batch.bin", record(10, 0));
-  CHECK_THROWS_WITH(open_cifar10_binary(scratch.path, Split::test), contains("label 10"));
-}
-
-TEST_CASE("index files go there and back", "[images]") {
-  const TemporaryFolder scratch;
-  const fs::path path = scratch.path / "indices.csv";
-  write_index_file(path, {{3, 0, 12345678901}, "mnist-train/60000/0123456789abcdef"});
-  CHECK(content_of(path) == "index,set\n3,mnist-train/60000/0123456789abcdef\n0,\n12345678901,\n");
-  CHECK(read_index_file(path).indices == std::vector<std::int64_t>{3, 0, 12345678901});
-  CHECK(read_index_file(path).set == "mnist-train/60000/0123456789abcdef");
-  CHECK(parse_index_file("index\r\n5\r\n", "i").indices == std::vector<std::int64_t>{5});
-  CHECK(parse_index_file("\xEF\xBB\xBFindex\n5", "i").indices == std::vector<std::int64_t>{5});
-  CHECK(parse_index_file("index\n", "i").indices.empty());
-  CHECK_THROWS_WITH(parse_index_file("index\n5\n6\n5\n", "i"),
-                    contains("line 4: 5 is there twice"));
-  CHECK_THROWS_WITH(parse_index_file("index,set\n5,a b\n", "i"), contains("names no set"));
-  CHECK_THROWS_WITH(parse_index_file("index,set\n5,a\n6,b\n", "i"), contains("line 3"));
-  CHECK_THROWS_WITH(parse_index_file("index\n5\nx\n", "i"), contains("i: line 3: 'x'"));
-  CHECK_THROWS_WITH(parse_index_file("index\n-1\n", "i"), contains("line 2"));
-  CHECK_THROWS_WITH(parse_index_file("5\n", "i"), contains("expected 'index'"));
-  CHECK_THROWS_AS(parse_index_file("", "i"), FormatError);
-  CHECK_THROWS_AS(read_index_file(scratch.path / "none"), IoError);
 }
 
 TEST_CASE("the first classes of a set", "[images]") {

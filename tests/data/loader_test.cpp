@@ -183,7 +183,7 @@ TEST_CASE("a device gets the same batches as the host, and its memory back", "[l
 TEST_CASE("bytes become the host's pixels on a device", "[loader]") {
   const auto glyphs = draw_glyphs({.size = 40, .image_size = 9});
   const auto normalized =
-      std::make_shared<Normalized>(glyphs, ChannelStatistics{.mean = {0.3f}, .deviation = {0.7f}});
+      std::make_shared<Normalized>(glyphs, ChannelStatistics{.mean = {0.3f}, .std = {0.7f}});
   const auto subset = std::make_shared<Subset>(normalized, std::vector<std::int64_t>{7, 3, 31, 8});
   const auto corrupted = std::make_shared<CorruptedLabels>(first_classes(subset, 9), 0.5, 1);
   for (const DatasetPtr& set :
@@ -225,7 +225,7 @@ TEST_CASE("the next batch travels while this one is used", "[loader]") {
 
 TEST_CASE("the loader refuses senseless options", "[loader]") {
   const auto set = std::make_shared<Numbered>(10);
-  const auto make = [&](LoaderOptions options) {
+  const auto make = [&](const LoaderOptions& options) {
     Loader loader(set, options, reference_backend());
   };
   CHECK_THROWS_AS(make({.batch_size = 0}), ValueError);

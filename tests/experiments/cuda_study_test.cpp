@@ -28,12 +28,12 @@ std::size_t memory_of(const std::function<void()>& work) {
 TEST_CASE("steps that nobody watches are the steps themselves", "[cuda]") {
   Backend* cuda = device();
   if (cuda == nullptr) return;
-  for (const auto& [name, rule] : {std::pair{"mlp", "mean"},
-                                   {"mlp", "rm3"},
-                                   {"mlp", "winsorized:8"},
-                                   {"resnet18_cifar", "m3"}}) {
-    CAPTURE(name, rule);
-    StepFixture run(name, rule, *cuda), plain(name, rule, *cuda);
+  for (const auto& [name, aggregator] : {std::pair{"mlp", "mean"},
+                                         {"mlp", "rm3"},
+                                         {"mlp", "winsorized:8"},
+                                         {"resnet18_cifar", "m3"}}) {
+    CAPTURE(name, aggregator);
+    StepFixture run(name, aggregator, *cuda), plain(name, aggregator, *cuda);
     std::vector<double> got, expected;
     std::int64_t replayed = 0;
     for (std::int64_t step = 1; step <= 60; ++step) {
@@ -52,7 +52,7 @@ TEST_CASE("steps that nobody watches are the steps themselves", "[cuda]") {
       CHECK(got == expected);
     }
     // All but the first, four that are timed, two of each variant, two reports and a smaller batch.
-    CHECK(replayed == 60 - 1 - 4 - 2 * (rule == std::string("rm3") ? 6 : 2) - 3);
+    CHECK(replayed == 60 - 1 - 4 - 2 * (aggregator == std::string("rm3") ? 6 : 2) - 3);
     for (std::size_t i = 0; i < run.model->state().size(); ++i) {
       const NamedTensor ours = run.model->state()[i], theirs = plain.model->state()[i];
       CAPTURE(ours.name);

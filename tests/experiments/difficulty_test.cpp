@@ -8,8 +8,9 @@
 #include "engine/aggregation/aggregator.h"
 #include "engine/ops/ops.h"
 #include "engine/random.h"
-#include "experiments/run/example_coherence.h"
-#include "experiments/run/learning_order.h"
+#include "experiments/report/rank_correlation.h"
+#include "experiments/train/example_coherence.h"
+#include "experiments/train/learning_order.h"
 #include "layers/linear.h"
 #include "models/registry.h"
 #include "tests/support/catch.h"
@@ -18,7 +19,7 @@
 namespace cograd::testing {
 namespace {
 
-Judgement learned(bool yes) { return {.rank = yes ? 0 : 3}; }
+ExampleResult learned(bool yes) { return {.rank = yes ? 0 : 3}; }
 
 /// Squared norms of the gradients of one example's loss, by parameter.
 std::vector<double> squared_norms(Module& model, const Dataset& data, std::int64_t index) {
@@ -79,7 +80,7 @@ TEST_CASE("the learning order follows examples through a run", "[difficulty]") {
   CHECK(e[3].index == 30);
   CHECK(e[3].label == data.label(30));
   CHECK(e[3].true_label == base->label(30));
-  CHECK_THROWS_WITH(order.observe(13, {}), contains("0 judgements"));
+  CHECK_THROWS_WITH(order.observe(13, {}), contains("0 results"));
 
   // Through a checkpoint and through a file.
   Safetensors content;
@@ -132,14 +133,14 @@ TEST_CASE("EL2N and the last layer's gradient norm are those of the gradients", 
   const DatasetPtr data = draw_glyphs({.size = 12});
   const auto model = make_model("mlp", {.width = 9, .seed = 4});
   model->to(cpu_backend());
-  const std::vector<Judgement> judgements = Evaluator(data, cpu_backend(), 0)(*model);
+  const std::vector<ExampleResult> results = Evaluator(data, cpu_backend(), 0)(*model);
   for (std::int64_t i = 0; i < data->size(); ++i) {
     CAPTURE(i);
     const std::vector<double> norms = squared_norms(*model, *data, i);
     const double bias = norms.back(), weight = norms[norms.size() - 2];
-    const Judgement& judgement = judgements[static_cast<std::size_t>(i)];
-    CHECK(judgement.error_norm == Approx(std::sqrt(bias)).epsilon(1e-4));
-    CHECK(judgement.last_layer_gradient == Approx(std::sqrt(bias + weight)).epsilon(1e-4));
+    const ExampleResult& result = results[static_cast<std::size_t>(i)];
+    CHECK(result.error_norm == Approx(std::sqrt(bias)).epsilon(1e-4));
+    CHECK(result.last_layer_gradient == Approx(std::sqrt(bias + weight)).epsilon(1e-4));
   }
 }
 
@@ -157,7 +158,7 @@ TEST_CASE("infinite logits are judged by the limit, others as no prediction", "[
   of(4, 0) = of(4, 1) = NAN;   //
   /* all of the last are -inf */
   Oracle model(Tensor::from(logits, {6, 10}, cpu_backend()));
-  const std::vector<Judgement> j = Evaluator(data, cpu_backend(), 0)(model);
+  const std::vector<ExampleResult> j = Evaluator(data, cpu_backend(), 0)(model);
   CHECK(j[0].loss == 0.0f);
   CHECK(j[0].rank == 0);
   CHECK(j[0].error_norm == 0.0f);

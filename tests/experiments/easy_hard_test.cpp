@@ -1,10 +1,10 @@
-// Easy and hard examples: splits, agreement, claims, and what a study needs.
+// Easy and hard examples: splits, agreement, claims, and the estimate of a study's cost.
 #include <set>
 
 #include "data/index_file.h"
 #include "experiments/report/generalization.h"
+#include "experiments/study/cost_estimate.h"
 #include "experiments/study/datasets.h"
-#include "experiments/study/needs.h"
 #include "experiments/study/presets.h"
 #include "experiments/study/splits.h"
 #include "experiments/study/study.h"
@@ -111,7 +111,7 @@ TEST_CASE("further tests have their file and are read back", "[easy_hard]") {
   CHECK(again.over[0]->last().further.at("odd_test").count == 40);
 }
 
-TEST_CASE("a study's needs come from measured steps", "[experiments]") {
+TEST_CASE("a study's cost is estimated from measured steps", "[experiments]") {
   const TemporaryFolder folder;
   StudyOptions options = label_noise_preset("quick", "");
   options.train_size = 120;
@@ -121,15 +121,15 @@ TEST_CASE("a study's needs come from measured steps", "[experiments]") {
   options.run.epochs = 3;
   options.device = "cpu";
   options.output_dir = folder.path.string();
-  const Needs needs = needs_of(prepare_study(options));
-  CHECK(needs.images == 160);
-  CHECK(needs.runs == 4);
-  CHECK(needs.steps == 2 * 3 * (6 + 4));
-  CHECK(needs.seconds == Approx(needs.step_seconds * static_cast<double>(needs.steps)));
-  CHECK(needs.step_seconds > 0.0);
+  const CostEstimate cost = estimate_cost(prepare_study(options));
+  CHECK(cost.images == 160);
+  CHECK(cost.runs == 4);
+  CHECK(cost.steps == 2 * 3 * (6 + 4));
+  CHECK(cost.seconds == Approx(cost.step_seconds * static_cast<double>(cost.steps)));
+  CHECK(cost.step_seconds > 0.0);
   // Weights, gradients and momentum-free SGD of 335,114 parameters at the least.
-  CHECK(needs.peak_bytes > 2 * 4 * 335114);
-  CHECK_THAT(needs_text(needs), contains("steps   60 in 4 runs"));
+  CHECK(cost.peak_bytes > 2 * 4 * 335114);
+  CHECK_THAT(estimate_text(cost), contains("steps   60 in 4 runs"));
 }
 
 }  // namespace cograd::testing

@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "experiments/run/progress.h"
-#include "experiments/run/run_directory.h"
-#include "experiments/run/run_results.h"
+#include "experiments/console/progress.h"
+#include "experiments/record/run_directory.h"
+#include "experiments/record/run_results.h"
 #include "experiments/study/options.h"
 #include "experiments/study/presets.h"
 #include "tests/support/catch.h"
@@ -284,7 +284,7 @@ TEST_CASE("progress text fits its width", "[experiments]") {
   CHECK(count_text(123.4) == "123");
 }
 
-TEST_CASE("the time left goes by the speed of each rule", "[experiments]") {
+TEST_CASE("the time left depends on the speed of each aggregator", "[experiments]") {
   TimeLeft time({{"mean", 1000, 0.001}, {"slow", 100, 0.013}, {"mean", 1000, 0.001}});
   CHECK(time.seconds() == Approx(1.0 + 1.3 + 1.0));  // as expected
   time.spent(0, 500, 1.0);                           // twice as slow: the others will be, too

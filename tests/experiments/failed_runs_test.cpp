@@ -6,16 +6,19 @@
 #include <sstream>
 
 #include "engine/file.h"
+#include "experiments/report/accuracy.h"
+#include "experiments/report/coherence.h"
 #include "experiments/report/curves.h"
 #include "experiments/report/generalization.h"
 #include "experiments/report/group_size.h"
-#include "experiments/report/learning_figures.h"
+#include "experiments/report/learning_order.h"
+#include "experiments/report/learning_rates.h"
 #include "experiments/report/memorization.h"
 #include "experiments/report/memorization_report.h"
-#include "experiments/report/point.h"
-#include "experiments/report/report_page.h"
-#include "experiments/report/runs_csv.h"
-#include "experiments/report/tables.h"
+#include "experiments/report/page/report_page.h"
+#include "experiments/report/page/runs_csv.h"
+#include "experiments/report/setting.h"
+#include "experiments/report/winsorization.h"
 #include "tests/support/catch.h"
 #include "tests/support/records.h"
 #include "tests/support/temporary_folder.h"
@@ -49,13 +52,13 @@ const RunRecord kMedian = run_with("m3", 30, 0.5, 60.0, 30.0, 69.0);
 
 TEST_CASE("points are of finished runs and know the others", "[report][failed]") {
   const std::vector<RunRecord> runs{kMean, failed(with_seed(kMean, 2), 0), failed(kMedian, 1)};
-  const std::vector<Point> points = points_of(runs);
-  REQUIRE(points.size() == 1);
-  CHECK(points[0].seeds() == 1);
-  CHECK(points[0].failed.size() == 1);
-  CHECK(seeds_text(points[0]) == "1 of 2");
-  CHECK(points[0].last([](const EpochRecord& e) { return e.corrupt.acc1; }).mean == 80.0);
-  CHECK(all_points_of(runs).size() == 2);
+  const std::vector<Setting> settings = settings_of(runs);
+  REQUIRE(settings.size() == 1);
+  CHECK(settings[0].seeds() == 1);
+  CHECK(settings[0].failed.size() == 1);
+  CHECK(seeds_text(settings[0]) == "1 of 2");
+  CHECK(settings[0].last([](const EpochRecord& e) { return e.corrupt.acc1; }).mean == 80.0);
+  CHECK(all_settings_of(runs).size() == 2);
 }
 
 TEST_CASE("claims say over how many seeds they are", "[report][failed]") {

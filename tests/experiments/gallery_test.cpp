@@ -1,11 +1,10 @@
 // The gallery of easy and hard examples: over images that cannot be read, and of runs that failed.
-#include "experiments/report/gallery.h"
-
 #include <algorithm>
 #include <set>
 
 #include "engine/error.h"
-#include "experiments/run/learning_order.h"
+#include "experiments/record/difficulty.h"
+#include "experiments/report/difficulty_gallery.h"
 #include "tests/support/catch.h"
 #include "tests/support/records.h"
 #include "tests/support/temporary_folder.h"
@@ -23,8 +22,8 @@ class Grays : public Dataset {
   std::string name() const override { return "grays"; }
   std::int64_t label(std::int64_t /* index */) const override { return 0; }
   void read(std::int64_t index, std::int64_t /* epoch */, float* pixels) const override {
-    if (broken_.count(index) > 0 && index % 2 == 0) throw ImageError("[grays] broken");
-    if (broken_.count(index) > 0) throw IoError("[grays] unreadable");
+    if (broken_.contains(index) && index % 2 == 0) throw ImageError("[grays] broken");
+    if (broken_.contains(index)) throw IoError("[grays] unreadable");
     std::fill(pixels, pixels + 4, static_cast<float>(index) / 255.0f);
   }
 
@@ -32,7 +31,7 @@ class Grays : public Dataset {
   std::set<std::int64_t> broken_;
 };
 
-/// Indices of the easiest and of the hardest pictures, told by their pixels; -1 between.
+/// Indices of the easiest and of the hardest thumbnails, told by their pixels; -1 between.
 std::vector<int> shown(const std::set<std::int64_t>& broken, std::int64_t shift = 0) {
   const TemporaryFolder folder;
   std::vector<ExampleDifficulty> examples;
@@ -44,15 +43,13 @@ std::vector<int> shown(const std::set<std::int64_t>& broken, std::int64_t shift 
   write_difficulty(folder.path / "difficulty.csv", examples);
   RunRecord run = run_with("mean", 30, 0.0, 99.0, 0.0, 98.0);
   run.folder = folder.path;
-  StudyData data;
-  data.train = std::make_shared<Grays>(broken);
-  data.transform.statistics = {{0.0f}, {1.0f}};
-  const Gallery gallery = difficulty_gallery(run, data);
+  const ChannelStatistics statistics{{0.0f}, {1.0f}};
+  const Gallery gallery = difficulty_gallery(run, Grays(broken), statistics);
   std::vector<int> indices;
   for (const GalleryRow& row : gallery.rows) {
-    for (const Picture& p : row.easiest) indices.push_back(p.pixels[0]);
+    for (const Thumbnail& t : row.easiest) indices.push_back(t.pixels[0]);
     indices.push_back(-1);
-    for (const Picture& p : row.hardest) indices.push_back(p.pixels[0]);
+    for (const Thumbnail& t : row.hardest) indices.push_back(t.pixels[0]);
   }
   return indices;
 }
@@ -73,9 +70,7 @@ TEST_CASE("an image that cannot be read leaves its place to the next", "[report]
 TEST_CASE("a run that failed has no gallery", "[report][failed]") {
   RunRecord run = run_with("mean", 30, 0.0, 99.0, 0.0, 98.0);
   run.failure = "diverged at epoch 1, step 7";
-  StudyData data;
-  data.train = std::make_shared<Grays>(std::set<std::int64_t>{});
-  CHECK(difficulty_gallery(run, data).rows.empty());
+  CHECK(difficulty_gallery(run, Grays({}), {{0.0f}, {1.0f}}).rows.empty());
 }
 
 }  // namespace cograd::testing

@@ -11,13 +11,15 @@
 #include "engine/error.h"
 #include "engine/file.h"
 #include "engine/text.h"
-#include "experiments/report/claims.h"
+#include "experiments/report/accuracy.h"
+#include "experiments/report/coherence.h"
 #include "experiments/report/curves.h"
-#include "experiments/report/html.h"
-#include "experiments/report/learning_figures.h"
+#include "experiments/report/learning_order.h"
 #include "experiments/report/memorization_report.h"
-#include "experiments/report/report_page.h"
-#include "experiments/report/runs_csv.h"
+#include "experiments/report/page/claims.h"
+#include "experiments/report/page/html.h"
+#include "experiments/report/page/report_page.h"
+#include "experiments/report/page/runs_csv.h"
 #include "tests/support/catch.h"
 #include "tests/support/records.h"
 #include "tests/support/temporary_folder.h"
@@ -109,7 +111,7 @@ TEST_CASE("numbers that are none leave gaps in a figure", "[report][hostile]") {
   Figure figure{"f", "x", "y", {}, {}};
   const auto draws = [&](const std::vector<double>& x, const std::vector<double>& y) {
     figure.curves = {{"m3", x, y}};
-    const std::string script = gnuplot_script(figure);
+    std::string script = gnuplot_script(figure);
     for (const char* none : {"nan", "inf", "e+"}) CHECK(script.find(none) == std::string::npos);
     const std::string svg = drawn(figure);
     CHECK(xml_fault(svg) == "");
@@ -164,7 +166,8 @@ TEST_CASE("a page over hostile names is well-formed and says them", "[report][ho
     for (const char* empty : {"<meta charset=\"utf-8\"", "initial-scale=1\""}) {
       page.insert(page.find(empty) + std::string(empty).size(), "/");
     }
-    for (std::size_t at = page.find("<img "); at != page.npos; at = page.find("<img ", at + 1)) {
+    for (std::size_t at = page.find("<img "); at != std::string::npos;
+         at = page.find("<img ", at + 1)) {
       page.insert(page.find('>', page.find(" title=", at)), "/");
     }
     REQUIRE(xml_fault(page) == "");
@@ -172,7 +175,7 @@ TEST_CASE("a page over hostile names is well-formed and says them", "[report][ho
     CHECK(json[0]["claim"] == printable(text));
     const std::string csv = read_file(folder.path / "report" / "runs.csv");
     CHECK(std::count(csv.begin(), csv.end(), '\n') == 4);
-    for (std::size_t line = 0; line != csv.npos; line = csv.find('\n', line + 1)) {
+    for (std::size_t line = 0; line != std::string::npos; line = csv.find('\n', line + 1)) {
       const std::size_t cell = line == 0 ? 0 : line + 1;
       if (cell < csv.size()) CHECK(std::string("=+-@").find(csv[cell]) == std::string::npos);
     }

@@ -6,7 +6,7 @@
 #include "data/data.h"
 #include "data/data_identity.h"
 #include "engine/file.h"
-#include "experiments/run/run_results.h"
+#include "experiments/record/run_results.h"
 #include "experiments/study/datasets.h"
 #include "experiments/study/presets.h"
 #include "experiments/study/study.h"

@@ -1,13 +1,16 @@
 // What goes wrong with one image or one run, and what must not go wrong with the others.
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "data/index_file.h"
 #include "engine/file.h"
+#include "experiments/record/model_card.h"
+#include "experiments/record/run_results.h"
+#include "experiments/report/difficulty_gallery.h"
 #include "experiments/report/memorization_report.h"
-#include "experiments/run/model_card.h"
-#include "experiments/run/run_results.h"
 #include "experiments/study/presets.h"
 #include "experiments/study/study.h"
 #include "tests/support/catch.h"
@@ -38,6 +41,13 @@ void make_images(const fs::path& root) {
       }
     }
   }
+}
+
+/// Puts stray bytes between two markers: the pixels stay intact.
+void make_odd(const fs::path& file) {
+  const std::string content = read_file(file);
+  const std::vector<std::uint8_t> bytes(content.begin(), content.end());
+  write_bytes(file, inserted(bytes, marker_at(bytes, 0xDB), {0, 1, 2}));
 }
 
 /// Writes over an image before the study opens the folder.
@@ -81,6 +91,42 @@ TEST_CASE("an image that cannot be read is absent everywhere", "[isolation]") {
     CHECK(indices.size() == 22);
     CHECK(indices.count(3) + indices.count(17) == 0);
     CHECK(read_run(record.folder).skipped_images == 3);
+  }
+}
+
+TEST_CASE("an odd image file is told once, though every run and epoch reads it", "[isolation]") {
+  const TemporaryFolder folder;
+  make_images(folder.path / "data");
+  const std::vector<std::string> odd{"train/dark/03.jpg", "train/light/05.jpg", "val/light/00.jpg"};
+  for (const std::string& file : odd) make_odd(folder.path / "data" / file);
+  damage(folder.path / "data", "train/dark/07.jpg");
+  StudyOptions options = study_on(folder.path, "skip");
+  options.run.workers = 3;
+  for (const bool augment : {false, true}) {
+    CAPTURE(augment);
+    options.augment = augment;
+    options.output_dir = (folder.path / fmt::format("runs{}", augment)).string();
+    const Study study = prepare_study(options);
+    REQUIRE(study.runs.size() == 2);
+    const fs::path log = folder.path / "log";
+    std::FILE* out = std::fopen(log.c_str(), "w");
+    REQUIRE(out != nullptr);
+    Progress progress({{"all", 1000}}, out);
+    for (const RunSettings& run : study.runs) {
+      RunDirectory directory(options.output_dir, directory_name_of(run), config_of(study, run));
+      CHECK(train_run(run, study.data, *study.backend, directory, progress).finished());
+    }
+    std::fclose(out);
+    const std::string told = read_file(log);
+    const auto count = [&](const std::string& text) {
+      std::size_t times = 0;
+      for (std::size_t at = 0; (at = told.find(text, at)) != std::string::npos; ++at) ++times;
+      return times;
+    };
+    CAPTURE(told);
+    CHECK(count("warning: ") == odd.size());
+    for (const std::string& file : odd) CHECK(count(file) == 1);
+    CHECK(count("skipped: ") == 1);
   }
 }
 
@@ -149,7 +195,8 @@ TEST_CASE("classes with names of any bytes train, report and predict", "[isolati
   const ModelCard card = parse_card(weights.metadata, "weights");
   CHECK(card.class_names == std::vector<std::string>{"<script>\\x1b[31m\\x0a", "c\\xe4t"});
   Report report = memorization_report(records);
-  report.galleries.push_back(difficulty_gallery(records[0], study.data));
+  report.galleries.push_back(
+      difficulty_gallery(records[0], *study.data.train, study.data.transform.statistics));
   REQUIRE(report.galleries[0].rows.size() == 2);
   write_report(report, options.output_dir);
   const std::string page = read_file(options.output_dir + "/report.html");

@@ -6,16 +6,20 @@
 #include <cstdio>
 #include <sstream>
 
-#include "experiments/report/claims.h"
+#include "experiments/record/run_results.h"
+#include "experiments/report/accuracy.h"
+#include "experiments/report/coherence.h"
 #include "experiments/report/curves.h"
+#include "experiments/report/difficulty_gallery.h"
 #include "experiments/report/group_size.h"
-#include "experiments/report/html.h"
-#include "experiments/report/learning_figures.h"
+#include "experiments/report/learning_order.h"
+#include "experiments/report/learning_rates.h"
 #include "experiments/report/memorization.h"
-#include "experiments/report/point.h"
-#include "experiments/report/report_page.h"
-#include "experiments/report/tables.h"
-#include "experiments/run/run_results.h"
+#include "experiments/report/page/claims.h"
+#include "experiments/report/page/html.h"
+#include "experiments/report/page/report_page.h"
+#include "experiments/report/setting.h"
+#include "experiments/report/winsorization.h"
 #include "experiments/study/presets.h"
 #include "experiments/study/study.h"
 #include "tests/support/catch.h"
@@ -33,15 +37,15 @@ TEST_CASE("points hold the seeds of one setting", "[experiments]") {
       run_with("mean", 30, 0.5, 95.0, 84.0, 60.0), run_with("mean", 30, 0.5, 95.0, 91.0, 60.0)};
   runs[2].settings.seed = 2;
   runs[3].settings.seed = 3;
-  const std::vector<Point> points = points_of(runs);
-  REQUIRE(points.size() == 2);
-  CHECK(points[0].seeds() == 3);
-  CHECK(points[1].seeds() == 1);
-  const Spread fitted = points[0].last([](const EpochRecord& e) { return e.corrupt.acc1; });
+  const std::vector<Setting> settings = settings_of(runs);
+  REQUIRE(settings.size() == 2);
+  CHECK(settings[0].seeds() == 3);
+  CHECK(settings[1].seeds() == 1);
+  const Spread fitted = settings[0].last([](const EpochRecord& e) { return e.corrupt.acc1; });
   CHECK(fitted.mean == Approx(85.0));
   CHECK(fitted.low == 80.0);
   CHECK(fitted.high == 91.0);
-  CHECK(fitted.deviation == Approx(std::sqrt((25.0 + 1.0 + 36.0) / 2.0)));
+  CHECK(fitted.std == Approx(std::sqrt((25.0 + 1.0 + 36.0) / 2.0)));
   CHECK(spread_text(fitted, 3) == "85.0 ± 5.6");
   CHECK(spread_text(fitted, 1) == "85.0");
   const std::vector<Claim> claims = memorization_claims(runs);
@@ -82,11 +86,11 @@ TEST_CASE("names tell points apart", "[report]") {
                               run_with("m3", 30, 0.5, 60.0, 20.0, 69.0)};
   runs[1].settings.learning_rate = 0.03;
   runs[2].settings.learning_rate = 0.03;
-  const std::vector<Point> points = points_of(runs);
-  REQUIRE(points.size() == 3);
-  CHECK(names_of({&points[0], &points[1], &points[2]}) ==
+  const std::vector<Setting> settings = settings_of(runs);
+  REQUIRE(settings.size() == 3);
+  CHECK(names_of({&settings[0], &settings[1], &settings[2]}) ==
         std::vector<std::string>{"mean b30 lr0.1", "mean b30 lr0.03", "m3 b30 lr0.03"});
-  CHECK(names_of({&points[0], &points[2]}) == std::vector<std::string>{"mean b30", "m3 b30"});
+  CHECK(names_of({&settings[0], &settings[2]}) == std::vector<std::string>{"mean b30", "m3 b30"});
 
   // A claim about m3 compares with the mean at its own rate.
   const std::vector<Claim> claims = memorization_claims(runs);
@@ -287,19 +291,32 @@ TEST_CASE("every figure of a report lies beside it as a file of its own", "[repo
   }
 }
 
-TEST_CASE("what a study leaves makes learning figures, difficulty table and gallery", "[report]") {
-  const TemporaryFolder folder;
-  StudyOptions options = label_noise_preset("quick", "");
-  options.train_size = 300;
-  options.test_size = 40;
-  options.aggregators = "mean@20,m3@30";
-  options.corrupt_fractions = "0,0.5";
-  options.run.epochs = 3;
-  options.device = "cpu";
-  options.output_dir = folder.path.string();
-  const Study study = prepare_study(options);
-  const std::vector<RunRecord> runs = run_study(study);
+namespace {
 
+/// A small study with and without noise.
+struct TrainedStudy {
+  TemporaryFolder folder;
+  Study study = prepare_study(small_study());
+  std::vector<RunRecord> runs = run_study(study);
+
+  StudyOptions small_study() const {
+    StudyOptions options = label_noise_preset("quick", "");
+    options.train_size = 300;
+    options.test_size = 40;
+    options.aggregators = "mean@20,m3@30";
+    options.corrupt_fractions = "0,0.5";
+    options.run.epochs = 3;
+    options.device = "cpu";
+    options.output_dir = folder.path.string();
+    return options;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a study leaves learning orders and coherences for figures", "[report]") {
+  const TrainedStudy trained;
+  const std::vector<RunRecord>& runs = trained.runs;
   const std::vector<FigureGroup> order = learning_order_figures(runs);
   REQUIRE(order.size() == 2);           // noise first
   CHECK(order[0].figures.size() == 4);  // pristine and corrupt, first and for good
@@ -330,8 +347,13 @@ TEST_CASE("what a study leaves makes learning figures, difficulty table and gall
   for (const auto& row : table.rows) {
     for (std::size_t i = 2; i < row.size(); ++i) CHECK(std::abs(std::stod(row[i])) <= 1.0);
   }
+}
 
-  const Gallery gallery = difficulty_gallery(runs[0], study.data);
+TEST_CASE("a study leaves examples for a gallery, and runs that can be read back", "[report]") {
+  const TrainedStudy trained;
+  const std::vector<RunRecord>& runs = trained.runs;
+  const StudyData& data = trained.study.data;
+  const Gallery gallery = difficulty_gallery(runs[0], *data.train, data.transform.statistics);
   REQUIRE(gallery.rows.size() == 10);
   for (const GalleryRow& row : gallery.rows) {
     REQUIRE(row.easiest.size() == 4);
@@ -340,7 +362,7 @@ TEST_CASE("what a study leaves makes learning figures, difficulty table and gall
   // The first picture of class 0 is an example of it, as drawn.
   const std::string caption = gallery.rows[0].easiest[0].caption;
   const std::int64_t index = std::stoll(caption.substr(caption.find(' ')));
-  const Example example = study.data.train->get(index);
+  const Example example = data.train->get(index);
   CHECK(example.label == 0);
   for (std::size_t i = 0; i < example.pixels.size(); ++i) {
     REQUIRE(gallery.rows[0].easiest[0].pixels[3 * i] ==
@@ -356,5 +378,5 @@ TEST_CASE("what a study leaves makes learning figures, difficulty table and gall
   CHECK(again.last().test.acc1 == Approx(runs[1].last().test.acc1));
   CHECK(again.training_seconds > 0.0);
   CHECK(again.training_seconds <= again.seconds);
-  CHECK_THROWS_AS(read_run(folder.path), IoError);
+  CHECK_THROWS_AS(read_run(trained.folder.path), IoError);
 }

@@ -10,12 +10,12 @@
 
 #include "data/decorated_dataset.h"
 #include "engine/random.h"
-#include "experiments/run/checkpoint.h"
-#include "experiments/run/interruption.h"
-#include "experiments/run/run_results.h"
+#include "experiments/console/interruption.h"
+#include "experiments/record/run_results.h"
 #include "experiments/study/datasets.h"
 #include "experiments/study/presets.h"
 #include "experiments/study/study.h"
+#include "experiments/train/checkpoint.h"
 #include "models/registry.h"
 #include "models/safetensors.h"
 #include "tests/support/catch.h"
@@ -220,11 +220,11 @@ TEST_CASE("without --resume what is left of a run is replaced", "[resume]") {
 TEST_CASE("checkpoints of another model or none are refused", "[resume]") {
   const TemporaryFolder scratch;
   const auto model = make_model("mlp", {.width = 8});
-  RollingMedian rule(3);
-  Sgd sgd(model->parameters(), rule, {});
+  RollingMedian aggregator(3);
+  Sgd sgd(model->parameters(), aggregator, {});
   LearningOrder order(5);
   const RunLength length{.epochs = 3, .steps_per_epoch = 8};
-  order.observe(4, std::vector<Judgement>(5, {.rank = 0}));
+  order.observe(4, std::vector<ExampleResult>(5, {.rank = 0}));
   save_checkpoint(scratch.path / "c", *model, sgd, order, {.epoch = 3, .step = 7, .loss_sum = 0.1});
   const TrainingState state = load_checkpoint(scratch.path / "c", *model, sgd, order, length);
   CHECK(state.epoch == 3);
@@ -235,7 +235,7 @@ TEST_CASE("checkpoints of another model or none are refused", "[resume]") {
                     contains("5 examples: expected 4"));
 
   const auto other = make_model("mlp", {.width = 9});
-  Sgd other_sgd(other->parameters(), rule, {});
+  Sgd other_sgd(other->parameters(), aggregator, {});
   CHECK_THROWS_AS(load_checkpoint(scratch.path / "c", *other, other_sgd, order, length),
                   ShapeError);
   CHECK_THROWS_AS(load_checkpoint(scratch.path / "none", *model, sgd, order, length), IoError);

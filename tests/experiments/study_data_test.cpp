@@ -217,7 +217,7 @@ TEST_CASE("other members of the CIFAR family are called by their names", "[study
 
   // Files under the right names.
   const fs::path folder = scratch.path / "data";
-  const auto wrong = [&](std::vector<std::uint8_t> bytes, const std::string& what) {
+  const auto wrong = [&](const std::vector<std::uint8_t>& bytes, const std::string& what) {
     write_bytes(folder / "test_batch.bin", bytes);
     CHECK_THROWS_WITH(open_cifar10_binary(folder, Split::test), contains(what));
   };

@@ -11,10 +11,11 @@
 #include "data/corrupted_labels.h"
 #include "data/subset.h"
 #include "engine/autograd.h"
-#include "experiments/run/evaluator.h"
-#include "experiments/run/run_results.h"
+#include "experiments/console/version.h"
+#include "experiments/record/run_results.h"
 #include "experiments/study/datasets.h"
 #include "experiments/study/presets.h"
+#include "experiments/train/evaluator.h"
 #include "models/registry.h"
 #include "models/state_dict.h"
 #include "tests/support/catch.h"
@@ -77,40 +78,49 @@ TEST_CASE("evaluation ranks the label and averages the loss", "[experiments]") {
   Evaluator evaluate(data, cpu_backend(), 1);
   for (int round = 0; round < 2; ++round) {  // the second one uses what the first has kept
     CAPTURE(round);
-    const std::vector<Judgement> judgements = evaluate(model);
-    REQUIRE(judgements.size() == 20);
-    for (std::size_t i = 0; i < 20; ++i) CHECK(judgements[i].rank == static_cast<int>(i % 10));
+    const std::vector<ExampleResult> results = evaluate(model);
+    REQUIRE(results.size() == 20);
+    for (std::size_t i = 0; i < 20; ++i) CHECK(results[i].rank == static_cast<int>(i % 10));
     double sum = 0.0;
     for (const double z : {3, 2, 2, 1, 0, -1, -2, -3, -4, -5}) sum += std::exp(z);
-    CHECK(judgements[3].loss == Approx(std::log(sum) - 1.0).epsilon(1e-6));
-    CHECK(summarize(judgements).acc1 == Approx(10.0));
-    CHECK(summarize(judgements).acc5 == Approx(50.0));
-    CHECK(summarize(judgements, {0, 3}).acc1 == Approx(50.0));
-    CHECK(summarize(judgements, {}).count == 0);
+    CHECK(results[3].loss == Approx(std::log(sum) - 1.0).epsilon(1e-6));
+    CHECK(summarize(results).acc1 == Approx(10.0));
+    CHECK(summarize(results).acc5 == Approx(50.0));
+    CHECK(summarize(results, {0, 3}).acc1 == Approx(50.0));
+    CHECK(summarize(results, {}).count == 0);
   }
   CHECK(model.training());
 }
 
-TEST_CASE("a run leaves curves, weights and the list of what it learned", "[experiments]") {
-  const TemporaryFolder folder;
+namespace {
+
+/// The one run of a tiny study.
+struct TrainedRun {
+  TemporaryFolder folder;
   Study study = prepare_study(tiny_study(folder.path));
-  const std::vector<RunRecord> records = run_study(study);
-  REQUIRE(records.size() == 1);
-  const RunRecord& record = records[0];
+  RunRecord record = run_study(study).at(0);
+  fs::path path = folder.path / "runs" / "m3_b24_noise50";
+  /// The labels that it learned.
+  CorruptedLabels noisy{study.data.train, 0.5, study.options.run.seed};
+};
+
+}  // namespace
+
+TEST_CASE("a run leaves curves", "[experiments]") {
+  const TrainedRun run;
+  const RunRecord& record = run.record;
+  const fs::path& path = run.path;
   CHECK(record.groups == 3);
   REQUIRE(record.epochs.size() == 3);
 
-  // What is corrupt, by the decorator that the trainer uses.
-  const CorruptedLabels noisy(study.data.train, 0.5, study.options.run.seed);
   std::int64_t corrupt = 0;
-  for (std::int64_t i = 0; i < noisy.size(); ++i) corrupt += noisy.is_corrupt(i);
+  for (std::int64_t i = 0; i < run.noisy.size(); ++i) corrupt += run.noisy.is_corrupt(i);
   CHECK(record.last().corrupt.count == corrupt);
   CHECK(record.last().pristine.count == 200 - corrupt);
   CHECK(record.last().train_sample.acc1 * 200 ==
         Approx(record.last().corrupt.acc1 * static_cast<double>(corrupt) +
                record.last().pristine.acc1 * static_cast<double>(200 - corrupt)));
 
-  const fs::path path = folder.path / "runs" / "m3_b24_noise50";
   CHECK_FALSE(fs::exists(path.string() + ".partial"));
   for (const char* file : {"pristine.csv", "corrupt.csv", "train_sample.csv", "test.csv"}) {
     CAPTURE(file);
@@ -130,11 +140,16 @@ TEST_CASE("a run leaves curves, weights and the list of what it learned", "[expe
     CHECK(std::stod(row[3]) > 1.0 / 8 / 8);
     CHECK(std::stod(row[3]) <= 1.0);
   }
+}
+
+TEST_CASE("a run leaves its weights and the list of what it learned", "[experiments]") {
+  const TrainedRun run;
+  const fs::path& path = run.path;
   const auto difficulty = read_difficulty(path / "difficulty.csv");
   REQUIRE(difficulty.size() == 200);
   std::int64_t learned_at_the_end = 0;
   for (const ExampleDifficulty& e : difficulty) {
-    CHECK(e.corrupt() == noisy.is_corrupt(e.index));
+    CHECK(e.corrupt() == run.noisy.is_corrupt(e.index));
     learned_at_the_end += e.learned_since.has_value();
     if (e.learned_since) CHECK(*e.first_learned <= *e.learned_since);
     CHECK(e.el2n > 0.0);
@@ -142,36 +157,40 @@ TEST_CASE("a run leaves curves, weights and the list of what it learned", "[expe
   }
 
   // The saved weights are those that were evaluated last.
-  const auto model = make_model("mlp", {.image = noisy.image_shape(), .classes = 10, .seed = 99});
+  const auto model =
+      make_model("mlp", {.image = run.noisy.image_shape(), .classes = 10, .seed = 99});
   load_state(*model, path / "weights.safetensors");
   model->to(cpu_backend());
-  Evaluator evaluate(study.data.test, cpu_backend(), 1);
+  Evaluator evaluate(run.study.data.test, cpu_backend(), 1);
   CHECK(summarize(evaluate(*model)).loss ==
-        Approx(record.last().test.loss).epsilon(1e-5));  // six digits
+        Approx(run.record.last().test.loss).epsilon(1e-5));  // six digits
 
   const auto learned = rows_of(path / "learned_examples.csv");
   const auto not_learned = rows_of(path / "not_learned_examples.csv");
   CHECK(learned.size() + not_learned.size() == 200);
   CHECK(std::ssize(learned) == learned_at_the_end);
   CHECK(100.0 * static_cast<double>(learned.size()) / 200.0 ==
-        Approx(record.last().train_sample.acc1));
+        Approx(run.record.last().train_sample.acc1));
   const auto config = nlohmann::json::parse(read(path / "config.json"));
   CHECK(config["aggregator"] == "m3");
-  CHECK(config["parameters"] == study.parameters);
+  CHECK(config["parameters"] == run.study.parameters);
+  CHECK(config["version"] == kVersion);
+}
 
-  // The name is taken now; --resume takes the run as it is.
-  CHECK_THROWS_WITH(prepare_study(study.options), contains("m3_b24_noise50"));
-  StudyOptions resumed = study.options;
-  study.lock.reset();
+TEST_CASE("--resume keeps a finished run as it is", "[experiments]") {
+  TrainedRun run;
+  CHECK_THROWS_WITH(prepare_study(run.study.options), contains("m3_b24_noise50"));
+  StudyOptions resumed = run.study.options;
+  run.study.lock.reset();
   resumed.resume = true;
   resumed.aggregators = "m3@24,mean@24";
-  const std::string weights = read(path / "weights.safetensors");
+  const std::string weights = read(run.path / "weights.safetensors");
   const std::vector<RunRecord> both = run_study(prepare_study(resumed));
   REQUIRE(both.size() == 2);
-  CHECK(both[0].last().corrupt.acc1 == Approx(record.last().corrupt.acc1).epsilon(1e-5));
-  CHECK(both[0].seconds == record.seconds);
-  CHECK(read(path / "weights.safetensors") == weights);
-  CHECK(fs::exists(folder.path / "runs" / "mean_b24_noise50" / "summary.json"));
+  CHECK(both[0].last().corrupt.acc1 == Approx(run.record.last().corrupt.acc1).epsilon(1e-5));
+  CHECK(both[0].seconds == run.record.seconds);
+  CHECK(read(run.path / "weights.safetensors") == weights);
+  CHECK(fs::exists(run.folder.path / "runs" / "mean_b24_noise50" / "summary.json"));
 }
 
 TEST_CASE("a study repeats itself to the bit", "[experiments][determinism]") {

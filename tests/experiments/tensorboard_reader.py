@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Prints the tags and values of the event files in a folder as TensorBoard reads them.
 
-A check by hand that the files of experiments/run/tensorboard.h are what TensorBoard expects. It needs
+A check by hand that the files of experiments/record/tensorboard.h are what TensorBoard expects. It needs
 the Python package tensorboard, which nothing else here does:
 
     python3 -m venv VENV && VENV/bin/pip install tensorboard

@@ -1,6 +1,6 @@
 // Event files: decoded here by the definition of the formats, and taken up again where a killed run
 // left them. tests/tensorboard_reader.py shows a file to TensorBoard itself.
-#include "experiments/run/tensorboard.h"
+#include "experiments/record/tensorboard.h"
 
 #include <cmath>
 #include <cstring>
@@ -10,7 +10,7 @@
 #include <map>
 
 #include "engine/error.h"
-#include "experiments/run/crc32c.h"
+#include "experiments/record/crc32c.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 
@@ -94,9 +94,9 @@ std::vector<std::string> scalars(const fs::path& path) {
   std::vector<std::string> found;
   for (const std::string& record : records(path)) {
     auto event = fields(record);
-    if (!event.count(5)) continue;
+    if (!event.contains(5)) continue;
     auto value = fields(fields(event[5])[1]);
-    if (!value.count(2)) continue;
+    if (!value.contains(2)) continue;
     found.push_back(
         fmt::format("{} {} {}", value[1], load<std::int64_t>(event[2]), load<float>(value[2])));
   }

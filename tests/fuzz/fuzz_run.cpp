@@ -3,9 +3,9 @@
 
 #include "engine/error.h"
 #include "engine/file.h"
-#include "experiments/run/learning_order.h"
-#include "experiments/run/run_config.h"
-#include "experiments/run/run_results.h"
+#include "experiments/record/difficulty.h"
+#include "experiments/record/run_config.h"
+#include "experiments/record/run_results.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

@@ -2,7 +2,7 @@
 #include <cstring>
 
 #include "engine/error.h"
-#include "experiments/run/model_card.h"
+#include "experiments/record/model_card.h"
 #include "models/state_dict.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -20,7 +20,7 @@ TEST_CASE("20 steps on cuda follow those on the reference", "[cuda]") {
   Backend* cuda = device();
   if (cuda == nullptr) return;
   struct Case {
-    const char *model, *rule;
+    const char *model, *aggregator;
   };
   for (const Case& c : {Case{"mlp", "m3"},
                         {"mlp", "rm3"},
@@ -28,7 +28,7 @@ TEST_CASE("20 steps on cuda follow those on the reference", "[cuda]") {
                         {"mlp", "ra3"},
                         {"resnet18_cifar", "m3"},
                         {"resnet18_cifar", "mean"}}) {
-    CAPTURE(c.model, c.rule);
+    CAPTURE(c.model, c.aggregator);
     const bool images = std::string(c.model) != "mlp";
     // Images large enough that batch norm has more than a few values to the end.
     const std::int64_t steps = 20, side = images ? 16 : 5;
@@ -36,20 +36,21 @@ TEST_CASE("20 steps on cuda follow those on the reference", "[cuda]") {
       const auto model = make_model(
           c.model, {.image = {3, side, side}, .classes = 4, .width = images ? 2 : 16, .seed = 5});
       model->to(backend, dtype);
-      const auto rule = parse_aggregator(c.rule);
-      Sgd sgd(model->parameters(), *rule, {.learning_rate = 0.05, .weight_decay = 1e-4});
+      const auto aggregator = parse_aggregator(c.aggregator);
+      Sgd sgd(model->parameters(), *aggregator, {.learning_rate = 0.05, .weight_decay = 1e-4});
       Random random(84);
       std::vector<double> losses;
       for (std::int64_t step = 0; step < steps; ++step) {
         const Tensor x = random_f32({12, 3, side, side}, random).to(backend).to(dtype);
         std::vector<std::int64_t> labels(12);
         for (auto& label : labels) label = static_cast<std::int64_t>(random.below(4));
-        const Variable loss = cross_entropy((*model)(Variable(x, Groups(12, rule->groups(12)))),
-                                            Tensor::from(labels, {12}, backend));
+        const Variable loss =
+            cross_entropy((*model)(Variable(x, Groups(12, aggregator->groups(12)))),
+                          Tensor::from(labels, {12}, backend));
         double sum = 0.0;
         for (double v : loss.value().to(Dtype::f64).to_vector<double>()) sum += v;
         losses.push_back(sum / static_cast<double>(loss.value().numel()));
-        backward(loss, *rule);
+        backward(loss, *aggregator);
         sgd.step();
       }
       return losses;
@@ -62,24 +63,25 @@ TEST_CASE("20 steps on cuda follow those on the reference", "[cuda]") {
 TEST_CASE("a replayed step is the step itself", "[cuda]") {
   Backend* cuda = device();
   if (cuda == nullptr) return;
-  for (const auto& [name, rule_name] :
+  for (const auto& [name, aggregator_name] :
        {std::pair{"mlp", "mean"}, {"mlp", "rm3"}, {"resnet18_cifar", "m3"}}) {
-    CAPTURE(name, rule_name);
+    CAPTURE(name, aggregator_name);
     const auto run = [&](bool replayed) {
       const auto model =
           make_model(name, {.image = {3, 8, 8}, .classes = 4, .width = 4, .seed = 5});
       model->to(*cuda);
-      const auto rule = parse_aggregator(rule_name);
-      const bool rolling = rule->window() > 1;
-      Sgd sgd(model->parameters(), *rule, {.learning_rate = 0.05, .momentum = rolling ? 0.0 : 0.9});
+      const auto aggregator = parse_aggregator(aggregator_name);
+      const bool rolling = aggregator->window() > 1;
+      Sgd sgd(model->parameters(), *aggregator,
+              {.learning_rate = 0.05, .momentum = rolling ? 0.0 : 0.9});
       Tensor images = Tensor::zeros({9, 3, 8, 8}, Dtype::f32, *cuda);
       Tensor labels = Tensor::zeros({9}, Dtype::i64, *cuda);
-      Tensor losses = Tensor::zeros({rule->groups(9)}, Dtype::f32, *cuda);
+      Tensor losses = Tensor::zeros({aggregator->groups(9)}, Dtype::f32, *cuda);
       const auto step = [&] {
         const Variable loss =
-            cross_entropy((*model)(Variable(images, Groups(9, rule->groups(9)))), labels);
+            cross_entropy((*model)(Variable(images, Groups(9, aggregator->groups(9)))), labels);
         losses.copy_from(loss.value());
-        backward(loss, *rule);
+        backward(loss, *aggregator);
         sgd.step();
       };
       const auto recorder = cuda->step_recorder();
@@ -136,8 +138,8 @@ TEST_CASE("every model's gradients on cuda equal the reference's", "[cuda]") {
       Random random(seed);
       const Tensor x = random_f32({6, 3, side, side}, random).to(backend).to(dtype);
       const Tensor labels = Tensor::from(std::vector<std::int64_t>{0, 1, 2, 3, 0, 1}, {6}, backend);
-      MedianOfMeans rule(3);
-      backward(cross_entropy((*model)(Variable(x, Groups(6, 3))), labels), rule);
+      MedianOfMeans aggregator(3);
+      backward(cross_entropy((*model)(Variable(x, Groups(6, 3))), labels), aggregator);
       std::vector<double> gradients;
       for (const Parameter* p : model->parameters()) {
         if (!p->gradient.defined()) continue;

@@ -154,10 +154,10 @@ void check_groups(const Fixture& fixture, const Fixture& source, Module& model, 
   const Groups groups(input.size(0), k);
 
   // All groups at once: the losses, the median and the mean of their gradients.
-  const auto run = [&](Aggregator& rule) {
+  const auto run = [&](Aggregator& aggregator) {
     const Variable loss = cross_entropy(model(Variable(input, groups)), target);
     check_tensor(loss.value(), fixture["group_loss"], kTolerance, "group_loss");
-    backward(loss, rule);
+    backward(loss, aggregator);
   };
   MedianOfMeans median(k);
   run(median);

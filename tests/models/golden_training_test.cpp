@@ -1,4 +1,4 @@
-// Golden per-example rules, percentile ranks, optimizer trajectories and schedules.
+// Golden per-example aggregators, percentile ranks, optimizer trajectories and schedules.
 #include <cmath>
 
 #include "engine/ops/ops.h"
@@ -23,21 +23,21 @@ std::unique_ptr<Mlp> mlp_of(const Fixture& fixture, const std::string& prefix, B
 }
 
 /// Leading number of names such as "winsor10_sum.": the percent.
-int percent_in(const std::string& name, const std::string& rule) {
-  return std::stoi(name.substr(name.find(rule) + rule.size()));
+int percent_in(const std::string& name, const std::string& aggregator) {
+  return std::stoi(name.substr(name.find(aggregator) + aggregator.size()));
 }
 
-std::unique_ptr<Aggregator> aggregator_of(const std::string& rule) {
-  if (rule == "sgd") return std::make_unique<Mean>();
-  if (rule == "group median") return std::make_unique<MedianOfMeans>(3);
-  if (rule == "ring median") return std::make_unique<RollingMedian>(3);
-  if (rule == "ring mean") return std::make_unique<RollingMean>(3);
+std::unique_ptr<Aggregator> aggregator_of(const std::string& aggregator) {
+  if (aggregator == "sgd") return std::make_unique<Mean>();
+  if (aggregator == "group median") return std::make_unique<MedianOfMeans>(3);
+  if (aggregator == "ring median") return std::make_unique<RollingMedian>(3);
+  if (aggregator == "ring mean") return std::make_unique<RollingMean>(3);
   return nullptr;
 }
 
 }  // namespace
 
-TEST_CASE("golden rules over stored per-example gradients", "[golden]") {
+TEST_CASE("golden aggregators over stored per-example gradients", "[golden]") {
   for (const Fixture& fixture : fixtures("aggregator")) {
     for (const std::string& name : fixture.names("example.")) {
       for (Backend* backend : golden_backends()) {
@@ -56,16 +56,17 @@ TEST_CASE("golden rules over stored per-example gradients", "[golden]") {
         check({Reduction::Kind::mean}, "mean.", 1.0);
         check({Reduction::Kind::mean}, "sum.", n);
         for (const auto& [key, tensor] : fixture.content.tensors) {
-          const std::string rule = key.substr(0, key.size() - std::min(key.size(), name.size()));
-          if (rule.empty() || rule + name != key) continue;
-          if (rule.rfind("winsor", 0) == 0) {
+          const std::string aggregator =
+              key.substr(0, key.size() - std::min(key.size(), name.size()));
+          if (aggregator.empty() || aggregator + name != key) continue;
+          if (aggregator.rfind("winsor", 0) == 0) {
             check({.kind = Reduction::Kind::winsorized_mean,
-                   .percent = static_cast<double>(percent_in(rule, "winsor"))},
-                  rule, n);
-          } else if (rule.rfind("trimmed", 0) == 0) {
-            const auto trim =
-                static_cast<std::int64_t>(std::floor(n * percent_in(rule, "trimmed") / 100.0));
-            check({.kind = Reduction::Kind::trimmed_mean, .trim = trim}, rule, 1.0);
+                   .percent = static_cast<double>(percent_in(aggregator, "winsor"))},
+                  aggregator, n);
+          } else if (aggregator.rfind("trimmed", 0) == 0) {
+            const auto trim = static_cast<std::int64_t>(
+                std::floor(n * percent_in(aggregator, "trimmed") / 100.0));
+            check({.kind = Reduction::Kind::trimmed_mean, .trim = trim}, aggregator, 1.0);
           }
         }
       }
@@ -82,11 +83,11 @@ TEST_CASE("golden winsorized mean through the backward pass", "[golden]") {
       const std::int64_t n = input.size(0);
       for (double percent : {10.0, 20.0}) {
         CAPTURE(fixture.name, backend->name(), percent);
-        Winsorized rule(percent);
+        Winsorized aggregator(percent);
         const Variable loss =
             cross_entropy((*model)(Variable(input, Groups(n, n))), fixture.on("target", *backend));
         check_tensor(loss.value(), fixture["example_loss"], 1e-5, "example_loss");
-        backward(loss, rule);
+        backward(loss, aggregator);
         for (Parameter* p : model->parameters()) {
           CAPTURE(p->name);
           auto sum = p->gradient.to(Dtype::f64).to_vector<double>();
@@ -132,10 +133,10 @@ TEST_CASE("golden optimizer trajectories", "[golden]") {
   for (const Fixture& fixture : fixtures("optimizer")) {
     for (Backend* backend : golden_backends()) {
       CAPTURE(fixture.name, backend->name());
-      const auto rule = aggregator_of(fixture.metadata("rule"));
-      REQUIRE(rule != nullptr);
+      const auto aggregator = aggregator_of(fixture.metadata("rule"));
+      REQUIRE(aggregator != nullptr);
       const auto model = mlp_of(fixture, "init.", *backend);
-      Sgd sgd(model->parameters(), *rule,
+      Sgd sgd(model->parameters(), *aggregator,
               {.learning_rate = std::stod(fixture.metadata("lr")),
                .momentum = std::stod(fixture.metadata("momentum")),
                .weight_decay = std::stod(fixture.metadata("weight_decay"))});
@@ -144,12 +145,12 @@ TEST_CASE("golden optimizer trajectories", "[golden]") {
       std::vector<double> losses;
       for (std::int64_t s = 0; s < inputs.size(0); ++s) {
         const std::int64_t n = inputs.size(1);
-        const Variable x(inputs[s], Groups(n, rule->groups(n)));
+        const Variable x(inputs[s], Groups(n, aggregator->groups(n)));
         const Variable loss = cross_entropy((*model)(x), targets[s]);
         double sum = 0.0;
         for (float v : loss.value().to_vector<float>()) sum += v;
         losses.push_back(sum / static_cast<double>(loss.shape()[0]));
-        backward(loss, *rule);
+        backward(loss, *aggregator);
         sgd.step();
         for (Parameter* p : model->parameters()) {
           const std::string key = fmt::format("step{}.{}", s + 1, p->name);

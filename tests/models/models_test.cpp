@@ -40,13 +40,13 @@ TEST_CASE("every model learns a batch by heart with the median of three groups",
     const Tensor images = noise({12, 3, side, side}, random, backend);
     const Tensor labels =
         Tensor::from(std::vector<std::int64_t>{0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3}, {12}, backend);
-    MedianOfMeans rule(3);
-    Sgd sgd(model->parameters(), rule, {.learning_rate = 0.02});
+    MedianOfMeans aggregator(3);
+    Sgd sgd(model->parameters(), aggregator, {.learning_rate = 0.02});
     std::vector<double> losses;
     for (int step = 0; step < 5; ++step) {
       const Variable loss = cross_entropy((*model)(Variable(images, Groups(12, 3))), labels);
       losses.push_back(mean_of(loss.value()));
-      backward(loss, rule);
+      backward(loss, aggregator);
       sgd.step();
     }
     CAPTURE(losses);

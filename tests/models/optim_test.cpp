@@ -15,12 +15,12 @@ namespace cograd::testing {
 namespace {
 
 /// One scalar parameter that starts at 1, fed with the given gradients one per step.
-std::vector<double> trajectory(const Aggregator& rule, const SgdOptions& options,
+std::vector<double> trajectory(const Aggregator& aggregator, const SgdOptions& options,
                                const std::vector<double>& gradients) {
   Parameter p;
   p.name = "p";
   p.value = Tensor::full({1}, 1.0, Dtype::f64, reference_backend());
-  Sgd sgd({&p}, rule, options);
+  Sgd sgd({&p}, aggregator, options);
   std::vector<double> values;
   for (double g : gradients) {
     p.gradient = Tensor::full({1}, g, Dtype::f64, reference_backend());
@@ -70,7 +70,8 @@ double furthest(const std::string& name, const std::vector<double>& rates) {
 
 }  // namespace
 
-TEST_CASE("rolling rules wait for three gradients, then take their median or mean", "[optim]") {
+TEST_CASE("rolling aggregators wait for three gradients, then take their median or mean",
+          "[optim]") {
   const std::vector<double> gradients{1.0, 10.0, 2.0, -5.0};
   const SgdOptions options{.learning_rate = 1.0};
   const auto rm3 = trajectory(RollingMedian(3), options, gradients);
@@ -100,7 +101,9 @@ TEST_CASE("Nesterov looks one step ahead", "[optim]") {
 TEST_CASE("SGD refuses senseless or unstable options", "[optim]") {
   Parameter p;
   p.value = Tensor::zeros({1}, Dtype::f64, reference_backend());
-  const auto make = [&](const Aggregator& rule, SgdOptions o) { Sgd sgd({&p}, rule, o); };
+  const auto make = [&](const Aggregator& aggregator, SgdOptions o) {
+    Sgd sgd({&p}, aggregator, o);
+  };
   CHECK_THROWS_WITH(make(RollingMedian(3), {.momentum = 0.9}), contains("rm3"));
   CHECK_NOTHROW(make(RollingMedian(3), {.momentum = 0.9, .force_momentum_with_rolling = true}));
   CHECK_THROWS_AS(make(Mean(), {.momentum = 1.0}), ValueError);
@@ -111,18 +114,18 @@ TEST_CASE("SGD refuses senseless or unstable options", "[optim]") {
 }
 
 TEST_CASE("the state of SGD restores to the same trajectory", "[optim]") {
-  const RollingMedian rule(3);
+  const RollingMedian aggregator(3);
   const std::vector<double> gradients{1.0, 10.0, 2.0, -5.0, 4.0, 3.0};
-  const auto unbroken = trajectory(rule, {.learning_rate = 0.1}, gradients);
+  const auto unbroken = trajectory(aggregator, {.learning_rate = 0.1}, gradients);
   Parameter p;
   p.value = Tensor::full({1}, 1.0, Dtype::f64, reference_backend());
-  Sgd first({&p}, rule, {.learning_rate = 0.1});
+  Sgd first({&p}, aggregator, {.learning_rate = 0.1});
   const auto feed = [&](Sgd& sgd, double g) {
     p.gradient = Tensor::full({1}, g, Dtype::f64, reference_backend());
     sgd.step();
   };
   for (int i = 0; i < 4; ++i) feed(first, gradients[static_cast<std::size_t>(i)]);
-  Sgd second({&p}, rule, {.learning_rate = 0.1});
+  Sgd second({&p}, aggregator, {.learning_rate = 0.1});
   second.restore(first.state(), first.steps());
   feed(second, gradients[4]);
   feed(second, gradients[5]);
@@ -133,8 +136,8 @@ TEST_CASE("SGD names what a step is like", "[optim]") {
   Parameter p;
   p.value = Tensor::full({1}, 1.0, Dtype::f64, reference_backend());
   p.gradient = Tensor::full({1}, 1.0, Dtype::f64, reference_backend());
-  const auto variants = [&](const Aggregator& rule, int steps) {
-    Sgd sgd({&p}, rule, {.learning_rate = 0.1});
+  const auto variants = [&](const Aggregator& aggregator, int steps) {
+    Sgd sgd({&p}, aggregator, {.learning_rate = 0.1});
     std::vector<std::string> all;
     for (int i = 0; i < steps; ++i) {
       all.push_back(sgd.variant());

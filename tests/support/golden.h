@@ -89,7 +89,7 @@ inline void check_tensor(const Tensor& actual, const Tensor& expected, double to
 /// Flattened, and every `stride`-th element when larger than `above`: how sampled fixtures keep
 /// gradients.
 inline std::vector<double> sampled(const Tensor& t, std::size_t stride, std::size_t above) {
-  const auto all = t.to(Dtype::f64).to_vector<double>();
+  auto all = t.to(Dtype::f64).to_vector<double>();
   if (all.size() <= above) return all;
   std::vector<double> some;
   for (std::size_t i = 0; i < all.size(); i += stride) some.push_back(all[i]);

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <utility>
 #include <vector>
 // jpeglib.h needs size_t and FILE.
 #include <jpeglib.h>
@@ -137,7 +138,7 @@ inline std::vector<std::uint8_t> inserted(std::vector<std::uint8_t> file, std::s
 }
 
 inline Painter solid(std::vector<std::uint8_t> pixel) {
-  return [pixel](int, int) { return pixel; };
+  return [pixel = std::move(pixel)](int, int) { return pixel; };
 }
 
 /// Red rises from 0 to 255 from the left to the right, green from the top to the bottom.

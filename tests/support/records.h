@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "experiments/run/run.h"
+#include "experiments/record/run_record.h"
 
 namespace cograd::testing {
 

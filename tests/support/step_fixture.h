@@ -7,7 +7,7 @@
 
 #include "engine/aggregation/aggregator.h"
 #include "engine/ops/ops.h"
-#include "experiments/run/training_steps.h"
+#include "experiments/train/training_steps.h"
 #include "models/registry.h"
 #include "optim/sgd.h"
 #include "tests/support/backend_cases.h"
@@ -20,7 +20,7 @@ struct StepFixture {
   static constexpr std::int64_t kRows = 9;
 
   StepFixture(const std::string& name, const std::string& rule_name, Backend& on,
-              double replay_from = 0.0)
+              double capture_from = 0.0)
       : backend(on),
         model(make_model(name, {.image = {3, 8, 8}, .classes = 4, .width = 4, .seed = 5})),
         rule(parse_aggregator(rule_name)) {
@@ -29,7 +29,7 @@ struct StepFixture {
         model->parameters(), *rule,
         SgdOptions{.learning_rate = 0.05, .momentum = rule->window() > 1 ? 0.0 : 0.9});
     steps = std::make_unique<TrainingSteps>(*model, *rule, *sgd, Dtype::f32, kRows, backend,
-                                            "a run", replay_from);
+                                            "a run", capture_from);
   }
 
   /// The batch of step number `step`; all the same for everyone.

@@ -19,7 +19,7 @@ inline std::string xml_fault(std::string_view xml) {
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   const auto entities = [](std::string_view text) {
-    for (std::size_t at = text.find('&'); at != text.npos; at = text.find('&', at + 1)) {
+    for (std::size_t at = text.find('&'); at != std::string::npos; at = text.find('&', at + 1)) {
       bool known = false;
       for (const char* entity : {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;", "&apos;"}) {
         known = known || text.substr(at).starts_with(entity);
@@ -36,7 +36,7 @@ inline std::string xml_fault(std::string_view xml) {
     if (xml.empty()) return open.empty() ? "" : "no end of " + open.back();
     if (xml.starts_with("<!--")) {
       const std::size_t end = xml.find("-->");
-      if (end == xml.npos) return "an open comment";
+      if (end == std::string::npos) return "an open comment";
       xml.remove_prefix(end + 3);
       continue;
     }

@@ -14,8 +14,8 @@
 
 namespace cograd::onednn {
 
-/// All arguments of a primitive, as one list of numbers. The pass comes first, so that no two passes
-/// share a key.
+/// All arguments of a primitive, as one list of numbers. The pass comes first, so that no two
+/// passes share a key.
 class PrimitiveKey {
  public:
   enum class Pass : std::int64_t {

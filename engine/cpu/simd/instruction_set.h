@@ -40,9 +40,12 @@ std::size_t instruction_set_index();
 
 /// The table of that name for instruction_set().
 #if defined(__x86_64__)
-#define COGRAD_TABLE_IN_FORCE(name)                                        \
-  (*std::array{&simd_baseline::name, &simd_avx2::name, &simd_avx512::name, \
-               &simd_avx512_bf16::name}[::cograd::simd::instruction_set_index()])
+#define COGRAD_TABLE_IN_FORCE(name)                                                                \
+  ([]() -> const auto& {                                                                           \
+    static constexpr std::array tables{&simd_baseline::name, &simd_avx2::name, &simd_avx512::name, \
+                                       &simd_avx512_bf16::name};                                   \
+    return *tables[::cograd::simd::instruction_set_index()];                                       \
+  }())
 #else
 #define COGRAD_TABLE_IN_FORCE(name) (simd_baseline::name)
 #endif

@@ -13,10 +13,12 @@ namespace cograd::simd::COGRAD_SIMD_NAMESPACE {
 /// registers are shorter.
 template <int N>
 struct Vectors {
+  // NOLINTBEGIN(modernize-use-using): an alias loses the attribute of a dependent size
   typedef float Floats __attribute__((vector_size(4 * N)));
   typedef std::int32_t Ints __attribute__((vector_size(4 * N)));
   typedef std::uint32_t Bits __attribute__((vector_size(4 * N)));
   typedef std::uint16_t Halves __attribute__((vector_size(2 * N)));
+  // NOLINTEND(modernize-use-using)
 };
 template <int N>
 using Floats = typename Vectors<N>::Floats;

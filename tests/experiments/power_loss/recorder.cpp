@@ -55,7 +55,7 @@ Names names_in(const fs::path& folder) {
 void lay_strict(const Id& folder, const fs::path& to) {
   fs::create_directories(to);
   for (const auto& [name, id] : folders[folder]) {
-    if (folders.count(id) > 0) {
+    if (folders.contains(id)) {
       lay_strict(id, to / name);
     } else {
       std::ofstream(to / name, std::ios::binary) << contents[id];

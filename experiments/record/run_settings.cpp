@@ -1,0 +1,45 @@
+#include "experiments/record/run_settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace cograd {
+
+bool same_but_seed(const RunSettings& a, const RunSettings& b) {
+  RunSettings other = b;
+  other.seed = a.seed;
+  other.workers = a.workers;
+  other.checkpoint_every = a.checkpoint_every;
+  return a == other;
+}
+
+std::string label_of(const RunSettings& settings) {
+  return fmt::format("{} b{}", settings.aggregator, settings.batch_size);
+}
+
+std::string title_of(const RunSettings& settings) {
+  return fmt::format("{}, {}, learning rate {:.6g}, seed {}", label_of(settings),
+                     noise_text(settings.corrupt_fraction), settings.learning_rate, settings.seed);
+}
+
+std::string directory_name_of(const RunSettings& settings) {
+  std::string aggregator = settings.aggregator;
+  std::replace_if(
+      aggregator.begin(), aggregator.end(), [](char c) { return c == ':' || c == ','; }, '-');
+  const RunSettings usual;
+  const auto unless = [](bool is_usual, const std::string& text) { return is_usual ? "" : text; };
+  return fmt::format("{}_b{}_noise{}{}{}", aggregator, settings.batch_size,
+                     percent_text(settings.corrupt_fraction),
+                     unless(settings.learning_rate == usual.learning_rate,
+                            fmt::format("_lr{:.6g}", settings.learning_rate)),
+                     unless(settings.seed == usual.seed, fmt::format("_seed{}", settings.seed)));
+}
+
+std::string percent_text(double fraction) { return fmt::format("{:.6g}", 100.0 * fraction); }
+
+std::string noise_text(double fraction) {
+  return fraction == 0.0 ? "no noise" : percent_text(fraction) + " % noise";
+}
+
+}  // namespace cograd

@@ -1,0 +1,49 @@
+// The settings of a run, and how tables, figures and folders call it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "engine/dtype.h"
+
+namespace cograd {
+
+/// All that determines the results of a run, given its data.
+struct RunSettings {
+  std::string aggregator = "mean";  ///< for parse_aggregator()
+  std::int64_t batch_size = 32;
+  double corrupt_fraction = 0.0;  ///< of the training labels, drawn at random
+  std::string model = "mlp";
+  std::int64_t width = 0;                        ///< ModelOptions::width
+  std::optional<double> dropout = std::nullopt;  ///< ModelOptions::dropout
+  Dtype precision = Dtype::f32;  ///< of activations: f32 or bf16; parameters are f32
+  std::int64_t epochs = 1;
+  double learning_rate = 0.1;
+  double momentum = 0.0;
+  double weight_decay = 0.0;
+  std::string schedule = "constant";  ///< constant, step or cosine
+  bool force_momentum = false;        ///< with the rolling aggregators too
+  std::uint64_t seed = 1;             ///< of weights, order and corruption
+  int workers = 1;                    ///< loader threads; no influence on results
+  double checkpoint_every = 60.0;     ///< seconds between checkpoints; no influence on results
+
+  friend bool operator==(const RunSettings&, const RunSettings&) = default;
+};
+
+/// Whether two runs differ only in their seeds and in settings without influence on results.
+bool same_but_seed(const RunSettings& a, const RunSettings& b);
+
+/// "m3 b30": how tables and figures call the run.
+std::string label_of(const RunSettings& settings);
+/// "m3 b30, 50 % noise, learning rate 0.1, seed 2".
+std::string title_of(const RunSettings& settings);
+/// The name of the run's directory: "m3_b30_noise50", then "_lr0.03" unless the learning rate is
+/// 0.1, and "_seed2" unless the seed is 1.
+std::string directory_name_of(const RunSettings& settings);
+/// A fraction in percent, in the shortest form: "50", "12.5".
+std::string percent_text(double fraction);
+/// "50 % noise", "no noise".
+std::string noise_text(double corrupt_fraction);
+
+}  // namespace cograd

@@ -1,0 +1,12 @@
+// Spearman's rank correlation.
+#pragma once
+
+#include <vector>
+
+namespace cograd {
+
+/// Spearman's rank correlation, with ties at their mean rank; 0 if all values of either list are
+/// equal. Pairs with a NaN are left out. Throws ShapeError if the lists differ in length.
+double rank_correlation(const std::vector<double>& a, const std::vector<double>& b);
+
+}  // namespace cograd

@@ -1,0 +1,74 @@
+#include "experiments/train/example_coherence.h"
+
+#include <algorithm>
+
+#include "data/loader.h"
+#include "data/subset.h"
+#include "engine/aggregation/aggregator.h"
+#include "engine/ops/ops.h"
+#include "engine/random.h"
+#include "layers/mixed_precision.h"
+
+namespace cograd {
+namespace {
+
+constexpr std::uint64_t kStream = 0xC0;
+
+/// The mean over kGroups group gradients.
+class GroupMean final : public Aggregator {
+ public:
+  std::string name() const override { return "mean of groups"; }
+  std::int64_t groups(std::int64_t) const override { return ExampleCoherence::kGroups; }
+  Reduction over_groups() const override { return {}; }
+};
+
+}  // namespace
+
+ExampleCoherence::ExampleCoherence(DatasetPtr data, std::vector<std::int64_t> examples,
+                                   std::uint64_t seed, Backend& backend,
+                                   std::function<void(const std::string&)> skip_broken) {
+  constexpr std::int64_t kBatchSize = kGroups * kGroupSize;
+  const std::int64_t batches = std::min(kBatches, std::ssize(examples) / kBatchSize);
+  if (batches == 0) return;
+  Random random(seed, kStream);
+  shuffle(examples.begin(), examples.end(), random);
+  examples.resize(static_cast<std::size_t>(batches * kBatchSize));
+  Loader loader(std::make_shared<Subset>(std::move(data), std::move(examples)),
+                {.batch_size = kBatchSize,
+                 .shuffle = false,
+                 .workers = 0,
+                 .skip_broken = std::move(skip_broken)},
+                backend);
+  loader.start_epoch(0);
+  while (std::optional<Batch> batch = loader.next()) {
+    if (std::ssize(batch->indices) >= kGroups) batches_.push_back(std::move(*batch));
+  }
+}
+
+std::vector<ParameterCoherence> ExampleCoherence::measure(Module& model, Dtype precision) const {
+  if (empty()) return {};
+  const bool training = model.training();
+  model.eval();
+  const std::vector<Parameter*> parameters = model.parameters();
+  std::vector<GroupNorms> sums(parameters.size());
+  GroupMean aggregator;
+  for (const Batch& batch : batches_) {
+    const Variable images(batch.images, Groups(batch.images.size(0), kGroups));
+    backward(cross_entropy(forward_in(precision, model, images), batch.labels), aggregator,
+             {.measure_coherence = true});
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      sums[i].squared_mean += parameters[i]->norms.squared_mean;
+      sums[i].mean_squared += parameters[i]->norms.mean_squared;
+    }
+  }
+  model.train(training);
+  std::vector<ParameterCoherence> result;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    result.push_back({parameters[i]->name, sums[i].mean_squared > 0.0
+                                               ? sums[i].squared_mean / sums[i].mean_squared
+                                               : 0.0});
+  }
+  return result;
+}
+
+}  // namespace cograd

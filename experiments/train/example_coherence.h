@@ -1,0 +1,44 @@
+// Coherence of the gradients of chosen examples, as all pristine or all corrupt ones.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "data/batch.h"
+#include "data/dataset.h"
+#include "layers/module.h"
+
+namespace cograd {
+
+/// The coherence of one parameter's gradients, over batches with the group gradients g_1 .. g_K:
+///   sum over batches ||mean_k g_k||^2 / sum over batches mean_k ||g_k||^2
+/// It is 1 if all groups agree in direction, 1/K if their directions are orthogonal.
+struct ParameterCoherence {
+  std::string parameter;
+  double coherence = 0.0;
+};
+
+/// Measures a fixed sample of examples in evaluation mode: dropout is off and batch norm uses its
+/// running statistics, so no example's gradient depends on another example.
+class ExampleCoherence {
+ public:
+  static constexpr std::int64_t kGroups = 8;     ///< K
+  static constexpr std::int64_t kGroupSize = 8;  ///< examples
+  static constexpr std::int64_t kBatches = 6;    ///< at most
+
+  /// Draws whole batches by `seed` from `examples`, which are indices into `data`, and loads their
+  /// images now. `skip_broken` is passed to the loader.
+  ExampleCoherence(DatasetPtr data, std::vector<std::int64_t> examples, std::uint64_t seed,
+                   Backend& backend, std::function<void(const std::string&)> skip_broken = {});
+
+  bool empty() const { return batches_.empty(); }
+  /// One entry per parameter, in the model's order; none without examples. Overwrites the
+  /// parameters' gradients.
+  std::vector<ParameterCoherence> measure(Module& model, Dtype precision) const;
+
+ private:
+  std::vector<Batch> batches_;
+};
+
+}  // namespace cograd

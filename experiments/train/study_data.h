@@ -1,0 +1,30 @@
+// The data of a study.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "data/transform.h"
+#include "experiments/console/image_notes.h"
+
+namespace cograd {
+
+/// The training set, with true labels, and the test sets.
+struct StudyData {
+  DatasetPtr train, test;
+  /// Further sets to test on, by name: NAME.csv, EpochRecord::further.
+  std::map<std::string, DatasetPtr> further_tests;
+  /// The transform of the test images; the trained model is used with it.
+  ImageTransform transform;
+  /// Notes for the user: "--train-size 100000: there are 60000".
+  std::vector<std::string> notes;
+  /// Images that cannot be read are left out; otherwise the first one ends the run.
+  bool skip_broken_images = false;
+  /// Notes on image files: which were left out, which are odd.
+  std::shared_ptr<ImageNotes> image_notes = std::make_shared<ImageNotes>();
+};
+
+}  // namespace cograd

@@ -1,0 +1,283 @@
+#include "experiments/train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <utility>
+
+#include "data/corrupted_labels.h"
+#include "data/loader.h"
+#include "engine/aggregation/aggregator.h"
+#include "engine/text.h"
+#include "experiments/console/interruption.h"
+#include "experiments/record/model_card.h"
+#include "experiments/record/run_results.h"
+#include "experiments/train/checkpoint.h"
+#include "experiments/train/diverged.h"
+#include "experiments/train/measurements.h"
+#include "experiments/train/run_clock.h"
+#include "experiments/train/training_steps.h"
+#include "models/registry.h"
+#include "models/state_dict.h"
+#include "optim/schedule.h"
+#include "optim/sgd.h"
+
+namespace cograd {
+namespace {
+
+/// Rows of train.csv and measurements of coherence per epoch.
+constexpr std::int64_t kReportsPerEpoch = 10;
+
+std::unique_ptr<Module> model_on(Backend& backend, const RunSettings& settings,
+                                 const StudyData& data) {
+  std::unique_ptr<Module> model = make_model(settings.model, model_options(settings, *data.train));
+  model->to(backend);
+  return model;
+}
+
+void show_image_notes(const StudyData& data, Progress& progress) {
+  for (const std::string& note : data.image_notes->take()) progress.note(note);
+}
+
+/// One run: model, data, aggregator and optimizer, and the loop that trains.
+class Training {
+ public:
+  Training(const RunSettings& settings, const StudyData& data, Backend& backend,
+           RunDirectory& directory, Progress& progress)
+      : settings_(settings),
+        data_(data),
+        directory_(directory),
+        progress_(progress),
+        train_(std::make_shared<CorruptedLabels>(data.train, settings.corrupt_fraction,
+                                                 settings.seed)),
+        loader_(train_,
+                {.batch_size = settings.batch_size,
+                 .shuffle = true,
+                 .drop_last = true,
+                 .seed = settings.seed,
+                 .workers = settings.workers,
+                 .skip_broken = skip_broken(data)},
+                backend),
+        steps_per_epoch_(loader_.batches()),
+        measurements_(settings, data, train_, steps_per_epoch_, backend, directory),
+        model_(model_on(backend, settings, data)),
+        aggregator_(parse_aggregator(settings.aggregator)),
+        schedule_(make_schedule(settings.schedule, settings.learning_rate, settings.epochs)),
+        sgd_(model_->parameters(), *aggregator_,
+             {.learning_rate = settings.learning_rate,
+              .momentum = settings.momentum,
+              .weight_decay = settings.weight_decay,
+              .force_momentum_with_rolling = settings.force_momentum}),
+        step_(*model_, *aggregator_, sgd_, settings.precision, settings.batch_size, backend,
+              label_of(settings)) {}
+
+  /// Goes on from the directory's checkpoint.
+  void resume() {
+    state_ = load_checkpoint(directory_.checkpoint(), *model_, sgd_, measurements_.learning_order(),
+                             {settings_.epochs, steps_per_epoch_});
+    directory_.restore(state_.files);
+    clock_.add(directory_.time_before());
+    progress_.skip(global_step() * settings_.batch_size);
+    resumed_ = true;
+  }
+
+  void operator()() {
+    if (!resumed_) measure_epoch(0);
+    try {
+      // The interruption may have come before this. To observe a step twice changes nothing.
+      measurements_.after_step(*model_, state_.epoch, state_.step);
+      while (state_.epoch <= settings_.epochs) {
+        train_epoch();
+        measure_epoch(state_.epoch);
+        state_ = {.epoch = state_.epoch + 1};
+        if (checkpoint_due()) checkpoint();
+      }
+    } catch (const Interrupted& interruption) {
+      checkpoint();
+      throw Interrupted(interruption.signal(),
+                        fmt::format("after a checkpoint at epoch {}, step {} of {}", state_.epoch,
+                                    state_.step, label_of(settings_)));
+    }
+    checkpoint();
+    // The weights are on disk before anything is computed from them.
+    save_state(*model_, directory_.path("weights.safetensors"),
+               to_metadata(card_of(settings_, *data_.train, data_.transform)));
+    measurements_.after_training(*model_);
+  }
+
+  RunTime time() const { return clock_.time(); }
+  std::int64_t skipped_training_images() const { return measurements_.skipped_training_images(); }
+
+ private:
+  void train_epoch() {
+    sgd_.set_learning_rate(schedule_->rate(static_cast<double>(state_.epoch - 1)));
+    model_->train();
+    loader_.start_epoch(state_.epoch, state_.step);
+    clock_.begin_step();
+    while (const std::optional<Batch> batch = loader_.next()) {
+      ++state_.step;
+      if (!enough_images(*batch)) continue;
+      const bool report = reports_at(state_.step);
+      step_(*batch, {state_.epoch, state_.step}, report);
+      state_.examples += std::ssize(batch->indices);
+      ++state_.batches;
+      if (report) read_losses();
+      clock_.end_step();
+      if (report) {
+        report_loss();
+        report_coherence();
+      }
+      measurements_.after_step(*model_, state_.epoch, state_.step);
+      show_progress();
+      if (checkpoint_due()) checkpoint();
+      check_interruption();
+      clock_.begin_step();
+    }
+  }
+
+  /// Epoch 0 is before training.
+  void measure_epoch(std::int64_t epoch) {
+    measurements_.after_epoch(*model_, epoch);
+    for (const auto& [parameter, values] : state_.coherence) {
+      directory_.events().histogram("coherence/" + parameter, global_step(), values);
+    }
+    show_image_notes(data_, progress_);
+  }
+
+  /// Whether the images of a batch that could be read suffice for a step: batch norm needs two
+  /// examples of every group.
+  bool enough_images(const Batch& batch) {
+    const std::int64_t rows = std::ssize(batch.indices), all = settings_.batch_size;
+    const std::int64_t groups = aggregator_->groups(all);
+    const std::int64_t needed =
+        groups == all ? 1 : std::min<std::int64_t>(2, all / groups) * groups;
+    if (rows == all || rows >= needed) return true;
+    progress_.note(fmt::format("epoch {}, step {} is left out: {} of its {} images can be read",
+                               state_.epoch, state_.step, rows, all));
+    return false;
+  }
+
+  bool reports_at(std::int64_t step) const {
+    const std::int64_t every = std::max<std::int64_t>(1, steps_per_epoch_ / kReportsPerEpoch);
+    return step % every == 0 || step == steps_per_epoch_;
+  }
+
+  void read_losses() {
+    for (const double loss : step_.losses()) state_.loss_sum += loss;
+  }
+
+  /// The mean loss since the last report.
+  void report_loss() {
+    const double loss = state_.loss_sum / static_cast<double>(state_.batches);
+    directory_.train(state_.epoch, state_.step, state_.examples, loss);
+    directory_.events().scalar("loss/train", global_step(), loss);
+    directory_.events().scalar("learning_rate", global_step(), sgd_.learning_rate());
+    state_.loss_sum = 0.0;
+    state_.examples = state_.batches = 0;
+  }
+
+  /// The coherence of the last step's group gradients; one group has none.
+  void report_coherence() {
+    if (aggregator_->groups(settings_.batch_size) == 1) return;
+    for (const Parameter* parameter : model_->parameters()) {
+      const double coherence = parameter->coherence();
+      directory_.coherence(state_.epoch, state_.step, parameter->name, coherence);
+      if (std::isfinite(coherence)) state_.coherence[parameter->name].push_back(coherence);
+    }
+  }
+
+  void show_progress() {
+    show_image_notes(data_, progress_);
+    progress_.stalled(loader_.stalled() - std::exchange(stalled_, loader_.stalled()));
+    progress_.advance(settings_.batch_size);
+  }
+
+  bool checkpoint_due() const { return clock_.since_checkpoint() >= settings_.checkpoint_every; }
+
+  void checkpoint() {
+    read_losses();
+    state_.files = directory_.sync();
+    save_checkpoint(directory_.checkpoint(), *model_, sgd_, measurements_.learning_order(), state_);
+    directory_.note_time(clock_.time());
+    clock_.note_checkpoint();
+  }
+
+  /// Steps since the start of training.
+  std::int64_t global_step() const { return (state_.epoch - 1) * steps_per_epoch_ + state_.step; }
+
+  const RunSettings& settings_;
+  const StudyData& data_;
+  RunDirectory& directory_;
+  Progress& progress_;
+  RunClock clock_;
+
+  std::shared_ptr<CorruptedLabels> train_;
+  Loader loader_;
+  std::int64_t steps_per_epoch_;
+  double stalled_ = 0.0;  // loader_.stalled() as last shown
+  Measurements measurements_;
+
+  std::unique_ptr<Module> model_;
+  std::unique_ptr<Aggregator> aggregator_;
+  std::unique_ptr<Schedule> schedule_;
+  Sgd sgd_;
+  TrainingSteps step_;
+  TrainingState state_;
+  bool resumed_ = false;
+};
+
+/// Runs `part`. An error that concerns this run alone becomes its failure; others, as a full disk,
+/// are thrown on.
+template <class Part>
+void isolated(RunRecord& record, Progress& progress, const Part& part) {
+  const auto fail = [&](const std::string& failure, const char* message) {
+    record.failure = failure;
+    progress.note(fmt::format("{} failed: {}", label_of(record.settings), printable(message)));
+  };
+  try {
+    part();
+  } catch (const Diverged& error) {
+    fail(error.where(), error.what());
+  } catch (const ImageError& error) {
+    const std::string text =
+        fmt::format("broken data: {} (--broken-images skip leaves such images out)", error.what());
+    fail(printable(text), text.c_str());
+  } catch (const std::bad_alloc&) {
+    fail("out of memory", "out of memory");
+  } catch (const IoError&) {
+    throw;
+  } catch (const Error& error) {
+    fail(printable(error.what()), error.what());
+  }
+}
+
+}  // namespace
+
+std::int64_t examples_per_epoch(const RunSettings& settings, std::int64_t train_size) {
+  return train_size / settings.batch_size * settings.batch_size;
+}
+
+RunRecord train_run(const RunSettings& settings, const StudyData& data, Backend& backend,
+                    RunDirectory& directory, Progress& progress) {
+  RunRecord record{.settings = settings, .folder = directory.folder()};
+  record.groups = parse_aggregator(settings.aggregator)->groups(settings.batch_size);
+  std::unique_ptr<Training> training;
+  isolated(record, progress, [&] {
+    training = std::make_unique<Training>(settings, data, backend, directory, progress);
+  });
+  // A damaged checkpoint is no failure of the run: it is thrown.
+  if (training && directory.has_checkpoint()) training->resume();
+  if (training) isolated(record, progress, [&] { (*training)(); });
+  if (training) {
+    record.seconds = training->time().all;
+    record.training_seconds = training->time().training;
+    record.skipped_images = training->skipped_training_images();
+  }
+  show_image_notes(data, progress);
+  record.epochs = directory.evaluations(record);
+  if (!record.epochs.empty()) record.skipped_images += data.test->size() - record.last().test.count;
+  if (!record.finished()) record.folder += kFailed;
+  return record;
+}
+
+}  // namespace cograd

@@ -1,0 +1,15 @@
+// Flatten layer.
+#pragma once
+
+#include "engine/ops/ops.h"
+#include "layers/module.h"
+
+namespace cograd {
+
+/// [N, ...] to [N, F].
+class Flatten final : public Module {
+ public:
+  Variable forward(Variable x) override { return flatten(x); }
+};
+
+}  // namespace cograd
