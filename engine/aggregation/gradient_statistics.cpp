@@ -32,16 +32,16 @@ double GradientStatistics::diversity(std::int64_t m) const {
   return (squared_norm + variance) / (n * squared_norm + variance);
 }
 
-GradientStatistics statistics_of(const SquaredNorms& norms, const Groups& groups) {
+GradientStatistics statistics_of(const GroupNorms& norms, const Groups& groups) {
   const std::int64_t k = groups.count();
   require<ValueError>(k > 1, "[statistics] {} group: expected at least two", k);
   double inverse_size = 0.0;  // mean_k 1 / b_k; sizes may differ by one
   for (std::int64_t g = 0; g < k; ++g) inverse_size += 1.0 / static_cast<double>(groups.size(g));
   inverse_size /= static_cast<double>(k);
   GradientStatistics s;
-  s.squared_norm =
-      (static_cast<double>(k) * norms.of_mean - norms.mean_of) / static_cast<double>(k - 1);
-  s.variance = (norms.mean_of - s.squared_norm) / inverse_size;
+  s.squared_norm = (static_cast<double>(k) * norms.squared_mean - norms.mean_squared) /
+                   static_cast<double>(k - 1);
+  s.variance = (norms.mean_squared - s.squared_norm) / inverse_size;
   return s;
 }
 

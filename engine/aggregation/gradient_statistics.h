@@ -4,24 +4,13 @@
 #include <cstdint>
 #include <span>
 
+#include "engine/aggregation/reduction.h"
 #include "engine/groups.h"
 
 namespace cograd {
 
-/// Squared Euclidean norms of K group gradients g_1 .. g_K and of their mean, over one parameter or
-/// summed over several.
-struct SquaredNorms {
-  double of_mean = 0.0;  ///< S = || mean_k g_k ||^2
-  double mean_of = 0.0;  ///< Q = mean_k || g_k ||^2
-
-  SquaredNorms& operator+=(const SquaredNorms& other) {
-    of_mean += other.of_mean;
-    mean_of += other.mean_of;
-    return *this;
-  }
-};
-
-/// Unbiased estimates over examples, from S and Q of one batch or of several. With G the expected
+/// Unbiased estimates over examples, from S = GroupNorms::squared_mean and Q =
+/// GroupNorms::mean_squared, of one parameter or summed over several, of one batch or of several. With G the expected
 /// gradient and Sigma the covariance of an example's gradient, and groups of b examples:
 ///   E S = |G|^2 + tr Sigma / (K b),  E Q = |G|^2 + tr Sigma / b
 /// so |G|^2 = (K S - Q) / (K - 1) and tr Sigma = b (Q - |G|^2). Estimates of |G|^2 may be negative
@@ -44,7 +33,7 @@ struct GradientStatistics {
 };
 
 /// Throws ValueError for fewer than two groups: one batch mean says nothing about its examples.
-GradientStatistics statistics_of(const SquaredNorms& norms, const Groups& groups);
+GradientStatistics statistics_of(const GroupNorms& norms, const Groups& groups);
 
 /// An estimate and the ends of its 95 % interval; both infinite for fewer than two batches.
 struct Interval {

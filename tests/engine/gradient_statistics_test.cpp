@@ -19,19 +19,19 @@ struct Population {
 
   double variance() const { return (1 - alpha) / alpha; }
   /// S and Q of one batch in `groups`.
-  SquaredNorms batch(const Groups& groups, Random& random) const {
+  GroupNorms batch(const Groups& groups, Random& random) const {
     const std::int64_t k = groups.count();
     std::vector<double> mean(static_cast<std::size_t>(d), 0.0);
-    SquaredNorms norms;
+    GroupNorms norms;
     for (std::int64_t g = 0; g < k; ++g) {
       const double scale = std::sqrt(variance() / static_cast<double>(d * groups.size(g)));
       for (double& m : mean) {
         const double v = 1 / std::sqrt(static_cast<double>(d)) + scale * random.normal();
-        norms.mean_of += v * v / static_cast<double>(k);
+        norms.mean_squared += v * v / static_cast<double>(k);
         m += v / static_cast<double>(k);
       }
     }
-    for (const double m : mean) norms.of_mean += m * m;
+    for (const double m : mean) norms.squared_mean += m * m;
     return norms;
   }
 };
@@ -43,11 +43,11 @@ struct Means {
 
 Means simulated(const Population& population, const Groups& groups, int trials) {
   Random random(51);
-  SquaredNorms sum;
+  GroupNorms sum;
   for (int t = 0; t < trials; ++t) sum += population.batch(groups, random);
-  sum.of_mean /= trials;
-  sum.mean_of /= trials;
-  return {sum.of_mean / sum.mean_of, statistics_of(sum, groups)};
+  sum.squared_mean /= trials;
+  sum.mean_squared /= trials;
+  return {sum.squared_mean / sum.mean_squared, statistics_of(sum, groups)};
 }
 
 }  // namespace
