@@ -177,7 +177,7 @@ TEST_CASE("a run leaves its weights and the list of what it learned", "[experime
   CHECK(config["version"] == kVersion);
 }
 
-TEST_CASE("--resume keeps a finished run as it is", "[experiments]") {
+TEST_CASE("a resumed study keeps a finished run as it is", "[experiments]") {
   TrainedRun run;
   CHECK_THROWS_WITH(prepare_study(run.study.options), contains("m3_b24_noise50"));
   StudyOptions resumed = run.study.options;
