@@ -21,6 +21,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/aggregation/reduction.h"
@@ -226,7 +227,7 @@ class Backend {
   /// Both, concurrently where the device can: returns dx.
   virtual Tensor linear_backward(const Tensor& x, const Tensor& dy, const Tensor& w,
                                  const Groups& groups, GroupGradients dw) {
-    linear_weight_gradient(x, dy, groups, dw);
+    linear_weight_gradient(x, dy, groups, std::move(dw));
     return linear_input_gradient(dy, w);
   }
   /// dw [O, I] = reduction, coordinate by coordinate, of the groups' gradients, as reduce() makes

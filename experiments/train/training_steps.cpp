@@ -26,7 +26,7 @@ bool finite(const Tensor& tensor) {
 
 }  // namespace
 
-TrainingSteps::TrainingSteps(Module& model, Aggregator& aggregator, Sgd& sgd, Dtype precision,
+TrainingSteps::TrainingSteps(Module& model, const Aggregator& aggregator, Sgd& sgd, Dtype precision,
                              std::int64_t batch_size, Backend& backend, std::string run,
                              double capture_from)
     : model_(model),

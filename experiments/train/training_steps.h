@@ -30,7 +30,7 @@ class TrainingSteps {
   /// Trains `model` on batches of `batch_size`, both on `backend`. Errors call the run `run`. Steps
   /// are captured if launching takes at least the share `capture_from` of their time, since a graph
   /// holds the memory of one more step.
-  TrainingSteps(Module& model, Aggregator& aggregator, Sgd& sgd, Dtype precision,
+  TrainingSteps(Module& model, const Aggregator& aggregator, Sgd& sgd, Dtype precision,
                 std::int64_t batch_size, Backend& backend, std::string run,
                 double capture_from = 0.7);
 
@@ -63,7 +63,7 @@ class TrainingSteps {
   [[noreturn]] void explain_non_finite_loss(Position position) const;
 
   Module& model_;
-  Aggregator& aggregator_;
+  const Aggregator& aggregator_;
   Sgd& sgd_;
   std::vector<Parameter*> parameters_;
   Dtype precision_;

@@ -49,9 +49,8 @@ std::vector<float> trained(const Job& job, const Aggregator& rule, std::int64_t 
       backward(cross_entropy((*model)(Variable(x)), labels), parallel->local_aggregator());
       parallel->aggregate(parameters);
     } else {
-      Aggregator& whole = const_cast<Aggregator&>(rule);
       backward(cross_entropy((*model)(Variable(x, Groups(batch, rule.groups(batch)))), labels),
-               whole);
+               rule);
     }
     sgd.step();
   }

@@ -19,23 +19,11 @@
 namespace cograd {
 namespace {
 
+using testing::count_different;
 using testing::instruction_sets;
 using testing::numbers;
 using testing::Using;
 using Kind = Reduction::Kind;
-
-/// Relative, with slack for a sum that cancels to nearly nothing; the same infinity, or both NaN.
-int count_different(const std::vector<float>& got, const std::vector<float>& expected,
-                    double tolerance) {
-  int different = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    const double a = got[i], b = expected[i];
-    const bool same = a == b || (std::isnan(a) && std::isnan(b)) ||
-                      std::abs(a - b) <= tolerance * std::max(std::abs(b), 1e-2);
-    different += !same;
-  }
-  return different;
-}
 
 const std::int64_t kSizes[] = {0, 1, 3, 17, 64, 1000, 4097, 100003};
 

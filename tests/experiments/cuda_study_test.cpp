@@ -8,6 +8,7 @@
 #include "experiments/study/study.h"
 #include "tests/support/csv.h"
 #include "tests/support/cuda_device.h"
+#include "tests/support/small_study.h"
 #include "tests/support/step_fixture.h"
 #include "tests/support/temporary_folder.h"
 
@@ -97,15 +98,11 @@ TEST_CASE("a study on cuda is that on a CPU", "[cuda]") {
   if (device() == nullptr) return;
   const TemporaryFolder folder;
   const auto run = [&](const std::string& name) {
-    StudyOptions options = label_noise_preset("quick", "");
-    options.train_size = 200;
-    options.test_size = 60;
-    options.aggregators = "m3@24,rm3@8";
-    options.corrupt_fractions = "0.5";
-    options.run.epochs = 3;
+    StudyOptions options = small_study(
+        folder.path / name,
+        {.train_size = 200, .test_size = 60, .aggregators = "m3@24,rm3@8", .epochs = 3});
     options.run.width = 16;
     options.device = name;
-    options.output_dir = (folder.path / name).string();
     return run_study(prepare_study(options));
   };
   const std::vector<RunRecord> on_cuda = run("cuda"), on_cpu = run("cpu");

@@ -10,6 +10,7 @@
 #include "experiments/study/study.h"
 #include "tests/support/catch.h"
 #include "tests/support/records.h"
+#include "tests/support/small_study.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cograd::testing {
@@ -90,14 +91,7 @@ TEST_CASE("claims about easy and hard follow the numbers", "[easy_hard]") {
 
 TEST_CASE("further tests have their file and are read back", "[easy_hard]") {
   const TemporaryFolder folder;
-  StudyOptions options = label_noise_preset("quick", "");
-  options.train_size = 120;
-  options.test_size = 40;
-  options.aggregators = "mean@20";
-  options.corrupt_fractions = "0";
-  options.run.epochs = 2;
-  options.device = "cpu";
-  options.output_dir = folder.path.string();
+  StudyOptions options = small_study(folder.path, {.corrupt_fractions = "0"});
   StudyData data = open_study_data(options);
   data.further_tests["odd_test"] = data.test;
   const std::vector<RunRecord> records = run_study(prepare_study(options, data));
@@ -113,14 +107,8 @@ TEST_CASE("further tests have their file and are read back", "[easy_hard]") {
 
 TEST_CASE("a study's cost is estimated from measured steps", "[experiments]") {
   const TemporaryFolder folder;
-  StudyOptions options = label_noise_preset("quick", "");
-  options.train_size = 120;
-  options.test_size = 40;
-  options.aggregators = "mean@20,m3@30";
-  options.corrupt_fractions = "0,0.5";
-  options.run.epochs = 3;
-  options.device = "cpu";
-  options.output_dir = folder.path.string();
+  StudyOptions options = small_study(
+      folder.path, {.aggregators = "mean@20,m3@30", .corrupt_fractions = "0,0.5", .epochs = 3});
   const CostEstimate cost = estimate_cost(prepare_study(options));
   CHECK(cost.images == 160);
   CHECK(cost.runs == 4);

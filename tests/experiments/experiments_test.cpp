@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "engine/file.h"
 #include "experiments/console/progress.h"
 #include "experiments/record/run_directory.h"
 #include "experiments/record/run_results.h"
@@ -27,13 +28,6 @@ StudyOptions parse(std::vector<const char*> arguments) {
   arguments.insert(arguments.begin(), "label_noise");
   return parse_options(static_cast<int>(arguments.size()), arguments.data(), "A study.",
                        label_noise_preset);
-}
-
-std::string read(const fs::path& path) {
-  std::ifstream in(path);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
 }
 }  // namespace
 
@@ -204,19 +198,20 @@ TEST_CASE("a run directory has the schema and gets its name at the end", "[exper
     directory.evaluation(record);
     CHECK_FALSE(fs::exists(folder.path / "m3_b30_noise50"));
     // Rows are on the disk after each evaluation, not only at the end.
-    CHECK(read(directory.path("train.csv")) == "epoch,step,count,loss\n2,33,990,1.5\n");
+    CHECK(read_file(directory.path("train.csv")) == "epoch,step,count,loss\n2,33,990,1.5\n");
     RunRecord finished;
     finished.epochs = {record};
     directory.finish(finished);
   }
   const fs::path path = folder.path / "m3_b30_noise50";
   CHECK_FALSE(fs::exists(path.string() + ".partial"));
-  CHECK(nlohmann::json::parse(read(path / "config.json"))["seed"] == 7);
-  CHECK(read(path / "train.csv") == "epoch,step,count,loss\n2,33,990,1.5\n");
-  CHECK(read(path / "pristine.csv") == "epoch,count,loss,acc1,acc5\n2,10,0.5,90,100\n");
-  CHECK(read(path / "corrupt.csv") == "epoch,count,loss,acc1,acc5\n");  // nothing was corrupt
-  CHECK(read(path / "test.csv") == "epoch,count,loss,acc1,acc5\n2,20,0.25,12.5,50\n");
-  CHECK(read(path / "coherence.csv") == "epoch,step,parameter,coherence\n2,33,fc1.weight,0.375\n");
+  CHECK(nlohmann::json::parse(read_file(path / "config.json"))["seed"] == 7);
+  CHECK(read_file(path / "train.csv") == "epoch,step,count,loss\n2,33,990,1.5\n");
+  CHECK(read_file(path / "pristine.csv") == "epoch,count,loss,acc1,acc5\n2,10,0.5,90,100\n");
+  CHECK(read_file(path / "corrupt.csv") == "epoch,count,loss,acc1,acc5\n");  // nothing was corrupt
+  CHECK(read_file(path / "test.csv") == "epoch,count,loss,acc1,acc5\n2,20,0.25,12.5,50\n");
+  CHECK(read_file(path / "coherence.csv") ==
+        "epoch,step,parameter,coherence\n2,33,fc1.weight,0.375\n");
 }
 
 TEST_CASE("finished runs are read back, others refused, broken-off ones replaced",

@@ -17,6 +17,7 @@
 #include "experiments/train/checkpoint.h"
 #include "models/safetensors.h"
 #include "tests/support/catch.h"
+#include "tests/support/small_study.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cograd::testing {
@@ -27,17 +28,11 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 StudyOptions options_in(const fs::path& folder) {
-  StudyOptions options = label_noise_preset("quick", "");
-  options.train_size = 150;
-  options.test_size = 20;
-  options.aggregators = "m3@12";
-  options.corrupt_fractions = "0.5";
-  options.run.epochs = 2;
+  StudyOptions options =
+      small_study(folder, {.train_size = 150, .test_size = 20, .aggregators = "m3@12"});
   options.run.width = 2;
   options.run.workers = 0;
   options.run.checkpoint_every = 0.0;
-  options.device = "cpu";
-  options.output_dir = folder.string();
   return options;
 }
 

@@ -24,11 +24,13 @@
 #include "experiments/study/study.h"
 #include "tests/support/catch.h"
 #include "tests/support/records.h"
+#include "tests/support/small_study.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace cograd;
 using cograd::testing::contains;
 using cograd::testing::run_with;
+using cograd::testing::small_study;
 using cograd::testing::TemporaryFolder;
 
 TEST_CASE("points hold the seeds of one setting", "[experiments]") {
@@ -296,20 +298,11 @@ namespace {
 /// A small study with and without noise.
 struct TrainedStudy {
   TemporaryFolder folder;
-  Study study = prepare_study(small_study());
+  Study study = prepare_study(small_study(folder.path, {.train_size = 300,
+                                                        .aggregators = "mean@20,m3@30",
+                                                        .corrupt_fractions = "0,0.5",
+                                                        .epochs = 3}));
   std::vector<RunRecord> runs = run_study(study);
-
-  StudyOptions small_study() const {
-    StudyOptions options = label_noise_preset("quick", "");
-    options.train_size = 300;
-    options.test_size = 40;
-    options.aggregators = "mean@20,m3@30";
-    options.corrupt_fractions = "0,0.5";
-    options.run.epochs = 3;
-    options.device = "cpu";
-    options.output_dir = folder.path.string();
-    return options;
-  }
 };
 
 }  // namespace

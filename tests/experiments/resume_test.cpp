@@ -19,6 +19,7 @@
 #include "models/registry.h"
 #include "models/safetensors.h"
 #include "tests/support/catch.h"
+#include "tests/support/small_study.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cograd::testing {
@@ -68,16 +69,10 @@ std::map<std::string, std::string> files_of(const fs::path& folder) {
 }
 
 StudyOptions study_options(const std::string& aggregator, const fs::path& folder) {
-  StudyOptions options = label_noise_preset("quick", "");
-  options.train_size = 120;
-  options.test_size = 30;
-  options.aggregators = aggregator;
-  options.corrupt_fractions = "0.5";
-  options.run.epochs = 3;
+  StudyOptions options =
+      small_study(folder, {.test_size = 30, .aggregators = aggregator, .epochs = 3});
   options.run.width = 16;
   options.run.checkpoint_every = 0.0;  // at every step
-  options.device = "cpu";
-  options.output_dir = folder.string();
   options.resume = true;
   return options;
 }

@@ -3,14 +3,13 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
-#include <sstream>
 
 #include "data/corrupted_labels.h"
 #include "data/subset.h"
 #include "engine/autograd.h"
+#include "engine/file.h"
 #include "experiments/console/version.h"
 #include "experiments/record/run_results.h"
 #include "experiments/study/datasets.h"
@@ -20,11 +19,13 @@
 #include "models/state_dict.h"
 #include "tests/support/catch.h"
 #include "tests/support/csv.h"
+#include "tests/support/small_study.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace cograd;
 using cograd::testing::contains;
 using cograd::testing::rows_of;
+using cograd::testing::small_study;
 using cograd::testing::TemporaryFolder;
 namespace fs = std::filesystem;
 
@@ -48,22 +49,7 @@ class Constant final : public Module {
 };
 
 StudyOptions tiny_study(const fs::path& folder) {
-  StudyOptions options = label_noise_preset("quick", "");
-  options.train_size = 200;
-  options.test_size = 60;
-  options.aggregators = "m3@24";
-  options.corrupt_fractions = "0.5";
-  options.run.epochs = 2;
-  options.device = "cpu";
-  options.output_dir = (folder / "runs").string();
-  return options;
-}
-
-std::string read(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
+  return small_study(folder / "runs", {.train_size = 200, .test_size = 60, .aggregators = "m3@24"});
 }
 
 }  // namespace
@@ -171,25 +157,25 @@ TEST_CASE("a run leaves its weights and the list of what it learned", "[experime
   CHECK(std::ssize(learned) == learned_at_the_end);
   CHECK(100.0 * static_cast<double>(learned.size()) / 200.0 ==
         Approx(run.record.last().train_sample.acc1));
-  const auto config = nlohmann::json::parse(read(path / "config.json"));
+  const auto config = nlohmann::json::parse(read_file(path / "config.json"));
   CHECK(config["aggregator"] == "m3");
   CHECK(config["parameters"] == run.study.parameters);
   CHECK(config["version"] == kVersion);
 }
 
-TEST_CASE("--resume keeps a finished run as it is", "[experiments]") {
+TEST_CASE("a resumed study keeps a finished run as it is", "[experiments]") {
   TrainedRun run;
   CHECK_THROWS_WITH(prepare_study(run.study.options), contains("m3_b24_noise50"));
   StudyOptions resumed = run.study.options;
   run.study.lock.reset();
   resumed.resume = true;
   resumed.aggregators = "m3@24,mean@24";
-  const std::string weights = read(run.path / "weights.safetensors");
+  const std::string weights = read_file(run.path / "weights.safetensors");
   const std::vector<RunRecord> both = run_study(prepare_study(resumed));
   REQUIRE(both.size() == 2);
   CHECK(both[0].last().corrupt.acc1 == Approx(run.record.last().corrupt.acc1).epsilon(1e-5));
   CHECK(both[0].seconds == run.record.seconds);
-  CHECK(read(run.path / "weights.safetensors") == weights);
+  CHECK(read_file(run.path / "weights.safetensors") == weights);
   CHECK(fs::exists(run.folder.path / "runs" / "mean_b24_noise50" / "summary.json"));
 }
 
@@ -203,8 +189,8 @@ TEST_CASE("a study repeats itself to the bit", "[experiments][determinism]") {
     options.run.epochs = 1;
     run_study(prepare_study(options));
     const fs::path path = fs::path(options.output_dir) / "m3_b24_noise50";
-    weights[i] = read(path / "weights.safetensors");
-    curves[i] = read(path / "train.csv") + read(path / "corrupt.csv");
+    weights[i] = read_file(path / "weights.safetensors");
+    curves[i] = read_file(path / "train.csv") + read_file(path / "corrupt.csv");
   }
   CHECK(weights[0] == weights[1]);
   CHECK(curves[0] == curves[1]);

@@ -1,6 +1,8 @@
 // The instruction sets of this machine, one at a time, and numbers to try them on.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -41,6 +43,19 @@ inline std::vector<float> numbers(std::int64_t n, std::uint64_t seed) {
   std::vector<float> x(static_cast<std::size_t>(n));
   for (float& value : x) value = static_cast<float>(random.uniform(-2.0, 2.0));
   return x;
+}
+
+/// How many of `got` are not `expected`: relative, with slack for a sum that cancels to nearly nothing; the same infinity, or both NaN.
+inline int count_different(const std::vector<float>& got, const std::vector<float>& expected,
+                           double tolerance) {
+  int different = 0;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const double a = got[i], b = expected[i];
+    const bool same = a == b || (std::isnan(a) && std::isnan(b)) ||
+                      std::abs(a - b) <= tolerance * std::max(std::abs(b), 1e-2);
+    different += !same;
+  }
+  return different;
 }
 
 }  // namespace cograd::testing
