@@ -14,10 +14,10 @@
 #include <string>
 #include <vector>
 
-#include "engine/cuda/context.h"
-#include "engine/error.h"
-#include "engine/random.h"
-#include "engine/tensor.h"
+#include "cograd/engine/cuda/context.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/random.h"
+#include "cograd/engine/tensor.h"
 
 namespace {
 

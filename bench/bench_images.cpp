@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "data/image_scan.h"
-#include "data/transform.h"
-#include "engine/file.h"
+#include "cograd/data/image_scan.h"
+#include "cograd/data/transform.h"
+#include "cograd/engine/file.h"
 
 namespace {
 

@@ -12,13 +12,13 @@
 #include <vector>
 
 #include "bench/machine_limits.h"
-#include "engine/aggregation/order_statistics.h"
-#include "engine/cpu/aggregation.h"
-#include "engine/cpu/reduced_matmul.h"
-#include "engine/cpu/simd/instruction_set.h"
-#include "engine/cpu/update.h"
-#include "engine/error.h"
-#include "engine/random.h"
+#include "cograd/engine/aggregation/order_statistics.h"
+#include "cograd/engine/cpu/aggregation.h"
+#include "cograd/engine/cpu/reduced_matmul.h"
+#include "cograd/engine/cpu/simd/instruction_set.h"
+#include "cograd/engine/cpu/update.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/random.h"
 
 namespace {
 

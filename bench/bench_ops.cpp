@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "bench/machine_limits.h"
-#include "engine/backend.h"
-#include "engine/random.h"
+#include "cograd/engine/backend.h"
+#include "cograd/engine/random.h"
 
 namespace {
 

@@ -15,12 +15,12 @@
 #include <utility>
 #include <vector>
 
-#include "engine/aggregation/aggregator.h"
-#include "engine/ops/ops.h"
-#include "engine/random.h"
-#include "layers/mixed_precision.h"
-#include "models/registry.h"
-#include "optim/sgd.h"
+#include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/ops/ops.h"
+#include "cograd/engine/random.h"
+#include "cograd/layers/mixed_precision.h"
+#include "cograd/models/registry.h"
+#include "cograd/optim/sgd.h"
 
 namespace {
 

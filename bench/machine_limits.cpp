@@ -12,7 +12,7 @@
 #include <map>
 #include <vector>
 
-#include "engine/cpu/update.h"
+#include "cograd/engine/cpu/update.h"
 
 namespace cograd::bench {
 namespace {

@@ -1,12 +1,12 @@
-#include "data/annotations.h"
+#include "cograd/data/annotations.h"
 
 #include <algorithm>
 #include <unordered_set>
 
-#include "data/text_lines.h"
-#include "engine/error.h"
-#include "engine/file.h"
-#include "engine/text.h"
+#include "cograd/data/text_lines.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/file.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 

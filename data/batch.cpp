@@ -1,4 +1,4 @@
-#include "data/batch.h"
+#include "cograd/data/batch.h"
 
 #include <utility>
 

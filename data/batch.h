@@ -5,8 +5,8 @@
 #include <memory>
 #include <vector>
 
-#include "data/dataset.h"
-#include "engine/backend.h"
+#include "cograd/data/dataset.h"
+#include "cograd/engine/backend.h"
 
 namespace cograd {
 

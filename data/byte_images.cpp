@@ -1,9 +1,9 @@
-#include "data/byte_images.h"
+#include "cograd/data/byte_images.h"
 
 #include <algorithm>
 
-#include "data/checksum.h"
-#include "engine/error.h"
+#include "cograd/data/checksum.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

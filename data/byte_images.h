@@ -1,7 +1,7 @@
 // Data sets that stay in memory, a byte per value.
 #pragma once
 
-#include "data/dataset.h"
+#include "cograd/data/dataset.h"
 
 namespace cograd {
 

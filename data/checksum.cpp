@@ -1,4 +1,4 @@
-#include "data/checksum.h"
+#include "cograd/data/checksum.h"
 
 #include <fmt/format.h>
 

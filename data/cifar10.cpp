@@ -1,12 +1,12 @@
-#include "data/cifar10.h"
+#include "cograd/data/cifar10.h"
 
 #include <algorithm>
 
-#include "data/image_scan.h"
-#include "engine/content_kind.h"
-#include "engine/error.h"
-#include "engine/file.h"
-#include "engine/text.h"
+#include "cograd/data/image_scan.h"
+#include "cograd/engine/content_kind.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/file.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 namespace {

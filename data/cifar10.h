@@ -3,9 +3,9 @@
 
 #include <filesystem>
 
-#include "data/byte_images.h"
-#include "data/dataset.h"
-#include "data/normalized.h"
+#include "cograd/data/byte_images.h"
+#include "cograd/data/dataset.h"
+#include "cograd/data/normalized.h"
 
 namespace cograd {
 

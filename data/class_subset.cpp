@@ -1,7 +1,7 @@
-#include "data/class_subset.h"
+#include "cograd/data/class_subset.h"
 
-#include "data/subset.h"
-#include "engine/error.h"
+#include "cograd/data/subset.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "data/dataset.h"
+#include "cograd/data/dataset.h"
 
 namespace cograd {
 

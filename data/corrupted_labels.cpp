@@ -1,11 +1,11 @@
-#include "data/corrupted_labels.h"
+#include "cograd/data/corrupted_labels.h"
 
 #include <cmath>
 #include <numeric>
 
-#include "data/checksum.h"
-#include "engine/error.h"
-#include "engine/random.h"
+#include "cograd/data/checksum.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/random.h"
 
 namespace cograd {
 namespace {

@@ -1,8 +1,8 @@
-#include "data/data_identity.h"
+#include "cograd/data/data_identity.h"
 
 #include <algorithm>
 
-#include "data/checksum.h"
+#include "cograd/data/checksum.h"
 
 namespace cograd {
 

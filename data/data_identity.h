@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "data/dataset.h"
+#include "cograd/data/dataset.h"
 
 namespace cograd {
 

@@ -1,6 +1,6 @@
-#include "data/dataset.h"
+#include "cograd/data/dataset.h"
 
-#include "data/checksum.h"
+#include "cograd/data/checksum.h"
 
 namespace cograd {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/error.h"
-#include "engine/shape.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/shape.h"
 
 namespace cograd {
 

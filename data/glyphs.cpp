@@ -1,4 +1,4 @@
-#include "data/glyphs.h"
+#include "cograd/data/glyphs.h"
 
 #include <algorithm>
 #include <array>
@@ -6,10 +6,10 @@
 #include <opencv2/imgproc.hpp>
 #include <utility>
 
-#include "data/byte_images.h"
-#include "engine/error.h"
-#include "engine/random.h"
-#include "engine/threads.h"
+#include "cograd/data/byte_images.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/random.h"
+#include "cograd/engine/threads.h"
 
 namespace cograd {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "data/dataset.h"
+#include "cograd/data/dataset.h"
 
 namespace cograd {
 

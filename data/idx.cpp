@@ -1,4 +1,4 @@
-#include "data/idx.h"
+#include "cograd/data/idx.h"
 
 #include <zlib.h>
 
@@ -7,9 +7,9 @@
 #include <memory>
 #include <system_error>
 
-#include "engine/content_kind.h"
-#include "engine/error.h"
-#include "engine/text.h"
+#include "cograd/engine/content_kind.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 namespace {

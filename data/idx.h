@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <vector>
 
-#include "engine/shape.h"
+#include "cograd/engine/shape.h"
 
 namespace cograd {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "data/image_file.h"
+#include "cograd/data/image_file.h"
 
 namespace cograd {
 

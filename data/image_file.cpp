@@ -1,13 +1,13 @@
-#include "data/image_file.h"
+#include "cograd/data/image_file.h"
 
 #include <fmt/ranges.h>
 #include <png.h>
 
 #include <algorithm>
 
-#include "data/image_decoders.h"
-#include "engine/content_kind.h"
-#include "engine/error.h"
+#include "cograd/data/image_decoders.h"
+#include "cograd/engine/content_kind.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 namespace {

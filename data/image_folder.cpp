@@ -1,4 +1,4 @@
-#include "data/image_folder.h"
+#include "cograd/data/image_folder.h"
 
 #include <fmt/ranges.h>
 
@@ -8,14 +8,14 @@
 #include <system_error>
 #include <unordered_set>
 
-#include "data/annotations.h"
-#include "data/checksum.h"
-#include "data/image_scan.h"
-#include "data/text_lines.h"
-#include "engine/error.h"
-#include "engine/file.h"
-#include "engine/random.h"
-#include "engine/text.h"
+#include "cograd/data/annotations.h"
+#include "cograd/data/checksum.h"
+#include "cograd/data/image_scan.h"
+#include "cograd/data/text_lines.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/file.h"
+#include "cograd/engine/random.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 namespace {

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset.h"
-#include "data/image_index.h"
-#include "data/transform.h"
+#include "cograd/data/dataset.h"
+#include "cograd/data/image_index.h"
+#include "cograd/data/transform.h"
 
 namespace cograd {
 

@@ -1,4 +1,4 @@
-#include "data/image_index.h"
+#include "cograd/data/image_index.h"
 
 #include <fmt/format.h>
 
@@ -9,11 +9,11 @@
 #include <optional>
 #include <string_view>
 
-#include "data/checksum.h"
-#include "data/image_scan.h"
-#include "engine/error.h"
-#include "engine/file.h"
-#include "engine/text.h"
+#include "cograd/data/checksum.h"
+#include "cograd/data/image_scan.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/file.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 namespace {

@@ -1,4 +1,4 @@
-#include "data/image_scan.h"
+#include "cograd/data/image_scan.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -9,8 +9,8 @@
 #include <cstring>
 #include <system_error>
 
-#include "engine/error.h"
-#include "engine/text.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 namespace {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/image_index.h"
+#include "cograd/data/image_index.h"
 
 namespace cograd {
 

@@ -1,13 +1,13 @@
-#include "data/index_file.h"
+#include "cograd/data/index_file.h"
 
 #include <algorithm>
 #include <charconv>
 #include <unordered_set>
 
-#include "data/data_identity.h"
-#include "engine/error.h"
-#include "engine/file.h"
-#include "engine/text.h"
+#include "cograd/data/data_identity.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/file.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 namespace {

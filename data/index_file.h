@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/dataset.h"
+#include "cograd/data/dataset.h"
 
 namespace cograd {
 

@@ -10,8 +10,8 @@
 //
 #include <jerror.h>
 
-#include "data/image_decoders.h"
-#include "engine/error.h"
+#include "cograd/data/image_decoders.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 namespace {

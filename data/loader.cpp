@@ -1,4 +1,4 @@
-#include "data/loader.h"
+#include "cograd/data/loader.h"
 
 #include <algorithm>
 #include <chrono>
@@ -9,8 +9,8 @@
 #include <numeric>
 #include <thread>
 
-#include "engine/error.h"
-#include "engine/random.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/random.h"
 
 namespace cograd {
 namespace {

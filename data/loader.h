@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "data/batch.h"
-#include "data/dataset.h"
+#include "cograd/data/batch.h"
+#include "cograd/data/dataset.h"
 
 namespace cograd {
 

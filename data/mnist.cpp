@@ -1,14 +1,14 @@
-#include "data/mnist.h"
+#include "cograd/data/mnist.h"
 
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <system_error>
 
-#include "data/byte_images.h"
-#include "data/idx.h"
-#include "engine/error.h"
-#include "engine/text.h"
+#include "cograd/data/byte_images.h"
+#include "cograd/data/idx.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 namespace {

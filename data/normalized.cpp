@@ -1,8 +1,8 @@
-#include "data/normalized.h"
+#include "cograd/data/normalized.h"
 
 #include <algorithm>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

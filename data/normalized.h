@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "data/decorated_dataset.h"
+#include "cograd/data/decorated_dataset.h"
 
 namespace cograd {
 

@@ -9,8 +9,8 @@
 #include <new>
 #include <vector>
 
-#include "data/image_decoders.h"
-#include "engine/error.h"
+#include "cograd/data/image_decoders.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 namespace {

@@ -1,10 +1,10 @@
-#include "data/resample.h"
+#include "cograd/data/resample.h"
 
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
-#include "data/resample_kernels.h"
+#include "cograd/data/resample_kernels.h"
 
 namespace cograd {
 namespace resampling {

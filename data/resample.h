@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "data/image_file.h"
+#include "cograd/data/image_file.h"
 
 namespace cograd {
 

@@ -1,4 +1,4 @@
-#include "data/resample_kernels.h"
+#include "cograd/data/resample_kernels.h"
 
 #include <algorithm>
 #include <cstring>

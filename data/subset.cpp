@@ -1,10 +1,10 @@
-#include "data/subset.h"
+#include "cograd/data/subset.h"
 
 #include <numeric>
 #include <unordered_map>
 
-#include "data/checksum.h"
-#include "engine/error.h"
+#include "cograd/data/checksum.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

@@ -4,7 +4,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "data/decorated_dataset.h"
+#include "cograd/data/decorated_dataset.h"
 
 namespace cograd {
 

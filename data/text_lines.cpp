@@ -1,11 +1,11 @@
-#include "data/text_lines.h"
+#include "cograd/data/text_lines.h"
 
 #include <algorithm>
 #include <cstdint>
 
-#include "engine/error.h"
-#include "engine/file.h"
-#include "engine/text.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/file.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 namespace {

@@ -1,4 +1,4 @@
-#include "data/transform.h"
+#include "cograd/data/transform.h"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 #include <tuple>
 #include <utility>
 
-#include "data/resample.h"
+#include "cograd/data/resample.h"
 
 namespace cograd {
 namespace {

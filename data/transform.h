@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
-#include "data/image_file.h"
-#include "data/normalized.h"
-#include "engine/random.h"
+#include "cograd/data/image_file.h"
+#include "cograd/data/normalized.h"
+#include "cograd/engine/random.h"
 
 namespace cograd {
 

@@ -1,11 +1,11 @@
-#include "engine/allocator.h"
+#include "cograd/engine/allocator.h"
 
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <utility>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 namespace {

@@ -1,4 +1,4 @@
-#include "engine/autograd.h"
+#include "cograd/engine/autograd.h"
 
 #include <algorithm>
 #include <atomic>
@@ -6,8 +6,8 @@
 #include <unordered_set>
 #include <utility>
 
-#include "engine/aggregation/gram/gram_aggregator.h"
-#include "engine/aggregation/parameter_aggregator.h"
+#include "cograd/engine/aggregation/gram/gram_aggregator.h"
+#include "cograd/engine/aggregation/parameter_aggregator.h"
 
 namespace cograd {
 

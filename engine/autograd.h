@@ -15,9 +15,9 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/backend.h"
-#include "engine/groups.h"
-#include "engine/tensor.h"
+#include "cograd/engine/backend.h"
+#include "cograd/engine/groups.h"
+#include "cograd/engine/tensor.h"
 
 namespace cograd {
 

@@ -1,4 +1,4 @@
-#include "engine/available_processors.h"
+#include "cograd/engine/available_processors.h"
 
 #include <algorithm>
 #include <cmath>

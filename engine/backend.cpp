@@ -1,6 +1,6 @@
-#include "engine/backend.h"
+#include "cograd/engine/backend.h"
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

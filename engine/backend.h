@@ -24,13 +24,13 @@
 #include <utility>
 #include <vector>
 
-#include "engine/aggregation/reduction.h"
-#include "engine/allocator.h"
-#include "engine/device.h"
-#include "engine/groups.h"
-#include "engine/host_device.h"
-#include "engine/step_recorder.h"
-#include "engine/tensor.h"
+#include "cograd/engine/aggregation/reduction.h"
+#include "cograd/engine/allocator.h"
+#include "cograd/engine/device.h"
+#include "cograd/engine/groups.h"
+#include "cograd/engine/host_device.h"
+#include "cograd/engine/step_recorder.h"
+#include "cograd/engine/tensor.h"
 
 namespace cograd {
 

@@ -4,7 +4,7 @@
 #include <bit>
 #include <cstdint>
 
-#include "engine/dtype.h"
+#include "cograd/engine/dtype.h"
 
 namespace cograd {
 

@@ -1,11 +1,11 @@
-#include "engine/content_kind.h"
+#include "cograd/engine/content_kind.h"
 
 #include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
 
-#include "engine/text.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 namespace {

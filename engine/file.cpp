@@ -1,4 +1,4 @@
-#include "engine/file.h"
+#include "cograd/engine/file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,8 +10,8 @@
 #include <system_error>
 #include <utility>
 
-#include "engine/error.h"
-#include "engine/text.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 namespace {

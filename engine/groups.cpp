@@ -1,6 +1,6 @@
-#include "engine/groups.h"
+#include "cograd/engine/groups.h"
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "engine/host_device.h"
+#include "cograd/engine/host_device.h"
 
 namespace cograd {
 

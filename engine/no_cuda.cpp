@@ -1,6 +1,6 @@
 // Stands in for engine/cuda in builds without CUDA.
-#include "engine/backend.h"
-#include "engine/error.h"
+#include "cograd/engine/backend.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

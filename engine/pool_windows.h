@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "engine/backend.h"
-#include "engine/host_device.h"
+#include "cograd/engine/backend.h"
+#include "cograd/engine/host_device.h"
 
 namespace cograd {
 

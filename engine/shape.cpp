@@ -1,6 +1,6 @@
-#include "engine/shape.h"
+#include "cograd/engine/shape.h"
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

@@ -1,6 +1,6 @@
-#include "engine/tensor.h"
+#include "cograd/engine/tensor.h"
 
-#include "engine/backend.h"
+#include "cograd/engine/backend.h"
 
 namespace cograd {
 

@@ -7,9 +7,9 @@
 #include <span>
 #include <vector>
 
-#include "engine/dtype.h"
-#include "engine/error.h"
-#include "engine/shape.h"
+#include "cograd/engine/dtype.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/shape.h"
 
 namespace cograd {
 

@@ -1,4 +1,4 @@
-#include "engine/text.h"
+#include "cograd/engine/text.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "engine/threads.h"
+#include "cograd/engine/threads.h"
 
 #include <atomic>
 #include <chrono>
@@ -20,8 +20,8 @@
 #include <unistd.h>
 #endif
 
-#include "engine/available_processors.h"
-#include "engine/error.h"
+#include "cograd/engine/available_processors.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 namespace {

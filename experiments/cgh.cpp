@@ -1,8 +1,8 @@
 // cgh: tests the Coherent Gradients hypothesis by medians. Compares plain SGD with M3, RM3 and RA3,
 // on true labels and with half of them random (Zielinski, Krishnan, Chatterjee 2020, section 2).
-#include "experiments/report/memorization.h"
-#include "experiments/study/memorization_study.h"
-#include "experiments/study/presets.h"
+#include "cograd/experiments/report/memorization.h"
+#include "cograd/experiments/study/memorization_study.h"
+#include "cograd/experiments/study/presets.h"
 
 int main(int argc, char** argv) {
   const cograd::StudyText text{

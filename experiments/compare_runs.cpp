@@ -9,17 +9,17 @@
 #include <system_error>
 #include <tuple>
 
-#include "engine/file.h"
-#include "engine/text.h"
-#include "experiments/console/command_line.h"
-#include "experiments/console/terminal.h"
-#include "experiments/record/run_config.h"
-#include "experiments/record/run_directory.h"
-#include "experiments/record/run_results.h"
-#include "experiments/report/memorization.h"
-#include "experiments/report/memorization_report.h"
-#include "experiments/report/page/report_page.h"
-#include "experiments/report/winsorization.h"
+#include "cograd/engine/file.h"
+#include "cograd/engine/text.h"
+#include "cograd/experiments/console/command_line.h"
+#include "cograd/experiments/console/terminal.h"
+#include "cograd/experiments/record/run_config.h"
+#include "cograd/experiments/record/run_directory.h"
+#include "cograd/experiments/record/run_results.h"
+#include "cograd/experiments/report/memorization.h"
+#include "cograd/experiments/report/memorization_report.h"
+#include "cograd/experiments/report/page/report_page.h"
+#include "cograd/experiments/report/winsorization.h"
 
 namespace {
 

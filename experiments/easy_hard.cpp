@@ -6,17 +6,17 @@
 #include <chrono>
 #include <filesystem>
 
-#include "data/index_file.h"
-#include "data/subset.h"
-#include "experiments/console/terminal.h"
-#include "experiments/report/difficulty_gallery.h"
-#include "experiments/report/generalization.h"
-#include "experiments/report/learning_order.h"
-#include "experiments/report/page/report_page.h"
-#include "experiments/study/cost_estimate.h"
-#include "experiments/study/presets.h"
-#include "experiments/study/splits.h"
-#include "experiments/study/study.h"
+#include "cograd/data/index_file.h"
+#include "cograd/data/subset.h"
+#include "cograd/experiments/console/terminal.h"
+#include "cograd/experiments/report/difficulty_gallery.h"
+#include "cograd/experiments/report/generalization.h"
+#include "cograd/experiments/report/learning_order.h"
+#include "cograd/experiments/report/page/report_page.h"
+#include "cograd/experiments/study/cost_estimate.h"
+#include "cograd/experiments/study/presets.h"
+#include "cograd/experiments/study/splits.h"
+#include "cograd/experiments/study/study.h"
 
 namespace {
 

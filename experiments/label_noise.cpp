@@ -1,8 +1,8 @@
 // label_noise: trains every chosen aggregator at every noise level and reports how many false
 // labels each memorizes.
-#include "experiments/report/memorization.h"
-#include "experiments/study/memorization_study.h"
-#include "experiments/study/presets.h"
+#include "cograd/experiments/report/memorization.h"
+#include "cograd/experiments/study/memorization_study.h"
+#include "cograd/experiments/study/presets.h"
 
 int main(int argc, char** argv) {
   const cograd::StudyText text{

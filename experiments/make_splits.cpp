@@ -5,13 +5,13 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "data/image_folder.h"
-#include "data/index_file.h"
-#include "engine/text.h"
-#include "experiments/console/command_line.h"
-#include "experiments/console/terminal.h"
-#include "experiments/record/run_results.h"
-#include "experiments/study/splits.h"
+#include "cograd/data/image_folder.h"
+#include "cograd/data/index_file.h"
+#include "cograd/engine/text.h"
+#include "cograd/experiments/console/command_line.h"
+#include "cograd/experiments/console/terminal.h"
+#include "cograd/experiments/record/run_results.h"
+#include "cograd/experiments/study/splits.h"
 
 namespace {
 

@@ -5,16 +5,16 @@
 #include <cmath>
 #include <numeric>
 
-#include "data/transform.h"
-#include "engine/autograd.h"
-#include "engine/file.h"
-#include "engine/text.h"
-#include "engine/threads.h"
-#include "experiments/console/command_line.h"
-#include "experiments/console/terminal.h"
-#include "experiments/record/labels_file.h"
-#include "experiments/record/model_card.h"
-#include "models/state_dict.h"
+#include "cograd/data/transform.h"
+#include "cograd/engine/autograd.h"
+#include "cograd/engine/file.h"
+#include "cograd/engine/text.h"
+#include "cograd/engine/threads.h"
+#include "cograd/experiments/console/command_line.h"
+#include "cograd/experiments/console/terminal.h"
+#include "cograd/experiments/record/labels_file.h"
+#include "cograd/experiments/record/model_card.h"
+#include "cograd/models/state_dict.h"
 
 namespace {
 

@@ -1,14 +1,14 @@
 // preprocess: writes the network's input for image files as a tensor.
 #include <fmt/format.h>
 
-#include "data/transform.h"
-#include "engine/backend.h"
-#include "engine/file.h"
-#include "engine/text.h"
-#include "experiments/console/command_line.h"
-#include "experiments/console/terminal.h"
-#include "experiments/record/model_card.h"
-#include "models/safetensors.h"
+#include "cograd/data/transform.h"
+#include "cograd/engine/backend.h"
+#include "cograd/engine/file.h"
+#include "cograd/engine/text.h"
+#include "cograd/experiments/console/command_line.h"
+#include "cograd/experiments/console/terminal.h"
+#include "cograd/experiments/record/model_card.h"
+#include "cograd/models/safetensors.h"
 
 namespace {
 

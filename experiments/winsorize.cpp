@@ -1,8 +1,8 @@
 // winsorize: clips per-example gradients to a percentile, from not at all to strongly (Chatterjee,
 // "Coherent Gradients", ICLR 2020, section 3).
-#include "experiments/report/winsorization.h"
-#include "experiments/study/memorization_study.h"
-#include "experiments/study/presets.h"
+#include "cograd/experiments/report/winsorization.h"
+#include "cograd/experiments/study/memorization_study.h"
+#include "cograd/experiments/study/presets.h"
 
 int main(int argc, char** argv) {
   const cograd::StudyText text{

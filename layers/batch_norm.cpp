@@ -1,6 +1,6 @@
-#include "layers/batch_norm.h"
+#include "cograd/layers/batch_norm.h"
 
-#include "layers/init.h"
+#include "cograd/layers/init.h"
 
 namespace cograd {
 

@@ -1,6 +1,6 @@
-#include "layers/conv2d.h"
+#include "cograd/layers/conv2d.h"
 
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/ops.h"
 
 namespace cograd {
 

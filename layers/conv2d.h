@@ -1,8 +1,8 @@
 // Convolution layer.
 #pragma once
 
-#include "layers/init.h"
-#include "layers/module.h"
+#include "cograd/layers/init.h"
+#include "cograd/layers/module.h"
 
 namespace cograd {
 

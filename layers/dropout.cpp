@@ -1,6 +1,6 @@
-#include "layers/dropout.h"
+#include "cograd/layers/dropout.h"
 
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/ops.h"
 
 namespace cograd {
 

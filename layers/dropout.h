@@ -1,7 +1,7 @@
 // Dropout layer.
 #pragma once
 
-#include "layers/module.h"
+#include "cograd/layers/module.h"
 
 namespace cograd {
 

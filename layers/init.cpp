@@ -1,10 +1,10 @@
-#include "layers/init.h"
+#include "cograd/layers/init.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "engine/backend.h"
-#include "engine/threads.h"
+#include "cograd/engine/backend.h"
+#include "cograd/engine/threads.h"
 
 namespace cograd::init {
 namespace {

@@ -2,8 +2,8 @@
 // seed gives the same weights on every backend.
 #pragma once
 
-#include "engine/random.h"
-#include "engine/tensor.h"
+#include "cograd/engine/random.h"
+#include "cograd/engine/tensor.h"
 
 namespace cograd::init {
 

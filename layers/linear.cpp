@@ -1,6 +1,6 @@
-#include "layers/linear.h"
+#include "cograd/layers/linear.h"
 
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/ops.h"
 
 namespace cograd {
 

@@ -3,8 +3,8 @@
 
 #include <functional>
 
-#include "layers/init.h"
-#include "layers/module.h"
+#include "cograd/layers/init.h"
+#include "cograd/layers/module.h"
 
 namespace cograd {
 

@@ -1,8 +1,8 @@
 // Activations in bf16, parameters in f32.
 #pragma once
 
-#include "engine/ops/ops.h"
-#include "layers/module.h"
+#include "cograd/engine/ops/ops.h"
+#include "cograd/layers/module.h"
 
 namespace cograd {
 

@@ -1,4 +1,4 @@
-#include "layers/module.h"
+#include "cograd/layers/module.h"
 
 namespace cograd {
 

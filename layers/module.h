@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/autograd.h"
+#include "cograd/engine/autograd.h"
 
 namespace cograd {
 

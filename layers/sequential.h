@@ -1,7 +1,7 @@
 // A chain of modules.
 #pragma once
 
-#include "layers/module.h"
+#include "cograd/layers/module.h"
 
 namespace cograd {
 

@@ -1,8 +1,8 @@
-#include "models/inception.h"
+#include "cograd/models/inception.h"
 
 #include <string>
 
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/ops.h"
 
 namespace cograd {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "layers/layers.h"
+#include "cograd/layers/layers.h"
 
 namespace cograd {
 

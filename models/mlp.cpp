@@ -1,6 +1,6 @@
-#include "models/mlp.h"
+#include "cograd/models/mlp.h"
 
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/ops.h"
 
 namespace cograd {
 

@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "layers/linear.h"
-#include "layers/module.h"
+#include "cograd/layers/linear.h"
+#include "cograd/layers/module.h"
 
 namespace cograd {
 

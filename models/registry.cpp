@@ -1,4 +1,4 @@
-#include "models/registry.h"
+#include "cograd/models/registry.h"
 
 #include <fmt/ranges.h>
 
@@ -7,10 +7,10 @@
 #include <numbers>
 #include <utility>
 
-#include "models/inception.h"
-#include "models/mlp.h"
-#include "models/resnet.h"
-#include "models/vgg.h"
+#include "cograd/models/inception.h"
+#include "cograd/models/mlp.h"
+#include "cograd/models/resnet.h"
+#include "cograd/models/vgg.h"
 
 namespace cograd {
 namespace {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/shape.h"
-#include "layers/module.h"
+#include "cograd/engine/shape.h"
+#include "cograd/layers/module.h"
 
 namespace cograd {
 

@@ -1,6 +1,6 @@
-#include "models/resnet.h"
+#include "cograd/models/resnet.h"
 
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/ops.h"
 
 namespace cograd {
 namespace {

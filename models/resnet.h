@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "layers/layers.h"
+#include "cograd/layers/layers.h"
 
 namespace cograd {
 

@@ -1,4 +1,4 @@
-#include "models/safetensors.h"
+#include "cograd/models/safetensors.h"
 
 #include <algorithm>
 #include <array>
@@ -8,9 +8,9 @@
 #include <optional>
 #include <set>
 
-#include "engine/backend.h"
-#include "engine/content_kind.h"
-#include "engine/text.h"
+#include "cograd/engine/backend.h"
+#include "cograd/engine/content_kind.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 namespace {

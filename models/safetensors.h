@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "engine/file.h"
-#include "engine/tensor.h"
+#include "cograd/engine/file.h"
+#include "cograd/engine/tensor.h"
 
 namespace cograd {
 

@@ -1,12 +1,12 @@
-#include "models/state_dict.h"
+#include "cograd/models/state_dict.h"
 
 #include <algorithm>
 #include <cmath>
 #include <optional>
 #include <set>
 
-#include "engine/backend.h"
-#include "engine/text.h"
+#include "cograd/engine/backend.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <filesystem>
 
-#include "layers/module.h"
-#include "models/safetensors.h"
+#include "cograd/layers/module.h"
+#include "cograd/models/safetensors.h"
 
 namespace cograd {
 

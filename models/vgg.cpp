@@ -1,9 +1,9 @@
-#include "models/vgg.h"
+#include "cograd/models/vgg.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/ops.h"
 
 namespace cograd {
 namespace {

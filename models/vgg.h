@@ -5,7 +5,7 @@
 #include <array>
 #include <optional>
 
-#include "layers/layers.h"
+#include "cograd/layers/layers.h"
 
 namespace cograd {
 

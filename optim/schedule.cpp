@@ -1,4 +1,4 @@
-#include "optim/schedule.h"
+#include "cograd/optim/schedule.h"
 
 #include <fmt/ranges.h>
 
@@ -7,7 +7,7 @@
 #include <numbers>
 #include <utility>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

@@ -1,4 +1,4 @@
-#include "optim/sgd.h"
+#include "cograd/optim/sgd.h"
 
 #include <utility>
 

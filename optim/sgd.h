@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "engine/aggregation/aggregator.h"
-#include "engine/autograd.h"
+#include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/autograd.h"
 
 namespace cograd {
 

@@ -2,10 +2,10 @@
 // gradients (M3). Exits with 0 if the loss fell.
 #include <fmt/format.h>
 
-#include "data/data.h"
-#include "engine/ops/ops.h"
-#include "models/registry.h"
-#include "optim/sgd.h"
+#include "cograd/data/data.h"
+#include "cograd/engine/ops/ops.h"
+#include "cograd/models/registry.h"
+#include "cograd/optim/sgd.h"
 
 int main() {
   using namespace cograd;

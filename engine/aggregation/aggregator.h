@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/aggregation/reduction.h"
+#include "cograd/engine/aggregation/reduction.h"
 
 namespace cograd {
 

@@ -1,4 +1,4 @@
-#include "engine/aggregation/aggregator_registry.h"
+#include "cograd/engine/aggregation/aggregator_registry.h"
 
 #include <algorithm>
 #include <charconv>
@@ -6,18 +6,18 @@
 #include <optional>
 #include <utility>
 
-#include "engine/aggregation/coordinate/and_mask.h"
-#include "engine/aggregation/coordinate/huber_mean.h"
-#include "engine/aggregation/coordinate/meamed.h"
-#include "engine/aggregation/coordinate/sign_majority.h"
-#include "engine/aggregation/gram/centred_clipping.h"
-#include "engine/aggregation/gram/cosine_filter.h"
-#include "engine/aggregation/gram/geometric_median.h"
-#include "engine/aggregation/gram/krum.h"
-#include "engine/aggregation/gram/mgda.h"
-#include "engine/aggregation/gram/pcgrad.h"
-#include "engine/aggregation/gram/upgrad.h"
-#include "engine/error.h"
+#include "cograd/engine/aggregation/coordinate/and_mask.h"
+#include "cograd/engine/aggregation/coordinate/huber_mean.h"
+#include "cograd/engine/aggregation/coordinate/meamed.h"
+#include "cograd/engine/aggregation/coordinate/sign_majority.h"
+#include "cograd/engine/aggregation/gram/centred_clipping.h"
+#include "cograd/engine/aggregation/gram/cosine_filter.h"
+#include "cograd/engine/aggregation/gram/geometric_median.h"
+#include "cograd/engine/aggregation/gram/krum.h"
+#include "cograd/engine/aggregation/gram/mgda.h"
+#include "cograd/engine/aggregation/gram/pcgrad.h"
+#include "cograd/engine/aggregation/gram/upgrad.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 namespace {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/aggregation/aggregator.h"
+#include "cograd/engine/aggregation/aggregator.h"
 
 namespace cograd {
 

@@ -1,6 +1,6 @@
 // The aggregators: their names, their limits, and which reduction they ask the backend for.
-#include "engine/aggregation/aggregator.h"
-#include "engine/error.h"
+#include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 namespace {

@@ -1,10 +1,10 @@
-#include "engine/aggregation/gradient_statistics.h"
+#include "cograd/engine/aggregation/gradient_statistics.h"
 
 #include <cmath>
 #include <limits>
 #include <vector>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 namespace {

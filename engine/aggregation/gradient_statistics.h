@@ -4,13 +4,14 @@
 #include <cstdint>
 #include <span>
 
-#include "engine/aggregation/reduction.h"
-#include "engine/groups.h"
+#include "cograd/engine/aggregation/reduction.h"
+#include "cograd/engine/groups.h"
 
 namespace cograd {
 
 /// Unbiased estimates over examples, from S = GroupNorms::squared_mean and Q =
-/// GroupNorms::mean_squared, of one parameter or summed over several, of one batch or of several. With G the expected
+/// GroupNorms::mean_squared, of one parameter or summed over several, of one batch or of several.
+/// With G the expected
 /// gradient and Sigma the covariance of an example's gradient, and groups of b examples:
 ///   E S = |G|^2 + tr Sigma / (K b),  E Q = |G|^2 + tr Sigma / b
 /// so |G|^2 = (K S - Q) / (K - 1) and tr Sigma = b (Q - |G|^2). Estimates of |G|^2 may be negative

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "engine/host_device.h"
+#include "cograd/engine/host_device.h"
 
 namespace cograd {
 

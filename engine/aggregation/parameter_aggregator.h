@@ -1,7 +1,7 @@
 // Aggregators that see all K gradients of one parameter at once.
 #pragma once
 
-#include "engine/aggregation/aggregator.h"
+#include "cograd/engine/aggregation/aggregator.h"
 
 namespace cograd {
 

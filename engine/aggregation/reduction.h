@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <memory>
 
-#include "engine/aggregation/coordinate/coordinate_rule.h"
-#include "engine/aggregation/order_statistics.h"
-#include "engine/error.h"
+#include "cograd/engine/aggregation/coordinate/coordinate_rule.h"
+#include "cograd/engine/aggregation/order_statistics.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 
@@ -24,6 +24,13 @@ struct Reduction {
 struct GroupNorms {
   double squared_mean = 0.0;  ///< || mean_k g_k ||^2
   double mean_squared = 0.0;  ///< mean_k || g_k ||^2
+
+  /// Of several parameters: the norms of their gradients joined.
+  GroupNorms& operator+=(const GroupNorms& other) {
+    squared_mean += other.squared_mean;
+    mean_squared += other.mean_squared;
+    return *this;
+  }
 };
 
 /// `reduction` of k values as a weighted sum of the sorted values. Throws ValueError for k < 1,

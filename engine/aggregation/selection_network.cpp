@@ -1,5 +1,5 @@
 // Construction of selection networks, and the cache of the results.
-#include "engine/aggregation/selection_network.h"
+#include "cograd/engine/aggregation/selection_network.h"
 
 #include <algorithm>
 #include <map>

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/aggregation/order_statistics.h"
+#include "cograd/engine/aggregation/order_statistics.h"
 
 namespace cograd {
 

@@ -1,9 +1,9 @@
-#include "engine/cpu/activations.h"
+#include "cograd/engine/cpu/activations.h"
 
 #ifdef COGRAD_HAS_ONEDNN
-#include "engine/cpu/onednn/primitive.h"
+#include "cograd/engine/cpu/onednn/primitive.h"
 #else
-#include "engine/threads.h"
+#include "cograd/engine/threads.h"
 #endif
 
 namespace cograd::cpu {

@@ -4,8 +4,8 @@
 
 #include <string_view>
 
-#include "engine/backend.h"
-#include "engine/error.h"
+#include "cograd/engine/backend.h"
+#include "cograd/engine/error.h"
 
 namespace cograd::cpu {
 

@@ -1,10 +1,10 @@
-#include "engine/cpu/aggregation.h"
+#include "cograd/engine/cpu/aggregation.h"
 
 #include <algorithm>
 
-#include "engine/aggregation/selection_network.h"
-#include "engine/cpu/cpu_backend.h"
-#include "engine/threads.h"
+#include "cograd/engine/aggregation/selection_network.h"
+#include "cograd/engine/cpu/cpu_backend.h"
+#include "cograd/engine/threads.h"
 
 namespace cograd {
 namespace cpu {
@@ -81,13 +81,13 @@ void CpuBackend::add_inner_products(const Tensor& stack, Tensor& products) {
   if (stack.dtype() == Dtype::f64) return ReferenceBackend::add_inner_products(stack, products);
   const std::int64_t k = stack.size(0), n = stack.numel() / k;
   const auto size = static_cast<std::size_t>(k * k);
-  const std::int64_t blocks = (n + cpu::kThreadBlock - 1) / cpu::kThreadBlock;
+  const std::int64_t blocks = (n + kThreadBlock - 1) / kThreadBlock;
   std::vector<double> partial(static_cast<std::size_t>(blocks) * size, 0.0);
   parallel_ranges(blocks, blocks > 1, [&](std::int64_t first, std::int64_t last) {
     for (std::int64_t b = first; b < last; ++b) {
-      const std::int64_t begin = b * cpu::kThreadBlock;
+      const std::int64_t begin = b * kThreadBlock;
       cpu::aggregation_kernels().add_inner_products(
-          stack.data<float>() + begin, n, k, std::min(cpu::kThreadBlock, n - begin),
+          stack.data<float>() + begin, n, k, std::min(kThreadBlock, n - begin),
           partial.data() + static_cast<std::size_t>(b) * size);
     }
   });

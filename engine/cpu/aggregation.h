@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/aggregation/reduction.h"
-#include "engine/cpu/aggregation_kernels.h"
-#include "engine/cpu/simd/memory.h"
+#include "cograd/engine/aggregation/reduction.h"
+#include "cograd/engine/cpu/aggregation_kernels.h"
+#include "cograd/engine/cpu/simd/memory.h"
 
 namespace cograd::cpu {
 

@@ -1,10 +1,14 @@
 // One tile of coordinates at a time, by plain loops that the compiler vectorizes for any machine.
-#include "engine/cpu/aggregation_kernels.h"
+#include "cograd/engine/cpu/aggregation_kernels.h"
 
 #include <cstring>
 
+#include "cograd/engine/cpu/simd/lanes.h"
+
 namespace cograd::cpu::COGRAD_SIMD_NAMESPACE {
 namespace {
+
+using namespace simd::COGRAD_SIMD_NAMESPACE;
 
 constexpr int kMostValues = 16;                // of an unrolled loop
 constexpr int kTrims = (kMostValues + 1) / 2;  // 0 to what leaves one or two of them
@@ -275,27 +279,29 @@ void reduce_outer_products(const ReductionPlan& plan, const float* a, std::int64
   });
 }
 
-/// Sixteen sums in f32 over a piece, which f64 then adds up in order: the same bits everywhere.
+/// Sixteen sums in f32, which f64 then adds up in order: the same bits everywhere.
 double inner_product(const float* a, const float* b, std::int64_t n) {
   constexpr int kLanes = 16;
-  constexpr std::int64_t kPiece = 512;
-  double total = 0.0;
-  for (std::int64_t begin = 0; begin < n; begin += kPiece) {
-    const std::int64_t end = n - begin < kPiece ? n : begin + kPiece;
-    Floats<kLanes> sums{};
-    std::int64_t i = begin;
-    for (; i + kLanes <= end; i += kLanes) sums += load<kLanes>(a + i) * load<kLanes>(b + i);
-    for (int lane = 0; lane < kLanes; ++lane) total += sums[lane];
-    for (; i < end; ++i) total += static_cast<double>(a[i]) * b[i];
+  Floats<kLanes> sums{};
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    sums += load<kLanes>(a + i) * load<kLanes>(b + i);
   }
+  double total = 0.0;
+  for (int lane = 0; lane < kLanes; ++lane) total += sums[lane];
+  for (; i < n; ++i) total += static_cast<double>(a[i]) * b[i];
   return total;
 }
 
 void add_inner_products(const float* x, std::int64_t stride, std::int64_t k, std::int64_t n,
                         double* products) {
-  for (std::int64_t a = 0; a < k; ++a) {
-    for (std::int64_t b = 0; b <= a; ++b) {
-      products[a * k + b] += inner_product(x + a * stride, x + b * stride, n);
+  constexpr std::int64_t kPiece = 512;  // so that all rows of a piece stay in the cache
+  for (std::int64_t begin = 0; begin < n; begin += kPiece) {
+    const std::int64_t size = n - begin < kPiece ? n - begin : kPiece;
+    for (std::int64_t a = 0; a < k; ++a) {
+      for (std::int64_t b = 0; b <= a; ++b) {
+        products[a * k + b] += inner_product(x + a * stride + begin, x + b * stride + begin, size);
+      }
     }
   }
 }

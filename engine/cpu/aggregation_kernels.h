@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-#include "engine/aggregation/order_statistics.h"
-#include "engine/cpu/simd/instruction_set.h"
+#include "cograd/engine/aggregation/order_statistics.h"
+#include "cograd/engine/cpu/simd/instruction_set.h"
 
 namespace cograd::cpu {
 

@@ -5,10 +5,10 @@
 #include <array>
 #include <cmath>
 
-#include "engine/cpu/activations.h"
-#include "engine/cpu/batch_norm_kernels.h"
-#include "engine/cpu/channel_blocks.h"
-#include "engine/cpu/cpu_backend.h"
+#include "cograd/engine/cpu/activations.h"
+#include "cograd/engine/cpu/batch_norm_kernels.h"
+#include "cograd/engine/cpu/channel_blocks.h"
+#include "cograd/engine/cpu/cpu_backend.h"
 
 namespace cograd {
 namespace cpu {

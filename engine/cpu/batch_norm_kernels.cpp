@@ -1,7 +1,7 @@
 // Sums run in a fixed order, whatever the width of the machine's registers.
-#include "engine/cpu/batch_norm_kernels.h"
+#include "cograd/engine/cpu/batch_norm_kernels.h"
 
-#include "engine/cpu/simd/lanes.h"
+#include "cograd/engine/cpu/simd/lanes.h"
 
 namespace cograd::cpu::COGRAD_SIMD_NAMESPACE {
 namespace {

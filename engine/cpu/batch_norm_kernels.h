@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "engine/cpu/simd/instruction_set.h"
+#include "cograd/engine/cpu/simd/instruction_set.h"
 
 namespace cograd::cpu {
 

@@ -3,10 +3,10 @@
 
 #include <vector>
 
-#include "engine/cpu/batch_norm_kernels.h"
-#include "engine/groups.h"
-#include "engine/tensor.h"
-#include "engine/threads.h"
+#include "cograd/engine/cpu/batch_norm_kernels.h"
+#include "cograd/engine/groups.h"
+#include "cograd/engine/tensor.h"
+#include "cograd/engine/threads.h"
 
 namespace cograd::cpu {
 

@@ -4,8 +4,8 @@
 #include <cstring>
 #include <numeric>
 
-#include "engine/cpu/activations.h"
-#include "engine/cpu/cpu_backend.h"
+#include "cograd/engine/cpu/activations.h"
+#include "cograd/engine/cpu/cpu_backend.h"
 
 namespace cograd {
 namespace {

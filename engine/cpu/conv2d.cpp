@@ -1,10 +1,10 @@
 // Convolution by oneDNN, in the layouts that it prefers, or by our own Winograd algorithm.
-#include "engine/cpu/activations.h"
-#include "engine/cpu/channel_blocks.h"
-#include "engine/cpu/cpu_backend.h"
-#include "engine/cpu/onednn/convolution.h"
-#include "engine/cpu/winograd.h"
-#include "engine/environment.h"
+#include "cograd/engine/cpu/activations.h"
+#include "cograd/engine/cpu/channel_blocks.h"
+#include "cograd/engine/cpu/cpu_backend.h"
+#include "cograd/engine/cpu/onednn/convolution.h"
+#include "cograd/engine/cpu/winograd.h"
+#include "cograd/engine/environment.h"
 
 namespace cograd {
 namespace {

@@ -1,4 +1,4 @@
-#include "engine/cpu/cpu_backend.h"
+#include "cograd/engine/cpu/cpu_backend.h"
 
 namespace cograd {
 

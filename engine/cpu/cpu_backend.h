@@ -1,7 +1,7 @@
 // The cpu backend: the fast path on CPUs, in f32 and bf16.
 #pragma once
 
-#include "engine/reference/reference_backend.h"
+#include "cograd/engine/reference/reference_backend.h"
 
 namespace cograd {
 

@@ -1,10 +1,10 @@
 // Kernels that treat elements one by one, in physical order.
-#include "engine/cpu/elementwise.h"
+#include "cograd/engine/cpu/elementwise.h"
 
-#include "engine/cpu/activations.h"
-#include "engine/cpu/cpu_backend.h"
-#include "engine/cpu/elementwise_kernels.h"
-#include "engine/threads.h"
+#include "cograd/engine/cpu/activations.h"
+#include "cograd/engine/cpu/cpu_backend.h"
+#include "cograd/engine/cpu/elementwise_kernels.h"
+#include "cograd/engine/threads.h"
 
 namespace cograd {
 namespace cpu {

@@ -1,6 +1,6 @@
-#include "engine/cpu/elementwise_kernels.h"
+#include "cograd/engine/cpu/elementwise_kernels.h"
 
-#include "engine/cpu/simd/lanes.h"
+#include "cograd/engine/cpu/simd/lanes.h"
 
 namespace cograd::cpu::COGRAD_SIMD_NAMESPACE {
 namespace {

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <vector>
 
-#include "engine/cpu/activations.h"
-#include "engine/cpu/channel_blocks.h"
-#include "engine/cpu/cpu_backend.h"
-#include "engine/cpu/elementwise_kernels.h"
-#include "engine/cpu/matmul.h"
-#include "engine/cpu/reduced_matmul.h"
+#include "cograd/engine/cpu/activations.h"
+#include "cograd/engine/cpu/channel_blocks.h"
+#include "cograd/engine/cpu/cpu_backend.h"
+#include "cograd/engine/cpu/elementwise_kernels.h"
+#include "cograd/engine/cpu/matmul.h"
+#include "cograd/engine/cpu/reduced_matmul.h"
 
 namespace cograd {
 namespace {

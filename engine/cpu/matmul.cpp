@@ -1,10 +1,10 @@
-#include "engine/cpu/matmul.h"
+#include "cograd/engine/cpu/matmul.h"
 
 #include <algorithm>
 #include <vector>
 
-#include "engine/cpu/matmul_kernels.h"
-#include "engine/threads.h"
+#include "cograd/engine/cpu/matmul_kernels.h"
+#include "cograd/engine/threads.h"
 
 namespace cograd::cpu {
 namespace {

@@ -2,9 +2,9 @@
 // of B is copied into a contiguous buffer, and then some rows of A at a time are multiplied with
 // it, the sums in registers. A is read where it lies: broadcasting a number costs the same from
 // anywhere.
-#include "engine/cpu/matmul_kernels.h"
+#include "cograd/engine/cpu/matmul_kernels.h"
 
-#include "engine/cpu/simd/register_block.h"
+#include "cograd/engine/cpu/simd/register_block.h"
 
 namespace cograd::cpu::COGRAD_SIMD_NAMESPACE {
 namespace {

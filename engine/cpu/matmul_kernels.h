@@ -4,9 +4,9 @@
 
 #include <cstdint>
 
-#include "engine/cpu/matmul.h"
-#include "engine/cpu/simd/instruction_set.h"
-#include "engine/cpu/simd/memory.h"
+#include "cograd/engine/cpu/matmul.h"
+#include "cograd/engine/cpu/simd/instruction_set.h"
+#include "cograd/engine/cpu/simd/memory.h"
 
 namespace cograd::cpu {
 

@@ -1,10 +1,10 @@
 // Pooling by oneDNN, in the layout the input comes in.
 #include <algorithm>
 
-#include "engine/cpu/activations.h"
-#include "engine/cpu/cpu_backend.h"
-#include "engine/cpu/onednn/primitive.h"
-#include "engine/cpu/onednn/primitive_cache.h"
+#include "cograd/engine/cpu/activations.h"
+#include "cograd/engine/cpu/cpu_backend.h"
+#include "cograd/engine/cpu/onednn/primitive.h"
+#include "cograd/engine/cpu/onednn/primitive_cache.h"
 
 namespace cograd {
 namespace {

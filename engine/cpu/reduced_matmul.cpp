@@ -1,11 +1,11 @@
-#include "engine/cpu/reduced_matmul.h"
+#include "cograd/engine/cpu/reduced_matmul.h"
 
 #include <algorithm>
 #include <vector>
 
-#include "engine/cpu/aggregation.h"
-#include "engine/cpu/matmul_kernels.h"
-#include "engine/threads.h"
+#include "cograd/engine/cpu/aggregation.h"
+#include "cograd/engine/cpu/matmul_kernels.h"
+#include "cograd/engine/threads.h"
 
 namespace cograd::cpu {
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <span>
 
-#include "engine/aggregation/reduction.h"
-#include "engine/cpu/matmul.h"
+#include "cograd/engine/aggregation/reduction.h"
+#include "cograd/engine/cpu/matmul.h"
 
 namespace cograd::cpu {
 

@@ -1,12 +1,12 @@
-#include "engine/cpu/update.h"
+#include "cograd/engine/cpu/update.h"
 
 #include <algorithm>
 #include <vector>
 
-#include "engine/cpu/aggregation.h"
-#include "engine/cpu/cpu_backend.h"
-#include "engine/cpu/update_kernels.h"
-#include "engine/threads.h"
+#include "cograd/engine/cpu/aggregation.h"
+#include "cograd/engine/cpu/cpu_backend.h"
+#include "cograd/engine/cpu/update_kernels.h"
+#include "cograd/engine/threads.h"
 
 namespace cograd {
 namespace cpu {

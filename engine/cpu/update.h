@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-#include "engine/backend.h"
+#include "cograd/engine/backend.h"
 
 namespace cograd::cpu {
 

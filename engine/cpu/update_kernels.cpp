@@ -1,4 +1,4 @@
-#include "engine/cpu/update_kernels.h"
+#include "cograd/engine/cpu/update_kernels.h"
 
 namespace cograd::cpu::COGRAD_SIMD_NAMESPACE {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "engine/cpu/simd/instruction_set.h"
+#include "cograd/engine/cpu/simd/instruction_set.h"
 
 namespace cograd::cpu {
 

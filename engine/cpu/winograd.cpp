@@ -1,9 +1,9 @@
-#include "engine/cpu/winograd.h"
+#include "cograd/engine/cpu/winograd.h"
 
 #include <algorithm>
 
-#include "engine/cpu/winograd_kernels.h"
-#include "engine/threads.h"
+#include "cograd/engine/cpu/winograd_kernels.h"
+#include "cograd/engine/threads.h"
 
 namespace cograd::cpu {
 namespace {

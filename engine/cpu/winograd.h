@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "engine/backend.h"
+#include "cograd/engine/backend.h"
 
 // Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016, F(2x2, 3x3): for
 // tiles of 4x4 pixels d that yield 2x2 outputs,

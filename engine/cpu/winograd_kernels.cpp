@@ -1,8 +1,8 @@
 // Winograd's algorithm F(2x2, 3x3), a row of tiles at a time; the formulas are in winograd.h.
 // Transformed numbers lie as 16 matrices, one per point.
-#include "engine/cpu/winograd_kernels.h"
+#include "cograd/engine/cpu/winograd_kernels.h"
 
-#include "engine/cpu/simd/register_block.h"
+#include "cograd/engine/cpu/simd/register_block.h"
 
 namespace cograd::cpu::COGRAD_SIMD_NAMESPACE {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "engine/cpu/simd/instruction_set.h"
-#include "engine/cpu/simd/memory.h"
+#include "cograd/engine/cpu/simd/instruction_set.h"
+#include "cograd/engine/cpu/simd/memory.h"
 
 namespace cograd::cpu {
 

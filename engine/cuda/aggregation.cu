@@ -1,9 +1,9 @@
 // K gradients become one: by sorting networks in registers where K is small, by ranks where it is
 // not.
-#include "engine/aggregation/reduction.h"
-#include "engine/cuda/cuda_backend.h"
-#include "engine/cuda/launch.h"
-#include "engine/cuda/ranks.h"
+#include "cograd/engine/aggregation/reduction.h"
+#include "cograd/engine/cuda/cuda_backend.h"
+#include "cograd/engine/cuda/launch.h"
+#include "cograd/engine/cuda/ranks.h"
 
 namespace cograd {
 namespace cuda {

@@ -1,4 +1,4 @@
-#include "engine/cuda/autotune.h"
+#include "cograd/engine/cuda/autotune.h"
 
 #include <algorithm>
 #include <array>
@@ -8,9 +8,9 @@
 #include <map>
 #include <mutex>
 
-#include "engine/cuda/context.h"
-#include "engine/cuda/step_graph.h"
-#include "engine/error.h"
+#include "cograd/engine/cuda/context.h"
+#include "cograd/engine/cuda/step_graph.h"
+#include "cograd/engine/error.h"
 
 namespace cograd::cuda {
 namespace {

@@ -3,9 +3,9 @@
 //   dgamma = sum dz xhat,  dbeta = sum dz,  dz being dy where y > 0 after a ReLU
 //   dx = gamma / sqrt(var + eps) (dz - dbeta / n - xhat dgamma / n)
 // Two passes over memory forward and two backward, all groups in each launch.
-#include "engine/cuda/channel_sweep.h"
-#include "engine/cuda/cuda_backend.h"
-#include "engine/cuda/layout.h"
+#include "cograd/engine/cuda/channel_sweep.h"
+#include "cograd/engine/cuda/cuda_backend.h"
+#include "cograd/engine/cuda/layout.h"
 
 namespace cograd {
 namespace cuda {

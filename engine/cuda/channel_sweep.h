@@ -2,8 +2,8 @@
 // keeps to its channels.
 #pragma once
 
-#include "engine/cuda/launch.h"
-#include "engine/groups.h"
+#include "cograd/engine/cuda/launch.h"
+#include "cograd/engine/groups.h"
 
 namespace cograd::cuda {
 

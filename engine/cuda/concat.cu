@@ -1,7 +1,7 @@
 // Joining and splitting along the channels.
-#include "engine/cuda/cuda_backend.h"
-#include "engine/cuda/launch.h"
-#include "engine/cuda/layout.h"
+#include "cograd/engine/cuda/cuda_backend.h"
+#include "cograd/engine/cuda/launch.h"
+#include "cograd/engine/cuda/layout.h"
 
 namespace cograd {
 namespace {

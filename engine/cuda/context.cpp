@@ -1,11 +1,11 @@
-#include "engine/cuda/context.h"
+#include "cograd/engine/cuda/context.h"
 
 #include <array>
 #include <cstdlib>
 #include <string_view>
 
-#include "engine/environment.h"
-#include "engine/error.h"
+#include "cograd/engine/environment.h"
+#include "cograd/engine/error.h"
 
 namespace cograd::cuda {
 namespace {

@@ -7,8 +7,8 @@
 
 #include <string>
 
-#include "engine/allocator.h"
-#include "engine/backend.h"
+#include "cograd/engine/allocator.h"
+#include "cograd/engine/backend.h"
 
 namespace cograd::cuda {
 

@@ -1,10 +1,10 @@
 // y = x * w + b (cross-correlation); the gradients of the filter group by group, into one stack.
-#include "engine/cuda/autotune.h"
-#include "engine/cuda/convolution_plan.h"
-#include "engine/cuda/cuda_backend.h"
-#include "engine/cuda/layout.h"
-#include "engine/cuda/linear.h"
-#include "engine/error.h"
+#include "cograd/engine/cuda/autotune.h"
+#include "cograd/engine/cuda/convolution_plan.h"
+#include "cograd/engine/cuda/cuda_backend.h"
+#include "cograd/engine/cuda/layout.h"
+#include "cograd/engine/cuda/linear.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

@@ -1,6 +1,6 @@
-#include "engine/cuda/convolution_graph.h"
+#include "cograd/engine/cuda/convolution_graph.h"
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd::cuda {
 namespace {

@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "engine/backend.h"
-#include "engine/cuda/context.h"
+#include "cograd/engine/backend.h"
+#include "cograd/engine/cuda/context.h"
 
 namespace cograd::cuda {
 

@@ -1,11 +1,11 @@
-#include "engine/cuda/convolution_plan.h"
+#include "cograd/engine/cuda/convolution_plan.h"
 
 #include <algorithm>
 #include <map>
 #include <mutex>
 
-#include "engine/cuda/autotune.h"
-#include "engine/error.h"
+#include "cograd/engine/cuda/autotune.h"
+#include "cograd/engine/error.h"
 
 namespace cograd::cuda {
 namespace {

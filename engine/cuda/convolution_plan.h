@@ -1,7 +1,7 @@
 // The fastest way to a convolution on this device.
 #pragma once
 
-#include "engine/cuda/convolution_graph.h"
+#include "cograd/engine/cuda/convolution_graph.h"
 
 namespace cograd::cuda {
 

@@ -1,6 +1,6 @@
 // Softmax cross-entropy of logits [N, C]; p = softmax(logits), t = (1 - e) one-hot + e / C.
-#include "engine/cuda/cuda_backend.h"
-#include "engine/cuda/launch.h"
+#include "cograd/engine/cuda/cuda_backend.h"
+#include "cograd/engine/cuda/launch.h"
 
 namespace cograd {
 namespace cuda {

@@ -1,7 +1,7 @@
-#include "engine/cuda/cuda_backend.h"
+#include "cograd/engine/cuda/cuda_backend.h"
 
-#include "engine/cuda/step_graph.h"
-#include "engine/error.h"
+#include "cograd/engine/cuda/step_graph.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 namespace {

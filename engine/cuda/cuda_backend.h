@@ -1,8 +1,8 @@
 // The cuda backend: one NVIDIA GPU, in f32 and bf16.
 #pragma once
 
-#include "engine/backend.h"
-#include "engine/cuda/context.h"
+#include "cograd/engine/backend.h"
+#include "cograd/engine/cuda/context.h"
 
 namespace cograd {
 

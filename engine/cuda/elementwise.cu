@@ -1,10 +1,10 @@
 // Kernels that treat elements one by one.
-#include "engine/cuda/cuda_backend.h"
-#include "engine/cuda/launch.h"
-#include "engine/cuda/layout.h"
-#include "engine/cuda/map.h"
-#include "engine/cuda/step_graph.h"
-#include "engine/random.h"
+#include "cograd/engine/cuda/cuda_backend.h"
+#include "cograd/engine/cuda/launch.h"
+#include "cograd/engine/cuda/layout.h"
+#include "cograd/engine/cuda/map.h"
+#include "cograd/engine/cuda/step_graph.h"
+#include "cograd/engine/random.h"
 
 namespace cograd {
 namespace {

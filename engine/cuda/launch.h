@@ -8,9 +8,9 @@
 #include <cstdint>
 #include <cstring>
 
-#include "engine/cuda/context.h"
-#include "engine/error.h"
-#include "engine/tensor.h"
+#include "cograd/engine/cuda/context.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/tensor.h"
 
 namespace cograd::cuda {
 

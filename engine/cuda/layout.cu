@@ -1,6 +1,6 @@
-#include "engine/cuda/launch.h"
-#include "engine/cuda/layout.h"
-#include "engine/cuda/map.h"
+#include "cograd/engine/cuda/launch.h"
+#include "cograd/engine/cuda/layout.h"
+#include "cograd/engine/cuda/map.h"
 
 namespace cograd::cuda {
 namespace {

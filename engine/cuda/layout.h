@@ -2,7 +2,7 @@
 // tensor-core convolutions read, and what makes a channel's values one coalesced row.
 #pragma once
 
-#include "engine/backend.h"
+#include "cograd/engine/backend.h"
 
 namespace cograd::cuda {
 

@@ -1,11 +1,11 @@
 // y [N, O] = x [N, I] w^T + b, with w [O, I]
-#include "engine/cuda/channel_sweep.h"
-#include "engine/cuda/cuda_backend.h"
-#include "engine/cuda/layout.h"
-#include "engine/cuda/linear.h"
-#include "engine/cuda/matmul.h"
-#include "engine/cuda/ranks.h"
-#include "engine/error.h"
+#include "cograd/engine/cuda/channel_sweep.h"
+#include "cograd/engine/cuda/cuda_backend.h"
+#include "cograd/engine/cuda/layout.h"
+#include "cograd/engine/cuda/linear.h"
+#include "cograd/engine/cuda/matmul.h"
+#include "cograd/engine/cuda/ranks.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 namespace cuda {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "engine/tensor.h"
+#include "cograd/engine/tensor.h"
 
 namespace cograd::cuda {
 

@@ -1,7 +1,7 @@
 // y[i] = f(x[i], ...), in packs of 16 bytes.
 #pragma once
 
-#include "engine/cuda/launch.h"
+#include "cograd/engine/cuda/launch.h"
 
 namespace cograd::cuda {
 

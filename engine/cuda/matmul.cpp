@@ -1,4 +1,4 @@
-#include "engine/cuda/matmul.h"
+#include "cograd/engine/cuda/matmul.h"
 
 #include <algorithm>
 #include <map>
@@ -7,9 +7,9 @@
 #include <numeric>
 #include <vector>
 
-#include "engine/cuda/autotune.h"
-#include "engine/cuda/context.h"
-#include "engine/error.h"
+#include "cograd/engine/cuda/autotune.h"
+#include "cograd/engine/cuda/context.h"
+#include "cograd/engine/error.h"
 
 namespace cograd::cuda {
 namespace {

@@ -1,7 +1,7 @@
 // Matrix products by cuBLASLt.
 #pragma once
 
-#include "engine/tensor.h"
+#include "cograd/engine/tensor.h"
 
 namespace cograd::cuda {
 

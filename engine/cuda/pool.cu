@@ -1,10 +1,10 @@
 // Pooling over the windows of channels-last x [N, C, H, W], one thread per element of the result:
 // neighbouring threads are neighbouring channels. Backward gathers from the windows that hold an
 // element, so that no two threads add to one place and the bits repeat.
-#include "engine/cuda/cuda_backend.h"
-#include "engine/cuda/launch.h"
-#include "engine/cuda/layout.h"
-#include "engine/pool_windows.h"
+#include "cograd/engine/cuda/cuda_backend.h"
+#include "cograd/engine/cuda/launch.h"
+#include "cograd/engine/cuda/layout.h"
+#include "cograd/engine/pool_windows.h"
 
 namespace cograd {
 namespace cuda {

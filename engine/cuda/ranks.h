@@ -3,9 +3,9 @@
 
 #include <vector>
 
-#include "engine/aggregation/reduction.h"
-#include "engine/backend.h"
-#include "engine/cuda/launch.h"
+#include "cograd/engine/aggregation/reduction.h"
+#include "cograd/engine/backend.h"
+#include "cograd/engine/cuda/launch.h"
 
 namespace cograd::cuda {
 

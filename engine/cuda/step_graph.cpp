@@ -1,4 +1,4 @@
-#include "engine/cuda/step_graph.h"
+#include "cograd/engine/cuda/step_graph.h"
 
 namespace cograd::cuda {
 namespace {

@@ -9,8 +9,8 @@
 #include <string>
 #include <utility>
 
-#include "engine/cuda/context.h"
-#include "engine/step_recorder.h"
+#include "cograd/engine/cuda/context.h"
+#include "cograd/engine/step_recorder.h"
 
 namespace cograd::cuda {
 

@@ -2,9 +2,9 @@
 // and update in one pass over memory.
 //   d = g + weight_decay p;  rolling: window[slot] = d, d = reduction over the window
 //   v = momentum v + d;  p -= learning_rate (nesterov ? d + momentum v : v)
-#include "engine/aggregation/order_statistics.h"
-#include "engine/cuda/cuda_backend.h"
-#include "engine/cuda/launch.h"
+#include "cograd/engine/aggregation/order_statistics.h"
+#include "cograd/engine/cuda/cuda_backend.h"
+#include "cograd/engine/cuda/launch.h"
 
 namespace cograd {
 namespace cuda {

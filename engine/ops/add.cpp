@@ -2,8 +2,8 @@
 //   da = dy, db = dy
 // and, as the end of a residual block, y = max(a + b, 0)
 //   da = db = dy where y > 0, else 0
-#include "engine/ops/checks.h"
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/checks.h"
+#include "cograd/engine/ops/ops.h"
 
 namespace cograd {
 namespace {

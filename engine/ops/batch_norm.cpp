@@ -6,8 +6,8 @@
 // Ioffe and Szegedy, "Batch Normalization", ICML 2015, section 3.
 // With an epilogue y = max(. + residual, 0), and dy above is 0 where y is:
 //   dresidual = dy where y > 0, else 0
-#include "engine/ops/checks.h"
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/checks.h"
+#include "cograd/engine/ops/ops.h"
 
 namespace cograd {
 namespace {

@@ -1,6 +1,6 @@
 // y = x in another type
 //   dx = dy in x's type
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/ops.h"
 
 namespace cograd {
 

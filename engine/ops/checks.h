@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "engine/autograd.h"
+#include "cograd/engine/autograd.h"
 
 namespace cograd {
 

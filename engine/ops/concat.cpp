@@ -1,7 +1,7 @@
 // y = parts joined along the channels
 //   each part's gradient is its slice of dy
-#include "engine/ops/checks.h"
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/checks.h"
+#include "cograd/engine/ops/ops.h"
 
 namespace cograd {
 

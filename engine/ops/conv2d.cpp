@@ -2,8 +2,8 @@
 //   dx: each dy spread over the pixels it came from, weighted by w
 //   dw_g: correlation of x and dy over the rows of g
 //   db_g: sum of dy over the rows and pixels of g
-#include "engine/ops/checks.h"
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/checks.h"
+#include "cograd/engine/ops/ops.h"
 
 namespace cograd {
 namespace {

@@ -1,8 +1,8 @@
 // loss_g = - 1/B_g sum over n in g, c of t[n, c] log p[n, c]
 //   p = softmax(logits), t = (1 - e) one-hot(label) + e / C
 //   dlogits[n, c] = (p[n, c] - t[n, c]) dloss_g / B_g
-#include "engine/ops/checks.h"
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/checks.h"
+#include "cograd/engine/ops/ops.h"
 
 namespace cograd {
 namespace {

@@ -1,7 +1,7 @@
 // y = m x, m = 1 / (1 - rate) with probability 1 - rate, else 0
 //   dx = m dy: the same call again, since m is a function of (seed, stream)
 // Srivastava et al., "Dropout", JMLR 2014 (in the inverted form that leaves evaluation alone).
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/ops.h"
 
 namespace cograd {
 

@@ -1,6 +1,6 @@
 // y [N, F] = x [N, ...] in row-major (C, H, W) order
 //   dx = dy in x's shape
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/ops.h"
 
 namespace cograd {
 

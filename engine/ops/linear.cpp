@@ -1,8 +1,8 @@
 // y = z or max(z, 0), z = x w^T + b
 //   dz = dy, after a ReLU where y > 0 and else 0
 //   dx = dz w        dw_g = dz_g^T x_g        db_g = sum of dz over the rows of g
-#include "engine/ops/checks.h"
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/checks.h"
+#include "cograd/engine/ops/ops.h"
 
 namespace cograd {
 

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "engine/autograd.h"
+#include "cograd/engine/autograd.h"
 
 namespace cograd {
 

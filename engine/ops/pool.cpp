@@ -2,8 +2,8 @@
 //   dx: dy goes to the (first) maximum
 // Average pooling: y = sum over the pooling window / divisor
 //   dx: each pixel gets dy / divisor of its pooling windows
-#include "engine/ops/checks.h"
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/checks.h"
+#include "cograd/engine/ops/ops.h"
 
 namespace cograd {
 namespace {

@@ -1,6 +1,6 @@
 // y = max(x, 0)
 //   dx = dy where y > 0, else 0
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/ops.h"
 
 namespace cograd {
 

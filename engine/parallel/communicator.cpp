@@ -1,9 +1,9 @@
-#include "engine/parallel/communicator.h"
+#include "cograd/engine/parallel/communicator.h"
 
-#include "engine/error.h"
-#include "engine/parallel/launch_environment.h"
-#include "engine/parallel/mpi_communicator.h"
-#include "engine/parallel/nccl_communicator.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/parallel/launch_environment.h"
+#include "cograd/engine/parallel/mpi_communicator.h"
+#include "cograd/engine/parallel/nccl_communicator.h"
 
 namespace cograd {
 namespace {

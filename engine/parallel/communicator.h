@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "engine/backend.h"
+#include "cograd/engine/backend.h"
 
 namespace cograd {
 

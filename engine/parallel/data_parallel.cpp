@@ -1,8 +1,8 @@
-#include "engine/parallel/data_parallel.h"
+#include "cograd/engine/parallel/data_parallel.h"
 
 #include <vector>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 namespace {

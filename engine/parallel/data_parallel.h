@@ -3,9 +3,9 @@
 
 #include <span>
 
-#include "engine/aggregation/aggregator.h"
-#include "engine/autograd.h"
-#include "engine/parallel/communicator.h"
+#include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/autograd.h"
+#include "cograd/engine/parallel/communicator.h"
 
 namespace cograd {
 

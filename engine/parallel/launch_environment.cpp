@@ -1,10 +1,10 @@
-#include "engine/parallel/launch_environment.h"
+#include "cograd/engine/parallel/launch_environment.h"
 
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

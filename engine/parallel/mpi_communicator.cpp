@@ -1,5 +1,5 @@
 // Ranks started by mpirun, exchanging host memory.
-#include "engine/parallel/mpi_communicator.h"
+#include "cograd/engine/parallel/mpi_communicator.h"
 
 #include <fmt/format.h>
 #include <mpi.h>
@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <exception>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 namespace {

@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <memory>
 
-#include "engine/parallel/communicator.h"
-#include "engine/parallel/launch_environment.h"
+#include "cograd/engine/parallel/communicator.h"
+#include "cograd/engine/parallel/launch_environment.h"
 
 namespace cograd {
 

@@ -1,5 +1,5 @@
 // Ranks with a device each, exchanging device memory by NCCL on the compute stream.
-#include "engine/parallel/nccl_communicator.h"
+#include "cograd/engine/parallel/nccl_communicator.h"
 
 #include <fmt/format.h>
 #include <nccl.h>
@@ -7,10 +7,10 @@
 #include <exception>
 #include <string>
 
-#include "engine/cuda/context.h"
-#include "engine/error.h"
-#include "engine/parallel/mpi_communicator.h"
-#include "engine/parallel/rendezvous.h"
+#include "cograd/engine/cuda/context.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/parallel/mpi_communicator.h"
+#include "cograd/engine/parallel/rendezvous.h"
 
 namespace cograd {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "engine/parallel/communicator.h"
-#include "engine/parallel/launch_environment.h"
+#include "cograd/engine/parallel/communicator.h"
+#include "cograd/engine/parallel/launch_environment.h"
 
 namespace cograd {
 

@@ -1,5 +1,5 @@
 // Ranks that torchrun started find one another: rank 0 listens, and answers the others.
-#include "engine/parallel/rendezvous.h"
+#include "cograd/engine/parallel/rendezvous.h"
 
 #include <arpa/inet.h>
 #include <fmt/ranges.h>
@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 namespace {

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstddef>
 
-#include "engine/parallel/launch_environment.h"
+#include "cograd/engine/parallel/launch_environment.h"
 
 namespace cograd {
 

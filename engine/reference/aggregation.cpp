@@ -4,8 +4,8 @@
 #include <limits>
 #include <vector>
 
-#include "engine/reference/dispatch.h"
-#include "engine/reference/reference_backend.h"
+#include "cograd/engine/reference/dispatch.h"
+#include "cograd/engine/reference/reference_backend.h"
 
 namespace cograd {
 namespace {

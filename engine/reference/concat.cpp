@@ -1,7 +1,7 @@
 // Joining and splitting along the channels.
 #include <cstring>
 
-#include "engine/reference/reference_backend.h"
+#include "cograd/engine/reference/reference_backend.h"
 
 namespace cograd {
 namespace {

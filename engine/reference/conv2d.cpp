@@ -1,8 +1,8 @@
 // Convolution as a matrix product: the patches that the kernel sees, one per output pixel, are
 // gathered into the columns of a matrix (im2col); then, per image and channel group,
 //   Y [O, P] = W [O, I kh kw] patches [I kh kw, P] + b,      P = Ho Wo output pixels
-#include "engine/reference/dispatch.h"
-#include "engine/reference/reference_backend.h"
+#include "cograd/engine/reference/dispatch.h"
+#include "cograd/engine/reference/reference_backend.h"
 
 namespace cograd {
 namespace {

@@ -4,8 +4,8 @@
 #include <Eigen/Core>
 #include <string_view>
 
-#include "engine/error.h"
-#include "engine/tensor.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/tensor.h"
 
 namespace cograd::reference {
 

@@ -1,10 +1,10 @@
 // Kernels that treat elements one by one.
 #include <algorithm>
 
-#include "engine/bf16.h"
-#include "engine/random.h"
-#include "engine/reference/dispatch.h"
-#include "engine/reference/reference_backend.h"
+#include "cograd/engine/bf16.h"
+#include "cograd/engine/random.h"
+#include "cograd/engine/reference/dispatch.h"
+#include "cograd/engine/reference/reference_backend.h"
 
 namespace cograd {
 namespace {

@@ -1,6 +1,6 @@
 // y [N, O] = x [N, I] w^T + b, with w [O, I]
-#include "engine/reference/dispatch.h"
-#include "engine/reference/reference_backend.h"
+#include "cograd/engine/reference/dispatch.h"
+#include "cograd/engine/reference/reference_backend.h"
 
 namespace cograd {
 

@@ -1,9 +1,9 @@
 // Pooling over the windows of x [N, C, H, W], plane by plane.
 #include <utility>
 
-#include "engine/pool_windows.h"
-#include "engine/reference/dispatch.h"
-#include "engine/reference/reference_backend.h"
+#include "cograd/engine/pool_windows.h"
+#include "cograd/engine/reference/dispatch.h"
+#include "cograd/engine/reference/reference_backend.h"
 
 namespace cograd {
 namespace {

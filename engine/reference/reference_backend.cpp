@@ -1,4 +1,4 @@
-#include "engine/reference/reference_backend.h"
+#include "cograd/engine/reference/reference_backend.h"
 
 #include <cstring>
 

@@ -2,7 +2,7 @@
 // tests, the fallback where oneDNN is not compiled in, and what the guide walks through.
 #pragma once
 
-#include "engine/backend.h"
+#include "cograd/engine/backend.h"
 
 namespace cograd {
 

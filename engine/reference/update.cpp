@@ -1,8 +1,8 @@
 // The optimizer's step, parameter by parameter.
 #include <utility>
 
-#include "engine/reference/dispatch.h"
-#include "engine/reference/reference_backend.h"
+#include "cograd/engine/reference/dispatch.h"
+#include "cograd/engine/reference/reference_backend.h"
 
 namespace cograd {
 

@@ -1,4 +1,4 @@
-#include "experiments/console/columns.h"
+#include "cograd/experiments/console/columns.h"
 
 #include <algorithm>
 #include <array>

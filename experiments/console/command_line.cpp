@@ -1,4 +1,4 @@
-#include "experiments/console/command_line.h"
+#include "cograd/experiments/console/command_line.h"
 
 #include <fmt/ranges.h>
 
@@ -7,12 +7,12 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "engine/text.h"
-#include "engine/threads.h"
-#include "experiments/console/columns.h"
-#include "experiments/console/interruption.h"
-#include "experiments/console/terminal.h"
-#include "experiments/console/version.h"
+#include "cograd/engine/text.h"
+#include "cograd/engine/threads.h"
+#include "cograd/experiments/console/columns.h"
+#include "cograd/experiments/console/interruption.h"
+#include "cograd/experiments/console/terminal.h"
+#include "cograd/experiments/console/version.h"
 
 namespace cograd {
 namespace {

@@ -1,4 +1,4 @@
-#include "experiments/console/interruption.h"
+#include "cograd/experiments/console/interruption.h"
 
 #include <unistd.h>
 

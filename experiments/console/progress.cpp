@@ -1,4 +1,4 @@
-#include "experiments/console/progress.h"
+#include "cograd/experiments/console/progress.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -7,8 +7,8 @@
 #include <cmath>
 #include <utility>
 
-#include "engine/text.h"
-#include "experiments/console/terminal.h"
+#include "cograd/engine/text.h"
+#include "cograd/experiments/console/terminal.h"
 
 namespace cograd {
 namespace {

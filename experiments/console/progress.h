@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "experiments/console/time_left.h"
+#include "cograd/experiments/console/time_left.h"
 
 namespace cograd {
 

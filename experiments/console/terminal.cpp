@@ -1,4 +1,4 @@
-#include "experiments/console/terminal.h"
+#include "cograd/experiments/console/terminal.h"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>

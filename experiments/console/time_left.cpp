@@ -1,4 +1,4 @@
-#include "experiments/console/time_left.h"
+#include "cograd/experiments/console/time_left.h"
 
 #include <algorithm>
 #include <utility>

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "data/checksum.h"
+#include "cograd/data/checksum.h"
 
 namespace cograd {
 

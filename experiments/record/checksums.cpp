@@ -1,14 +1,14 @@
-#include "experiments/record/checksums.h"
+#include "cograd/experiments/record/checksums.h"
 
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "data/checksum.h"
-#include "engine/error.h"
-#include "engine/file.h"
-#include "engine/text.h"
+#include "cograd/data/checksum.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/file.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 namespace {

@@ -1,4 +1,4 @@
-#include "experiments/record/crc32c.h"
+#include "cograd/experiments/record/crc32c.h"
 
 #include <array>
 

@@ -1,12 +1,12 @@
-#include "experiments/record/csv.h"
+#include "cograd/experiments/record/csv.h"
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 
-#include "engine/error.h"
-#include "engine/file.h"
-#include "engine/text.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/file.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 

@@ -1,12 +1,12 @@
-#include "experiments/record/difficulty.h"
+#include "cograd/experiments/record/difficulty.h"
 
 #include <fmt/format.h>
 
 #include <cmath>
 #include <limits>
 
-#include "engine/file.h"
-#include "experiments/record/csv.h"
+#include "cograd/engine/file.h"
+#include "cograd/experiments/record/csv.h"
 
 namespace cograd {
 namespace {

@@ -1,4 +1,4 @@
-#include "experiments/record/folder_lock.h"
+#include "cograd/experiments/record/folder_lock.h"
 
 #include <fcntl.h>
 #include <fmt/chrono.h>
@@ -12,9 +12,9 @@
 #include <ctime>
 #include <utility>
 
-#include "engine/error.h"
-#include "engine/file.h"
-#include "engine/text.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/file.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 namespace {

@@ -1,8 +1,8 @@
-#include "experiments/record/json_reader.h"
+#include "cograd/experiments/record/json_reader.h"
 
 #include <cmath>
 
-#include "engine/text.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 namespace {

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

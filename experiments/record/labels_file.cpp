@@ -1,12 +1,12 @@
-#include "experiments/record/labels_file.h"
+#include "cograd/experiments/record/labels_file.h"
 
 #include <string_view>
 
-#include "data/text_lines.h"
-#include "engine/content_kind.h"
-#include "engine/error.h"
-#include "engine/file.h"
-#include "engine/text.h"
+#include "cograd/data/text_lines.h"
+#include "cograd/engine/content_kind.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/file.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 namespace {

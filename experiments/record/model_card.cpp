@@ -1,10 +1,10 @@
-#include "experiments/record/model_card.h"
+#include "cograd/experiments/record/model_card.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "engine/text.h"
-#include "experiments/record/json_reader.h"
+#include "cograd/engine/text.h"
+#include "cograd/experiments/record/json_reader.h"
 
 namespace cograd {
 namespace {

@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset.h"
-#include "data/transform.h"
-#include "experiments/record/run_settings.h"
-#include "models/registry.h"
-#include "models/safetensors.h"
+#include "cograd/data/dataset.h"
+#include "cograd/data/transform.h"
+#include "cograd/experiments/record/run_settings.h"
+#include "cograd/models/registry.h"
+#include "cograd/models/safetensors.h"
 
 namespace cograd {
 

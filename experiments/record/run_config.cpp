@@ -1,4 +1,4 @@
-#include "experiments/record/run_config.h"
+#include "cograd/experiments/record/run_config.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,13 +7,13 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "engine/aggregation/aggregator.h"
-#include "engine/error.h"
-#include "engine/text.h"
-#include "experiments/record/json_reader.h"
-#include "models/registry.h"
-#include "optim/schedule.h"
-#include "optim/sgd.h"
+#include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/text.h"
+#include "cograd/experiments/record/json_reader.h"
+#include "cograd/models/registry.h"
+#include "cograd/optim/schedule.h"
+#include "cograd/optim/sgd.h"
 
 namespace cograd {
 namespace {

@@ -4,7 +4,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "experiments/record/run_settings.h"
+#include "cograd/experiments/record/run_settings.h"
 
 namespace cograd {
 

@@ -1,4 +1,4 @@
-#include "experiments/record/run_directory.h"
+#include "cograd/experiments/record/run_directory.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -13,12 +13,12 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
-#include "engine/error.h"
-#include "engine/file.h"
-#include "engine/text.h"
-#include "experiments/record/checksums.h"
-#include "experiments/record/run_config.h"
-#include "experiments/record/run_results.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/file.h"
+#include "cograd/engine/text.h"
+#include "cograd/experiments/record/checksums.h"
+#include "cograd/experiments/record/run_config.h"
+#include "cograd/experiments/record/run_results.h"
 
 namespace cograd {
 namespace {

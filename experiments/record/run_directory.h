@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "experiments/record/append_file.h"
-#include "experiments/record/difficulty.h"
-#include "experiments/record/folder_lock.h"
-#include "experiments/record/run_record.h"
-#include "experiments/record/tensorboard.h"
+#include "cograd/experiments/record/append_file.h"
+#include "cograd/experiments/record/difficulty.h"
+#include "cograd/experiments/record/folder_lock.h"
+#include "cograd/experiments/record/run_record.h"
+#include "cograd/experiments/record/tensorboard.h"
 
 namespace cograd {
 

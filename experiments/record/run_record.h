@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "experiments/record/run_settings.h"
+#include "cograd/experiments/record/run_settings.h"
 
 namespace cograd {
 

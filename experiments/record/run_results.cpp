@@ -1,4 +1,4 @@
-#include "experiments/record/run_results.h"
+#include "cograd/experiments/record/run_results.h"
 
 #include <fmt/format.h>
 
@@ -7,13 +7,13 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
-#include "engine/error.h"
-#include "engine/file.h"
-#include "engine/text.h"
-#include "experiments/record/checksums.h"
-#include "experiments/record/csv.h"
-#include "experiments/record/json_reader.h"
-#include "experiments/record/run_config.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/file.h"
+#include "cograd/engine/text.h"
+#include "cograd/experiments/record/checksums.h"
+#include "cograd/experiments/record/csv.h"
+#include "cograd/experiments/record/json_reader.h"
+#include "cograd/experiments/record/run_config.h"
 
 namespace cograd {
 namespace {

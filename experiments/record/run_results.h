@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "experiments/record/run_record.h"
+#include "cograd/experiments/record/run_record.h"
 
 namespace cograd {
 

@@ -1,4 +1,4 @@
-#include "experiments/record/run_settings.h"
+#include "cograd/experiments/record/run_settings.h"
 
 #include <fmt/format.h>
 

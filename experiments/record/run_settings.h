@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "engine/dtype.h"
+#include "cograd/engine/dtype.h"
 
 namespace cograd {
 

@@ -7,7 +7,7 @@
 //   Value          { string tag = 1; float simple_value = 2; HistogramProto histo = 5; }
 //   HistogramProto { double min = 1, max = 2, num = 3, sum = 4, sum_squares = 5;
 //                    repeated double bucket_limit = 6, bucket = 7; }
-#include "experiments/record/tensorboard.h"
+#include "cograd/experiments/record/tensorboard.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -21,8 +21,8 @@
 #include <utility>
 #include <vector>
 
-#include "engine/error.h"
-#include "experiments/record/crc32c.h"
+#include "cograd/engine/error.h"
+#include "cograd/experiments/record/crc32c.h"
 
 namespace cograd {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "experiments/record/append_file.h"
+#include "cograd/experiments/record/append_file.h"
 
 namespace cograd {
 

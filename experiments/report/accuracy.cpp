@@ -1,12 +1,12 @@
-#include "experiments/report/accuracy.h"
+#include "cograd/experiments/report/accuracy.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "experiments/console/progress.h"
-#include "experiments/report/curves.h"
-#include "experiments/report/setting.h"
+#include "cograd/experiments/console/progress.h"
+#include "cograd/experiments/report/curves.h"
+#include "cograd/experiments/report/setting.h"
 
 namespace cograd {
 namespace {

@@ -1,4 +1,4 @@
-#include "experiments/report/coherence.h"
+#include "cograd/experiments/report/coherence.h"
 
 #include <fmt/format.h>
 
@@ -8,11 +8,11 @@
 #include <map>
 #include <sstream>
 
-#include "engine/error.h"
-#include "engine/file.h"
-#include "engine/text.h"
-#include "experiments/report/curves.h"
-#include "experiments/report/setting.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/file.h"
+#include "cograd/engine/text.h"
+#include "cograd/experiments/report/curves.h"
+#include "cograd/experiments/report/setting.h"
 
 namespace cograd {
 namespace {

@@ -1,4 +1,4 @@
-#include "experiments/report/curves.h"
+#include "cograd/experiments/report/curves.h"
 
 #include <fmt/format.h>
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "experiments/report/page/report_page.h"
-#include "experiments/report/setting.h"
+#include "cograd/experiments/report/page/report_page.h"
+#include "cograd/experiments/report/setting.h"
 
 namespace cograd {
 

@@ -1,4 +1,4 @@
-#include "experiments/report/difficulty_gallery.h"
+#include "cograd/experiments/report/difficulty_gallery.h"
 
 #include <fmt/format.h>
 
@@ -8,9 +8,9 @@
 #include <optional>
 #include <unordered_map>
 
-#include "data/subset.h"
-#include "engine/error.h"
-#include "experiments/record/difficulty.h"
+#include "cograd/data/subset.h"
+#include "cograd/engine/error.h"
+#include "cograd/experiments/record/difficulty.h"
 
 namespace cograd {
 namespace {

@@ -1,9 +1,9 @@
 // The gallery of easy and hard examples.
 #pragma once
 
-#include "data/dataset.h"
-#include "experiments/record/run_record.h"
-#include "experiments/report/page/gallery.h"
+#include "cograd/data/dataset.h"
+#include "cograd/experiments/record/run_record.h"
+#include "cograd/experiments/report/page/gallery.h"
 
 namespace cograd {
 

@@ -1,4 +1,4 @@
-#include "experiments/report/generalization.h"
+#include "cograd/experiments/report/generalization.h"
 
 #include <fmt/format.h>
 
@@ -6,8 +6,8 @@
 #include <array>
 #include <iterator>
 
-#include "experiments/report/curves.h"
-#include "experiments/report/setting.h"
+#include "cograd/experiments/report/curves.h"
+#include "cograd/experiments/report/setting.h"
 
 namespace cograd {
 namespace {

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "experiments/record/run_record.h"
-#include "experiments/report/page/claims.h"
-#include "experiments/report/page/report_page.h"
+#include "cograd/experiments/record/run_record.h"
+#include "cograd/experiments/report/page/claims.h"
+#include "cograd/experiments/report/page/report_page.h"
 
 namespace cograd {
 

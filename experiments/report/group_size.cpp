@@ -1,10 +1,10 @@
-#include "experiments/report/group_size.h"
+#include "cograd/experiments/report/group_size.h"
 
 #include <algorithm>
 #include <map>
 
-#include "experiments/report/curves.h"
-#include "experiments/report/setting.h"
+#include "cograd/experiments/report/curves.h"
+#include "cograd/experiments/report/setting.h"
 
 namespace cograd {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "experiments/record/run_record.h"
-#include "experiments/report/page/report_page.h"
+#include "cograd/experiments/record/run_record.h"
+#include "cograd/experiments/report/page/report_page.h"
 
 namespace cograd {
 

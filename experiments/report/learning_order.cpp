@@ -1,4 +1,4 @@
-#include "experiments/report/learning_order.h"
+#include "cograd/experiments/report/learning_order.h"
 
 #include <fmt/format.h>
 
@@ -9,11 +9,11 @@
 #include <map>
 #include <sstream>
 
-#include "engine/file.h"
-#include "experiments/record/difficulty.h"
-#include "experiments/report/curves.h"
-#include "experiments/report/rank_correlation.h"
-#include "experiments/report/setting.h"
+#include "cograd/engine/file.h"
+#include "cograd/experiments/record/difficulty.h"
+#include "cograd/experiments/report/curves.h"
+#include "cograd/experiments/report/rank_correlation.h"
+#include "cograd/experiments/report/setting.h"
 
 namespace cograd {
 namespace {

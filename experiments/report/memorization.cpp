@@ -1,11 +1,11 @@
-#include "experiments/report/memorization.h"
+#include "cograd/experiments/report/memorization.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "experiments/report/curves.h"
-#include "experiments/report/setting.h"
+#include "cograd/experiments/report/curves.h"
+#include "cograd/experiments/report/setting.h"
 
 namespace cograd {
 namespace {

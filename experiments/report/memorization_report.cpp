@@ -1,12 +1,12 @@
-#include "experiments/report/memorization_report.h"
+#include "cograd/experiments/report/memorization_report.h"
 
 #include <iterator>
 
-#include "experiments/report/accuracy.h"
-#include "experiments/report/coherence.h"
-#include "experiments/report/group_size.h"
-#include "experiments/report/learning_order.h"
-#include "experiments/report/learning_rates.h"
+#include "cograd/experiments/report/accuracy.h"
+#include "cograd/experiments/report/coherence.h"
+#include "cograd/experiments/report/group_size.h"
+#include "cograd/experiments/report/learning_order.h"
+#include "cograd/experiments/report/learning_rates.h"
 
 namespace cograd {
 namespace {

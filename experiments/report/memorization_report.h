@@ -1,7 +1,7 @@
 // The report of runs that differ in aggregator and noise.
 #pragma once
 
-#include "experiments/report/page/report_page.h"
+#include "cograd/experiments/report/page/report_page.h"
 
 namespace cograd {
 

@@ -1,10 +1,10 @@
-#include "experiments/report/rank_correlation.h"
+#include "cograd/experiments/report/rank_correlation.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 namespace {

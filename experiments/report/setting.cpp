@@ -1,4 +1,4 @@
-#include "experiments/report/setting.h"
+#include "cograd/experiments/report/setting.h"
 
 #include <fmt/format.h>
 

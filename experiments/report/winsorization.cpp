@@ -1,4 +1,4 @@
-#include "experiments/report/winsorization.h"
+#include "cograd/experiments/report/winsorization.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <set>
 
-#include "experiments/report/curves.h"
-#include "experiments/report/setting.h"
+#include "cograd/experiments/report/curves.h"
+#include "cograd/experiments/report/setting.h"
 
 namespace cograd {
 namespace {

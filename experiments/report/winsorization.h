@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "experiments/record/run_record.h"
-#include "experiments/report/page/claims.h"
+#include "cograd/experiments/record/run_record.h"
+#include "cograd/experiments/report/page/claims.h"
 
 namespace cograd {
 

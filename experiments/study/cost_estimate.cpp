@@ -1,11 +1,11 @@
-#include "experiments/study/cost_estimate.h"
+#include "cograd/experiments/study/cost_estimate.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "experiments/console/columns.h"
-#include "experiments/console/progress.h"
+#include "cograd/experiments/console/columns.h"
+#include "cograd/experiments/console/progress.h"
 
 namespace cograd {
 

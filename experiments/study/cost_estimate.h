@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "experiments/study/study.h"
+#include "cograd/experiments/study/study.h"
 
 namespace cograd {
 

@@ -1,4 +1,4 @@
-#include "experiments/study/datasets.h"
+#include "cograd/experiments/study/datasets.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -7,16 +7,16 @@
 #include <limits>
 #include <unordered_set>
 
-#include "data/cifar10.h"
-#include "data/class_subset.h"
-#include "data/data_identity.h"
-#include "data/glyphs.h"
-#include "data/image_folder.h"
-#include "data/image_scan.h"
-#include "data/index_file.h"
-#include "data/mnist.h"
-#include "data/subset.h"
-#include "engine/text.h"
+#include "cograd/data/cifar10.h"
+#include "cograd/data/class_subset.h"
+#include "cograd/data/data_identity.h"
+#include "cograd/data/glyphs.h"
+#include "cograd/data/image_folder.h"
+#include "cograd/data/image_scan.h"
+#include "cograd/data/index_file.h"
+#include "cograd/data/mnist.h"
+#include "cograd/data/subset.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "experiments/study/options.h"
-#include "experiments/train/study_data.h"
+#include "cograd/experiments/study/options.h"
+#include "cograd/experiments/train/study_data.h"
 
 namespace cograd {
 

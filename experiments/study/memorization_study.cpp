@@ -1,4 +1,4 @@
-#include "experiments/study/memorization_study.h"
+#include "cograd/experiments/study/memorization_study.h"
 
 #include <fmt/format.h>
 
@@ -6,12 +6,12 @@
 #include <chrono>
 #include <filesystem>
 
-#include "experiments/console/terminal.h"
-#include "experiments/report/difficulty_gallery.h"
-#include "experiments/report/memorization_report.h"
-#include "experiments/report/page/claims.h"
-#include "experiments/study/cost_estimate.h"
-#include "experiments/study/study.h"
+#include "cograd/experiments/console/terminal.h"
+#include "cograd/experiments/report/difficulty_gallery.h"
+#include "cograd/experiments/report/memorization_report.h"
+#include "cograd/experiments/report/page/claims.h"
+#include "cograd/experiments/study/cost_estimate.h"
+#include "cograd/experiments/study/study.h"
 
 namespace cograd {
 namespace {

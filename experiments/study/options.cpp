@@ -1,14 +1,14 @@
-#include "experiments/study/options.h"
+#include "cograd/experiments/study/options.h"
 
 #include <fmt/ranges.h>
 
 #include <charconv>
 #include <cmath>
 
-#include "engine/threads.h"
-#include "experiments/record/run_config.h"
-#include "experiments/study/datasets.h"
-#include "models/registry.h"
+#include "cograd/engine/threads.h"
+#include "cograd/experiments/record/run_config.h"
+#include "cograd/experiments/study/datasets.h"
+#include "cograd/models/registry.h"
 
 namespace cograd {
 namespace {

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "experiments/console/command_line.h"
-#include "experiments/record/run_settings.h"
+#include "cograd/experiments/console/command_line.h"
+#include "cograd/experiments/record/run_settings.h"
 
 namespace cograd {
 

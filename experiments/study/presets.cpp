@@ -1,4 +1,4 @@
-#include "experiments/study/presets.h"
+#include "cograd/experiments/study/presets.h"
 
 namespace cograd {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "experiments/study/options.h"
+#include "cograd/experiments/study/options.h"
 
 namespace cograd {
 

@@ -1,13 +1,13 @@
-#include "experiments/study/splits.h"
+#include "cograd/experiments/study/splits.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "data/index_file.h"
-#include "engine/error.h"
-#include "engine/random.h"
-#include "engine/text.h"
+#include "cograd/data/index_file.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/random.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 namespace {

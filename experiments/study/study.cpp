@@ -1,4 +1,4 @@
-#include "experiments/study/study.h"
+#include "cograd/experiments/study/study.h"
 
 #include <fmt/ranges.h>
 
@@ -9,18 +9,18 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "engine/aggregation/aggregator.h"
-#include "engine/autograd.h"
-#include "engine/text.h"
-#include "engine/threads.h"
-#include "experiments/console/interruption.h"
-#include "experiments/console/terminal.h"
-#include "experiments/console/version.h"
-#include "experiments/record/model_card.h"
-#include "experiments/record/run_config.h"
-#include "experiments/record/run_results.h"
-#include "experiments/study/datasets.h"
-#include "models/registry.h"
+#include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/autograd.h"
+#include "cograd/engine/text.h"
+#include "cograd/engine/threads.h"
+#include "cograd/experiments/console/interruption.h"
+#include "cograd/experiments/console/terminal.h"
+#include "cograd/experiments/console/version.h"
+#include "cograd/experiments/record/model_card.h"
+#include "cograd/experiments/record/run_config.h"
+#include "cograd/experiments/record/run_results.h"
+#include "cograd/experiments/study/datasets.h"
+#include "cograd/models/registry.h"
 
 namespace cograd {
 namespace {

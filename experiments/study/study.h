@@ -9,11 +9,11 @@
 #include <utility>
 #include <vector>
 
-#include "data/data_identity.h"
-#include "experiments/record/folder_lock.h"
-#include "experiments/study/options.h"
-#include "experiments/train/step_cost.h"
-#include "experiments/train/trainer.h"
+#include "cograd/data/data_identity.h"
+#include "cograd/experiments/record/folder_lock.h"
+#include "cograd/experiments/study/options.h"
+#include "cograd/experiments/train/step_cost.h"
+#include "cograd/experiments/train/trainer.h"
 
 namespace cograd {
 

@@ -1,14 +1,14 @@
-#include "experiments/train/checkpoint.h"
+#include "cograd/experiments/train/checkpoint.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "data/checksum.h"
-#include "engine/text.h"
-#include "experiments/record/json_reader.h"
-#include "models/safetensors.h"
-#include "models/state_dict.h"
+#include "cograd/data/checksum.h"
+#include "cograd/engine/text.h"
+#include "cograd/experiments/record/json_reader.h"
+#include "cograd/models/safetensors.h"
+#include "cograd/models/state_dict.h"
 
 namespace cograd {
 namespace {

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "experiments/record/append_file.h"
-#include "experiments/train/learning_order.h"
-#include "layers/module.h"
-#include "models/safetensors.h"
-#include "optim/sgd.h"
+#include "cograd/experiments/record/append_file.h"
+#include "cograd/experiments/train/learning_order.h"
+#include "cograd/layers/module.h"
+#include "cograd/models/safetensors.h"
+#include "cograd/optim/sgd.h"
 
 namespace cograd {
 

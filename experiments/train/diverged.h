@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

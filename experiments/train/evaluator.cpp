@@ -1,14 +1,14 @@
-#include "experiments/train/evaluator.h"
+#include "cograd/experiments/train/evaluator.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numeric>
 
-#include "engine/autograd.h"
-#include "experiments/console/interruption.h"
-#include "layers/linear.h"
-#include "layers/mixed_precision.h"
+#include "cograd/engine/autograd.h"
+#include "cograd/experiments/console/interruption.h"
+#include "cograd/layers/linear.h"
+#include "cograd/layers/mixed_precision.h"
 
 namespace cograd {
 namespace {

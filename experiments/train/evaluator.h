@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "data/loader.h"
-#include "experiments/record/run_record.h"
-#include "layers/module.h"
+#include "cograd/data/loader.h"
+#include "cograd/experiments/record/run_record.h"
+#include "cograd/layers/module.h"
 
 namespace cograd {
 

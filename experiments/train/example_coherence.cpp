@@ -1,13 +1,13 @@
-#include "experiments/train/example_coherence.h"
+#include "cograd/experiments/train/example_coherence.h"
 
 #include <algorithm>
 
-#include "data/loader.h"
-#include "data/subset.h"
-#include "engine/aggregation/aggregator.h"
-#include "engine/ops/ops.h"
-#include "engine/random.h"
-#include "layers/mixed_precision.h"
+#include "cograd/data/loader.h"
+#include "cograd/data/subset.h"
+#include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/ops/ops.h"
+#include "cograd/engine/random.h"
+#include "cograd/layers/mixed_precision.h"
 
 namespace cograd {
 namespace {

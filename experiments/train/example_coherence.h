@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "data/batch.h"
-#include "data/dataset.h"
-#include "layers/module.h"
+#include "cograd/data/batch.h"
+#include "cograd/data/dataset.h"
+#include "cograd/layers/module.h"
 
 namespace cograd {
 

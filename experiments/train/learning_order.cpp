@@ -1,9 +1,9 @@
-#include "experiments/train/learning_order.h"
+#include "cograd/experiments/train/learning_order.h"
 
 #include <algorithm>
 #include <limits>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 namespace {

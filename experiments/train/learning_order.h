@@ -4,10 +4,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "data/corrupted_labels.h"
-#include "experiments/record/difficulty.h"
-#include "experiments/train/evaluator.h"
-#include "models/safetensors.h"
+#include "cograd/data/corrupted_labels.h"
+#include "cograd/experiments/record/difficulty.h"
+#include "cograd/experiments/train/evaluator.h"
+#include "cograd/models/safetensors.h"
 
 namespace cograd {
 

@@ -1,13 +1,13 @@
-#include "experiments/train/measurements.h"
+#include "cograd/experiments/train/measurements.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
-#include "data/data_identity.h"
-#include "data/index_file.h"
-#include "data/subset.h"
-#include "experiments/train/diverged.h"
+#include "cograd/data/data_identity.h"
+#include "cograd/data/index_file.h"
+#include "cograd/data/subset.h"
+#include "cograd/experiments/train/diverged.h"
 
 namespace cograd {
 

@@ -7,14 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "data/corrupted_labels.h"
-#include "experiments/record/run_directory.h"
-#include "experiments/record/run_record.h"
-#include "experiments/train/evaluator.h"
-#include "experiments/train/example_coherence.h"
-#include "experiments/train/learning_order.h"
-#include "experiments/train/samples.h"
-#include "experiments/train/study_data.h"
+#include "cograd/data/corrupted_labels.h"
+#include "cograd/experiments/record/run_directory.h"
+#include "cograd/experiments/record/run_record.h"
+#include "cograd/experiments/train/evaluator.h"
+#include "cograd/experiments/train/example_coherence.h"
+#include "cograd/experiments/train/learning_order.h"
+#include "cograd/experiments/train/samples.h"
+#include "cograd/experiments/train/study_data.h"
 
 namespace cograd {
 

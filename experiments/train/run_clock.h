@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-#include "experiments/record/run_directory.h"
+#include "cograd/experiments/record/run_directory.h"
 
 namespace cograd {
 

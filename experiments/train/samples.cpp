@@ -1,8 +1,8 @@
-#include "experiments/train/samples.h"
+#include "cograd/experiments/train/samples.h"
 
 #include <numeric>
 
-#include "engine/random.h"
+#include "cograd/engine/random.h"
 
 namespace cograd {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "data/corrupted_labels.h"
+#include "cograd/data/corrupted_labels.h"
 
 namespace cograd {
 

@@ -1,14 +1,14 @@
-#include "experiments/train/step_cost.h"
+#include "cograd/experiments/train/step_cost.h"
 
 #include <chrono>
 #include <memory>
 
-#include "engine/aggregation/aggregator.h"
-#include "engine/ops/ops.h"
-#include "experiments/record/model_card.h"
-#include "layers/mixed_precision.h"
-#include "models/registry.h"
-#include "optim/sgd.h"
+#include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/ops/ops.h"
+#include "cograd/experiments/record/model_card.h"
+#include "cograd/layers/mixed_precision.h"
+#include "cograd/models/registry.h"
+#include "cograd/optim/sgd.h"
 
 namespace cograd {
 namespace {

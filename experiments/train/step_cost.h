@@ -3,9 +3,9 @@
 
 #include <cstddef>
 
-#include "engine/backend.h"
-#include "experiments/record/run_settings.h"
-#include "experiments/train/study_data.h"
+#include "cograd/engine/backend.h"
+#include "cograd/experiments/record/run_settings.h"
+#include "cograd/experiments/train/study_data.h"
 
 namespace cograd {
 

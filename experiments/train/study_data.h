@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset.h"
-#include "data/transform.h"
-#include "experiments/console/image_notes.h"
+#include "cograd/data/dataset.h"
+#include "cograd/data/transform.h"
+#include "cograd/experiments/console/image_notes.h"
 
 namespace cograd {
 

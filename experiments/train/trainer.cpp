@@ -1,26 +1,26 @@
-#include "experiments/train/trainer.h"
+#include "cograd/experiments/train/trainer.h"
 
 #include <algorithm>
 #include <cmath>
 #include <memory>
 #include <utility>
 
-#include "data/corrupted_labels.h"
-#include "data/loader.h"
-#include "engine/aggregation/aggregator.h"
-#include "engine/text.h"
-#include "experiments/console/interruption.h"
-#include "experiments/record/model_card.h"
-#include "experiments/record/run_results.h"
-#include "experiments/train/checkpoint.h"
-#include "experiments/train/diverged.h"
-#include "experiments/train/measurements.h"
-#include "experiments/train/run_clock.h"
-#include "experiments/train/training_steps.h"
-#include "models/registry.h"
-#include "models/state_dict.h"
-#include "optim/schedule.h"
-#include "optim/sgd.h"
+#include "cograd/data/corrupted_labels.h"
+#include "cograd/data/loader.h"
+#include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/text.h"
+#include "cograd/experiments/console/interruption.h"
+#include "cograd/experiments/record/model_card.h"
+#include "cograd/experiments/record/run_results.h"
+#include "cograd/experiments/train/checkpoint.h"
+#include "cograd/experiments/train/diverged.h"
+#include "cograd/experiments/train/measurements.h"
+#include "cograd/experiments/train/run_clock.h"
+#include "cograd/experiments/train/training_steps.h"
+#include "cograd/models/registry.h"
+#include "cograd/models/state_dict.h"
+#include "cograd/optim/schedule.h"
+#include "cograd/optim/sgd.h"
 
 namespace cograd {
 namespace {

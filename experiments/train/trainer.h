@@ -3,11 +3,11 @@
 
 #include <cstdint>
 
-#include "engine/backend.h"
-#include "experiments/console/progress.h"
-#include "experiments/record/run_directory.h"
-#include "experiments/record/run_record.h"
-#include "experiments/train/study_data.h"
+#include "cograd/engine/backend.h"
+#include "cograd/experiments/console/progress.h"
+#include "cograd/experiments/record/run_directory.h"
+#include "cograd/experiments/record/run_record.h"
+#include "cograd/experiments/train/study_data.h"
 
 namespace cograd {
 

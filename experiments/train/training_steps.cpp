@@ -1,13 +1,13 @@
-#include "experiments/train/training_steps.h"
+#include "cograd/experiments/train/training_steps.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <utility>
 
-#include "engine/ops/ops.h"
-#include "experiments/train/diverged.h"
-#include "layers/mixed_precision.h"
+#include "cograd/engine/ops/ops.h"
+#include "cograd/experiments/train/diverged.h"
+#include "cograd/layers/mixed_precision.h"
 
 namespace cograd {
 namespace {

@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "data/batch.h"
-#include "engine/aggregation/aggregator.h"
-#include "engine/step_recorder.h"
-#include "layers/module.h"
-#include "optim/sgd.h"
+#include "cograd/data/batch.h"
+#include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/step_recorder.h"
+#include "cograd/layers/module.h"
+#include "cograd/optim/sgd.h"
 
 namespace cograd {
 

@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <numeric>
 
-#include "data/data.h"
-#include "engine/error.h"
-#include "engine/file.h"
+#include "cograd/data/data.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/file.h"
 #include "tests/support/catch.h"
 #include "tests/support/image_samples.h"
 #include "tests/support/temporary_folder.h"

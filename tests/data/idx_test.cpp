@@ -1,12 +1,12 @@
 // IDX files: good ones, and every way of being malformed.
-#include "data/idx.h"
+#include "cograd/data/idx.h"
 
 #include <zlib.h>
 
 #include <fstream>
 
-#include "data/mnist.h"
-#include "engine/error.h"
+#include "cograd/data/mnist.h"
+#include "cograd/engine/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 

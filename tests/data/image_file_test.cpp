@@ -1,5 +1,5 @@
 // JPEG and PNG files: colors, scales, regions, and files that are broken.
-#include "data/image_file.h"
+#include "cograd/data/image_file.h"
 
 #include <zlib.h>
 
@@ -9,9 +9,9 @@
 #include <cstdlib>
 #include <string>
 
-#include "engine/error.h"
-#include "engine/file.h"
-#include "engine/random.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/file.h"
+#include "cograd/engine/random.h"
 #include "tests/support/catch.h"
 #include "tests/support/image_samples.h"
 

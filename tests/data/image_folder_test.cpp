@@ -1,5 +1,5 @@
 // Image folders: which files, their index, layouts, broken files, and subsets of them.
-#include "data/image_folder.h"
+#include "cograd/data/image_folder.h"
 
 #include <sys/stat.h>
 
@@ -9,12 +9,12 @@
 #include <mutex>
 #include <sstream>
 
-#include "data/class_subset.h"
-#include "data/image_scan.h"
-#include "data/loader.h"
-#include "data/subset.h"
-#include "engine/backend.h"
-#include "engine/error.h"
+#include "cograd/data/class_subset.h"
+#include "cograd/data/image_scan.h"
+#include "cograd/data/loader.h"
+#include "cograd/data/subset.h"
+#include "cograd/engine/backend.h"
+#include "cograd/engine/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/image_samples.h"
 #include "tests/support/temporary_folder.h"

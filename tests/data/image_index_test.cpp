@@ -1,15 +1,15 @@
 // Which files of an image folder count, by torchvision's rules, and the file that remembers them.
-#include "data/image_index.h"
+#include "cograd/data/image_index.h"
 
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
-#include "data/checksum.h"
-#include "data/image_folder.h"
-#include "data/image_scan.h"
-#include "engine/error.h"
+#include "cograd/data/checksum.h"
+#include "cograd/data/image_folder.h"
+#include "cograd/data/image_scan.h"
+#include "cograd/engine/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/image_samples.h"
 #include "tests/support/temporary_folder.h"

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <string>
 
-#include "data/image_file.h"
-#include "data/transform.h"
-#include "engine/error.h"
+#include "cograd/data/image_file.h"
+#include "cograd/data/transform.h"
+#include "cograd/engine/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/image_samples.h"
 

@@ -5,8 +5,8 @@
 #include <set>
 #include <thread>
 
-#include "data/data.h"
-#include "engine/error.h"
+#include "cograd/data/data.h"
+#include "cograd/engine/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/lazy_device.h"
 

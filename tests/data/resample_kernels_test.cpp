@@ -1,5 +1,5 @@
 // The loops that scale images, of every instruction set of this machine, against plain loops.
-#include "data/resample_kernels.h"
+#include "cograd/data/resample_kernels.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/random.h"
+#include "cograd/engine/random.h"
 #include "tests/support/catch.h"
 #include "tests/support/instruction_sets.h"
 

@@ -1,8 +1,8 @@
 // Text files of others: line ends, encodings, and what a file is that is no text.
-#include "data/text_lines.h"
+#include "cograd/data/text_lines.h"
 
-#include "engine/content_kind.h"
-#include "engine/error.h"
+#include "cograd/engine/content_kind.h"
+#include "cograd/engine/error.h"
 #include "tests/support/catch.h"
 
 namespace cograd::testing {

@@ -1,10 +1,10 @@
 // Scaling, cropping, flipping and normalizing of images.
-#include "data/transform.h"
+#include "cograd/data/transform.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "data/resample.h"
+#include "cograd/data/resample.h"
 #include "tests/support/catch.h"
 #include "tests/support/image_samples.h"
 

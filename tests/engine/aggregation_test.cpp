@@ -1,5 +1,5 @@
 // Order statistics, and the aggregators made of them.
-#include "engine/cpu/aggregation.h"
+#include "cograd/engine/cpu/aggregation.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,11 +7,11 @@
 #include <numeric>
 #include <vector>
 
-#include "engine/aggregation/aggregator.h"
-#include "engine/aggregation/order_statistics.h"
-#include "engine/aggregation/selection_network.h"
-#include "engine/error.h"
-#include "engine/random.h"
+#include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/aggregation/order_statistics.h"
+#include "cograd/engine/aggregation/selection_network.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/random.h"
 #include "tests/support/golden.h"
 
 namespace cograd {

@@ -1,11 +1,11 @@
 // The caching allocator: reuse, statistics, and threads.
-#include "engine/allocator.h"
+#include "cograd/engine/allocator.h"
 
 #include <cstring>
 #include <thread>
 #include <vector>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 #include "tests/support/catch.h"
 
 namespace cograd::testing {

@@ -1,9 +1,9 @@
 // The backward pass: grouping, sharing, micro-batches, memory, and what it refuses.
-#include "engine/autograd.h"
+#include "cograd/engine/autograd.h"
 
 #include <limits>
 
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/ops.h"
 #include "tests/support/catch.h"
 #include "tests/support/gradient_check.h"
 

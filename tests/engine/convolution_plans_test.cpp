@@ -4,9 +4,9 @@
 #include <map>
 #include <set>
 
-#include "engine/cuda/convolution_plan.h"
-#include "engine/reference/reference_backend.h"
-#include "models/registry.h"
+#include "cograd/engine/cuda/convolution_plan.h"
+#include "cograd/engine/reference/reference_backend.h"
+#include "cograd/models/registry.h"
 #include "tests/support/catch.h"
 
 #if CUDNN_VERSION >= 90800

@@ -1,5 +1,5 @@
 // Batch norm of the cpu backend in bf16 and in every layout.
-#include "engine/cpu/activations.h"
+#include "cograd/engine/cpu/activations.h"
 #include "tests/support/cpu_layouts.h"
 
 namespace cograd::testing {

@@ -1,5 +1,5 @@
 // The cpu backend against the reference, on random inputs of odd sizes.
-#include "engine/cpu/activations.h"
+#include "cograd/engine/cpu/activations.h"
 #include "tests/support/accumulation_cases.h"
 #include "tests/support/cpu_layouts.h"
 

@@ -1,9 +1,9 @@
 // Same seed, same bits: twice, and on one thread as on two.
 #include <cstring>
 
-#include "engine/ops/ops.h"
-#include "models/registry.h"
-#include "optim/sgd.h"
+#include "cograd/engine/ops/ops.h"
+#include "cograd/models/registry.h"
+#include "cograd/optim/sgd.h"
 #include "tests/support/catch.h"
 #include "tests/support/gradient_check.h"
 #include "tests/support/threads.h"

@@ -1,5 +1,5 @@
 // Files and names from elsewhere, and files that must be there after a crash.
-#include "engine/file.h"
+#include "cograd/engine/file.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -11,8 +11,8 @@
 #include <filesystem>
 #include <thread>
 
-#include "engine/error.h"
-#include "engine/text.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/text.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 

@@ -1,7 +1,7 @@
 // Every golden layer: output and all gradients, 1e-5 in float32.
 #include <map>
 
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/ops.h"
 #include "tests/support/golden.h"
 
 namespace cograd::testing {

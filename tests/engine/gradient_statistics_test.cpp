@@ -1,12 +1,12 @@
 // Gradient statistics: unbiased where group means are not, by simulation and by hand.
-#include "engine/aggregation/gradient_statistics.h"
+#include "cograd/engine/aggregation/gradient_statistics.h"
 
 #include <cmath>
 #include <limits>
 #include <vector>
 
-#include "engine/error.h"
-#include "engine/random.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/random.h"
 #include "tests/support/catch.h"
 
 namespace cograd::testing {

@@ -3,16 +3,16 @@
 #include <memory>
 #include <vector>
 
-#include "engine/aggregation/gram/centred_clipping.h"
-#include "engine/aggregation/gram/cosine_filter.h"
-#include "engine/aggregation/gram/geometric_median.h"
-#include "engine/aggregation/gram/krum.h"
-#include "engine/aggregation/gram/mgda.h"
-#include "engine/aggregation/gram/nonnegative_least_squares.h"
-#include "engine/aggregation/gram/pcgrad.h"
-#include "engine/aggregation/gram/upgrad.h"
-#include "engine/error.h"
-#include "engine/random.h"
+#include "cograd/engine/aggregation/gram/centred_clipping.h"
+#include "cograd/engine/aggregation/gram/cosine_filter.h"
+#include "cograd/engine/aggregation/gram/geometric_median.h"
+#include "cograd/engine/aggregation/gram/krum.h"
+#include "cograd/engine/aggregation/gram/mgda.h"
+#include "cograd/engine/aggregation/gram/nonnegative_least_squares.h"
+#include "cograd/engine/aggregation/gram/pcgrad.h"
+#include "cograd/engine/aggregation/gram/upgrad.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/random.h"
 #include "tests/support/catch.h"
 
 namespace cograd::testing {

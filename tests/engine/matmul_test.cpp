@@ -1,5 +1,5 @@
 // Matrix products of every instruction set of this machine against plain loops.
-#include "engine/cpu/matmul.h"
+#include "cograd/engine/cpu/matmul.h"
 
 #include <algorithm>
 #include <numeric>
@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "engine/cpu/aggregation.h"
-#include "engine/cpu/reduced_matmul.h"
+#include "cograd/engine/cpu/aggregation.h"
+#include "cograd/engine/cpu/reduced_matmul.h"
 #include "tests/support/catch.h"
 #include "tests/support/instruction_sets.h"
 #include "tests/support/threads.h"

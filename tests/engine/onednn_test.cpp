@@ -1,8 +1,8 @@
 // What wraps oneDNN, and convolutions of bf16.
 #include <cstdio>
 
-#include "engine/cpu/onednn/primitive.h"
-#include "engine/cpu/onednn/primitive_cache.h"
+#include "cograd/engine/cpu/onednn/primitive.h"
+#include "cograd/engine/cpu/onednn/primitive_cache.h"
 #include "tests/support/cpu_layouts.h"
 
 namespace cograd::testing {

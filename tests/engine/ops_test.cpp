@@ -1,5 +1,5 @@
 // Every op against finite differences, in one group and in several, and its refusals.
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/ops.h"
 
 #include <algorithm>
 #include <cmath>

@@ -9,10 +9,10 @@
 #include <cstdlib>
 #include <thread>
 
-#include "engine/parallel/data_parallel.h"
-#include "engine/parallel/launch_environment.h"
-#include "engine/parallel/nccl_communicator.h"
-#include "engine/parallel/rendezvous.h"
+#include "cograd/engine/parallel/data_parallel.h"
+#include "cograd/engine/parallel/launch_environment.h"
+#include "cograd/engine/parallel/nccl_communicator.h"
+#include "cograd/engine/parallel/rendezvous.h"
 #include "tests/support/catch.h"
 
 namespace cograd::testing {

@@ -1,5 +1,5 @@
 // Philox and what is drawn from it.
-#include "engine/random.h"
+#include "cograd/engine/random.h"
 
 #include <algorithm>
 #include <numeric>

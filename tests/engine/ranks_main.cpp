@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "engine/ops/ops.h"
-#include "engine/parallel/data_parallel.h"
-#include "engine/random.h"
-#include "models/registry.h"
-#include "optim/sgd.h"
+#include "cograd/engine/ops/ops.h"
+#include "cograd/engine/parallel/data_parallel.h"
+#include "cograd/engine/random.h"
+#include "cograd/models/registry.h"
+#include "cograd/optim/sgd.h"
 
 namespace cograd {
 namespace {

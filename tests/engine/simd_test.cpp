@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "engine/cpu/aggregation.h"
-#include "engine/cpu/elementwise.h"
-#include "engine/cpu/reduced_matmul.h"
-#include "engine/cpu/simd/instruction_set.h"
-#include "engine/cpu/update.h"
-#include "engine/error.h"
+#include "cograd/engine/cpu/aggregation.h"
+#include "cograd/engine/cpu/elementwise.h"
+#include "cograd/engine/cpu/reduced_matmul.h"
+#include "cograd/engine/cpu/simd/instruction_set.h"
+#include "cograd/engine/cpu/update.h"
+#include "cograd/engine/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/instruction_sets.h"
 #include "tests/support/threads.h"

@@ -1,7 +1,7 @@
 // Tensors: shapes, types, views, and what they refuse.
-#include "engine/tensor.h"
+#include "cograd/engine/tensor.h"
 
-#include "engine/backend.h"
+#include "cograd/engine/backend.h"
 #include "tests/support/catch.h"
 
 namespace cograd::testing {

@@ -1,5 +1,5 @@
 // The pool of the CPU's loops, and how many threads it takes.
-#include "engine/threads.h"
+#include "cograd/engine/threads.h"
 
 #include <atomic>
 #include <chrono>
@@ -20,8 +20,8 @@
 #include <unistd.h>
 #endif
 
-#include "engine/available_processors.h"
-#include "engine/error.h"
+#include "cograd/engine/available_processors.h"
+#include "cograd/engine/error.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/threads.h"

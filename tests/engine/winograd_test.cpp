@@ -1,13 +1,13 @@
 // Winograd's algorithm of every instruction set of this machine against the plain convolution.
-#include "engine/cpu/winograd.h"
+#include "cograd/engine/cpu/winograd.h"
 
 #include <cmath>
 #include <string>
 #include <type_traits>
 #include <vector>
 
-#include "engine/bf16.h"
-#include "engine/random.h"
+#include "cograd/engine/bf16.h"
+#include "cograd/engine/random.h"
 #include "tests/support/catch.h"
 #include "tests/support/instruction_sets.h"
 #include "tests/support/threads.h"

@@ -1,5 +1,5 @@
 // Claims: verdicts that the printed numbers give as well, and a table that fits its terminal.
-#include "experiments/report/page/claims.h"
+#include "cograd/experiments/report/page/claims.h"
 
 #include <fmt/format.h>
 
@@ -10,10 +10,10 @@
 #include <random>
 #include <sstream>
 
-#include "experiments/console/columns.h"
-#include "experiments/report/generalization.h"
-#include "experiments/report/memorization.h"
-#include "experiments/report/winsorization.h"
+#include "cograd/experiments/console/columns.h"
+#include "cograd/experiments/report/generalization.h"
+#include "cograd/experiments/report/memorization.h"
+#include "cograd/experiments/report/winsorization.h"
 #include "tests/support/catch.h"
 #include "tests/support/records.h"
 

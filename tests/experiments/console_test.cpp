@@ -1,10 +1,10 @@
 // What programs print: help and estimates in lines that fit the terminal.
 #include <sstream>
 
-#include "experiments/console/columns.h"
-#include "experiments/study/cost_estimate.h"
-#include "experiments/study/options.h"
-#include "experiments/study/presets.h"
+#include "cograd/experiments/console/columns.h"
+#include "cograd/experiments/study/cost_estimate.h"
+#include "cograd/experiments/study/options.h"
+#include "cograd/experiments/study/presets.h"
 #include "tests/support/catch.h"
 
 namespace cograd::testing {

@@ -4,8 +4,8 @@
 #include <limits>
 #include <string>
 
-#include "experiments/study/presets.h"
-#include "experiments/study/study.h"
+#include "cograd/experiments/study/presets.h"
+#include "cograd/experiments/study/study.h"
 #include "tests/support/csv.h"
 #include "tests/support/cuda_device.h"
 #include "tests/support/small_study.h"

@@ -3,16 +3,16 @@
 #include <fstream>
 #include <limits>
 
-#include "data/glyphs.h"
-#include "data/subset.h"
-#include "engine/aggregation/aggregator.h"
-#include "engine/ops/ops.h"
-#include "engine/random.h"
-#include "experiments/report/rank_correlation.h"
-#include "experiments/train/example_coherence.h"
-#include "experiments/train/learning_order.h"
-#include "layers/linear.h"
-#include "models/registry.h"
+#include "cograd/data/glyphs.h"
+#include "cograd/data/subset.h"
+#include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/ops/ops.h"
+#include "cograd/engine/random.h"
+#include "cograd/experiments/report/rank_correlation.h"
+#include "cograd/experiments/train/example_coherence.h"
+#include "cograd/experiments/train/learning_order.h"
+#include "cograd/layers/linear.h"
+#include "cograd/models/registry.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 

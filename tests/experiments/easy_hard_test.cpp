@@ -1,13 +1,13 @@
 // Easy and hard examples: splits, agreement, claims, and the estimate of a study's cost.
 #include <set>
 
-#include "data/index_file.h"
-#include "experiments/report/generalization.h"
-#include "experiments/study/cost_estimate.h"
-#include "experiments/study/datasets.h"
-#include "experiments/study/presets.h"
-#include "experiments/study/splits.h"
-#include "experiments/study/study.h"
+#include "cograd/data/index_file.h"
+#include "cograd/experiments/report/generalization.h"
+#include "cograd/experiments/study/cost_estimate.h"
+#include "cograd/experiments/study/datasets.h"
+#include "cograd/experiments/study/presets.h"
+#include "cograd/experiments/study/splits.h"
+#include "cograd/experiments/study/study.h"
 #include "tests/support/catch.h"
 #include "tests/support/records.h"
 #include "tests/support/small_study.h"

@@ -6,12 +6,12 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "engine/file.h"
-#include "experiments/console/progress.h"
-#include "experiments/record/run_directory.h"
-#include "experiments/record/run_results.h"
-#include "experiments/study/options.h"
-#include "experiments/study/presets.h"
+#include "cograd/engine/file.h"
+#include "cograd/experiments/console/progress.h"
+#include "cograd/experiments/record/run_directory.h"
+#include "cograd/experiments/record/run_results.h"
+#include "cograd/experiments/study/options.h"
+#include "cograd/experiments/study/presets.h"
 #include "tests/support/catch.h"
 #include "tests/support/records.h"
 #include "tests/support/temporary_folder.h"

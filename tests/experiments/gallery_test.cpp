@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <set>
 
-#include "engine/error.h"
-#include "experiments/record/difficulty.h"
-#include "experiments/report/difficulty_gallery.h"
+#include "cograd/engine/error.h"
+#include "cograd/experiments/record/difficulty.h"
+#include "cograd/experiments/report/difficulty_gallery.h"
 #include "tests/support/catch.h"
 #include "tests/support/records.h"
 #include "tests/support/temporary_folder.h"

@@ -3,13 +3,13 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "data/data.h"
-#include "data/data_identity.h"
-#include "engine/file.h"
-#include "experiments/record/run_results.h"
-#include "experiments/study/datasets.h"
-#include "experiments/study/presets.h"
-#include "experiments/study/study.h"
+#include "cograd/data/data.h"
+#include "cograd/data/data_identity.h"
+#include "cograd/engine/file.h"
+#include "cograd/experiments/record/run_results.h"
+#include "cograd/experiments/study/datasets.h"
+#include "cograd/experiments/study/presets.h"
+#include "cograd/experiments/study/study.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 

@@ -5,14 +5,14 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "data/index_file.h"
-#include "engine/file.h"
-#include "experiments/record/model_card.h"
-#include "experiments/record/run_results.h"
-#include "experiments/report/difficulty_gallery.h"
-#include "experiments/report/memorization_report.h"
-#include "experiments/study/presets.h"
-#include "experiments/study/study.h"
+#include "cograd/data/index_file.h"
+#include "cograd/engine/file.h"
+#include "cograd/experiments/record/model_card.h"
+#include "cograd/experiments/record/run_results.h"
+#include "cograd/experiments/report/difficulty_gallery.h"
+#include "cograd/experiments/report/memorization_report.h"
+#include "cograd/experiments/study/presets.h"
+#include "cograd/experiments/study/study.h"
 #include "tests/support/catch.h"
 #include "tests/support/image_samples.h"
 #include "tests/support/temporary_folder.h"

@@ -1,11 +1,11 @@
 // What weights say about themselves, which others may have written, and files of labels.
-#include "experiments/record/model_card.h"
+#include "cograd/experiments/record/model_card.h"
 
 #include <nlohmann/json.hpp>
 
-#include "engine/backend.h"
-#include "engine/file.h"
-#include "experiments/record/labels_file.h"
+#include "cograd/engine/backend.h"
+#include "cograd/engine/file.h"
+#include "cograd/experiments/record/labels_file.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 

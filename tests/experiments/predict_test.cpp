@@ -7,11 +7,11 @@
 #include <cstdio>
 #include <limits>
 
-#include "data/image_file.h"
-#include "engine/backend.h"
-#include "engine/file.h"
-#include "experiments/record/model_card.h"
-#include "models/state_dict.h"
+#include "cograd/data/image_file.h"
+#include "cograd/engine/backend.h"
+#include "cograd/engine/file.h"
+#include "cograd/experiments/record/model_card.h"
+#include "cograd/models/state_dict.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 

@@ -6,13 +6,13 @@
 #include <filesystem>
 #include <string>
 
-#include "data/checksum.h"
-#include "engine/error.h"
-#include "engine/file.h"
-#include "experiments/record/append_file.h"
-#include "experiments/record/checksums.h"
-#include "experiments/record/csv.h"
-#include "experiments/record/folder_lock.h"
+#include "cograd/data/checksum.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/file.h"
+#include "cograd/experiments/record/append_file.h"
+#include "cograd/experiments/record/checksums.h"
+#include "cograd/experiments/record/csv.h"
+#include "cograd/experiments/record/folder_lock.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 

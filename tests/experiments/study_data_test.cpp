@@ -6,14 +6,14 @@
 #include <numeric>
 #include <set>
 
-#include "data/cifar10.h"
-#include "data/data_identity.h"
-#include "data/index_file.h"
-#include "data/subset.h"
-#include "engine/error.h"
-#include "experiments/study/datasets.h"
-#include "experiments/study/presets.h"
-#include "experiments/study/splits.h"
+#include "cograd/data/cifar10.h"
+#include "cograd/data/data_identity.h"
+#include "cograd/data/index_file.h"
+#include "cograd/data/subset.h"
+#include "cograd/engine/error.h"
+#include "cograd/experiments/study/datasets.h"
+#include "cograd/experiments/study/presets.h"
+#include "cograd/experiments/study/splits.h"
 #include "tests/support/catch.h"
 #include "tests/support/image_samples.h"
 #include "tests/support/temporary_folder.h"

@@ -1,22 +1,22 @@
 // Studies end to end, on a few drawn glyphs: evaluation, training, what a run leaves behind.
-#include "experiments/study/study.h"
+#include "cograd/experiments/study/study.h"
 
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "data/corrupted_labels.h"
-#include "data/subset.h"
-#include "engine/autograd.h"
-#include "engine/file.h"
-#include "experiments/console/version.h"
-#include "experiments/record/run_results.h"
-#include "experiments/study/datasets.h"
-#include "experiments/study/presets.h"
-#include "experiments/train/evaluator.h"
-#include "models/registry.h"
-#include "models/state_dict.h"
+#include "cograd/data/corrupted_labels.h"
+#include "cograd/data/subset.h"
+#include "cograd/engine/autograd.h"
+#include "cograd/engine/file.h"
+#include "cograd/experiments/console/version.h"
+#include "cograd/experiments/record/run_results.h"
+#include "cograd/experiments/study/datasets.h"
+#include "cograd/experiments/study/presets.h"
+#include "cograd/experiments/train/evaluator.h"
+#include "cograd/models/registry.h"
+#include "cograd/models/state_dict.h"
 #include "tests/support/catch.h"
 #include "tests/support/csv.h"
 #include "tests/support/small_study.h"

@@ -1,6 +1,6 @@
 // Event files: decoded here by the definition of the formats, and taken up again where a killed run
 // left them. tests/tensorboard_reader.py shows a file to TensorBoard itself.
-#include "experiments/record/tensorboard.h"
+#include "cograd/experiments/record/tensorboard.h"
 
 #include <cmath>
 #include <cstring>
@@ -9,8 +9,8 @@
 #include <limits>
 #include <map>
 
-#include "engine/error.h"
-#include "experiments/record/crc32c.h"
+#include "cograd/engine/error.h"
+#include "cograd/experiments/record/crc32c.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 

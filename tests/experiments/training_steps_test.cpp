@@ -1,5 +1,5 @@
 // The steps of a run on a CPU: what they leave, and what they refuse to go on with.
-#include "experiments/train/training_steps.h"
+#include "cograd/experiments/train/training_steps.h"
 
 #include <limits>
 

@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace {
 

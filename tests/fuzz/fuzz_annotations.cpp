@@ -1,4 +1,4 @@
-#include "data/annotations.h"
+#include "cograd/data/annotations.h"
 #include "tests/fuzz/fuzz.h"
 
 void cograd::fuzz::read_untrusted(const std::filesystem::path& path) { read_annotations(path); }

@@ -1,4 +1,4 @@
-#include "data/cifar10.h"
+#include "cograd/data/cifar10.h"
 #include "tests/fuzz/fuzz.h"
 
 void cograd::fuzz::read_untrusted(const std::filesystem::path& path) {

@@ -3,9 +3,9 @@
 #include <cstring>
 #include <string>
 
-#include "data/checksum.h"
-#include "data/image_index.h"
-#include "engine/file.h"
+#include "cograd/data/checksum.h"
+#include "cograd/data/image_index.h"
+#include "cograd/engine/file.h"
 #include "tests/fuzz/fuzz.h"
 
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t max_size);

@@ -1,7 +1,7 @@
 #include <vector>
 
-#include "data/transform.h"
-#include "engine/file.h"
+#include "cograd/data/transform.h"
+#include "cograd/engine/file.h"
 #include "tests/fuzz/fuzz.h"
 
 /// A part of the image, at a smaller scale, and all of it.

@@ -1,6 +1,6 @@
 #include <cstdlib>
 
-#include "data/index_file.h"
+#include "cograd/data/index_file.h"
 #include "tests/fuzz/fuzz.h"
 
 /// Indices that can be used, and a size that can be drawn.

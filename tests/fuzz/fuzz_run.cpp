@@ -1,11 +1,11 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "engine/error.h"
-#include "engine/file.h"
-#include "experiments/record/difficulty.h"
-#include "experiments/record/run_config.h"
-#include "experiments/record/run_results.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/file.h"
+#include "cograd/experiments/record/difficulty.h"
+#include "cograd/experiments/record/run_config.h"
+#include "cograd/experiments/record/run_results.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

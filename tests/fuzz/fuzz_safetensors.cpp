@@ -1,9 +1,9 @@
 #include <cstdint>
 #include <cstring>
 
-#include "engine/error.h"
-#include "experiments/record/model_card.h"
-#include "models/state_dict.h"
+#include "cograd/engine/error.h"
+#include "cograd/experiments/record/model_card.h"
+#include "cograd/models/state_dict.h"
 #include "tests/fuzz/fuzz.h"
 
 extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t max_size);

@@ -1,6 +1,6 @@
 // Training on the cuda backend against the reference, and steps as CUDA graphs.
-#include "models/registry.h"
-#include "optim/sgd.h"
+#include "cograd/models/registry.h"
+#include "cograd/optim/sgd.h"
 #include "tests/support/cuda_device.h"
 
 namespace cograd::testing {

@@ -4,14 +4,14 @@
 #include <optional>
 
 #ifdef COGRAD_HAS_ONEDNN
-#include "engine/cpu/cpu_backend.h"
+#include "cograd/engine/cpu/cpu_backend.h"
 #endif
-#include "engine/ops/ops.h"
-#include "models/inception.h"
-#include "models/mlp.h"
-#include "models/registry.h"
-#include "models/resnet.h"
-#include "models/vgg.h"
+#include "cograd/engine/ops/ops.h"
+#include "cograd/models/inception.h"
+#include "cograd/models/mlp.h"
+#include "cograd/models/registry.h"
+#include "cograd/models/resnet.h"
+#include "cograd/models/vgg.h"
 #include "tests/support/golden.h"
 
 namespace cograd::testing {

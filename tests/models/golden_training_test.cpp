@@ -1,10 +1,10 @@
 // Golden per-example aggregators, percentile ranks, optimizer trajectories and schedules.
 #include <cmath>
 
-#include "engine/ops/ops.h"
-#include "models/mlp.h"
-#include "optim/schedule.h"
-#include "optim/sgd.h"
+#include "cograd/engine/ops/ops.h"
+#include "cograd/models/mlp.h"
+#include "cograd/optim/schedule.h"
+#include "cograd/optim/sgd.h"
 #include "tests/support/golden.h"
 
 namespace cograd::testing {

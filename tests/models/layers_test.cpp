@@ -1,7 +1,7 @@
 // Modules: names, modes, state, and the layers that keep state of their own.
-#include "layers/layers.h"
+#include "cograd/layers/layers.h"
 
-#include "models/registry.h"
+#include "cograd/models/registry.h"
 #include "tests/support/catch.h"
 #include "tests/support/gradient_check.h"
 

@@ -2,12 +2,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/aggregation/aggregator.h"
-#include "engine/ops/ops.h"
-#include "engine/random.h"
-#include "models/registry.h"
-#include "models/state_dict.h"
-#include "optim/sgd.h"
+#include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/ops/ops.h"
+#include "cograd/engine/random.h"
+#include "cograd/models/registry.h"
+#include "cograd/models/state_dict.h"
+#include "cograd/optim/sgd.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_folder.h"
 

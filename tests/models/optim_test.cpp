@@ -6,8 +6,8 @@
 #include <numbers>
 #include <set>
 
-#include "optim/schedule.h"
-#include "optim/sgd.h"
+#include "cograd/optim/schedule.h"
+#include "cograd/optim/sgd.h"
 #include "tests/support/catch.h"
 #include "tests/support/gradient_check.h"
 

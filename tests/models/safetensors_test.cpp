@@ -1,5 +1,5 @@
 // Safetensors: round trips, all types, and other and malformed files refused by name.
-#include "models/safetensors.h"
+#include "cograd/models/safetensors.h"
 
 #include <sys/stat.h>
 
@@ -8,7 +8,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "engine/file.h"
+#include "cograd/engine/file.h"
 #include "tests/support/catch.h"
 #include "tests/support/gradient_check.h"
 #include "tests/support/temporary_folder.h"

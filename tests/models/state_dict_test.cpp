@@ -1,12 +1,12 @@
 // State dicts: what PyTorch's users have is loaded, and what does not fit changes nothing.
-#include "models/state_dict.h"
+#include "cograd/models/state_dict.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "engine/backend.h"
-#include "models/registry.h"
+#include "cograd/engine/backend.h"
+#include "cograd/models/registry.h"
 #include "tests/support/catch.h"
 #include "tests/support/gradient_check.h"
 #include "tests/support/temporary_folder.h"

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "engine/backend.h"
+#include "cograd/engine/backend.h"
 
 namespace cograd::testing {
 

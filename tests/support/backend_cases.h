@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/ops/ops.h"
+#include "cograd/engine/ops/ops.h"
 #include "tests/support/catch.h"
 #include "tests/support/gradient_check.h"
 

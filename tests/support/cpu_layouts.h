@@ -1,7 +1,7 @@
 // What the tests of the cpu backend share.
 #pragma once
 
-#include "engine/cpu/cpu_backend.h"
+#include "cograd/engine/cpu/cpu_backend.h"
 #include "tests/support/backend_cases.h"
 
 namespace cograd::testing {

@@ -3,7 +3,7 @@
 
 #include <cstdio>
 
-#include "engine/cuda/context.h"
+#include "cograd/engine/cuda/context.h"
 #include "tests/support/backend_cases.h"
 
 namespace cograd::testing {

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "layers/module.h"
-#include "models/safetensors.h"
-#include "models/state_dict.h"
+#include "cograd/layers/module.h"
+#include "cograd/models/safetensors.h"
+#include "cograd/models/state_dict.h"
 #include "tests/support/catch.h"
 #include "tests/support/gradient_check.h"
 

@@ -6,9 +6,9 @@
 #include <functional>
 #include <vector>
 
-#include "engine/aggregation/aggregator.h"
-#include "engine/autograd.h"
-#include "engine/random.h"
+#include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/autograd.h"
+#include "cograd/engine/random.h"
 #include "tests/support/catch.h"
 
 namespace cograd::testing {

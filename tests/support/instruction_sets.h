@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/cpu/simd/instruction_set.h"
-#include "engine/error.h"
-#include "engine/random.h"
+#include "cograd/engine/cpu/simd/instruction_set.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/random.h"
 
 namespace cograd::testing {
 

@@ -9,7 +9,7 @@
 #include <mutex>
 #include <vector>
 
-#include "engine/reference/reference_backend.h"
+#include "cograd/engine/reference/reference_backend.h"
 
 namespace cograd::testing {
 

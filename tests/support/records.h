@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "experiments/record/run_record.h"
+#include "cograd/experiments/record/run_record.h"
 
 namespace cograd::testing {
 

@@ -5,8 +5,8 @@
 #include <filesystem>
 #include <string>
 
-#include "experiments/study/options.h"
-#include "experiments/study/presets.h"
+#include "cograd/experiments/study/options.h"
+#include "cograd/experiments/study/presets.h"
 
 namespace cograd::testing {
 

@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "engine/aggregation/aggregator.h"
-#include "engine/ops/ops.h"
-#include "experiments/train/training_steps.h"
-#include "models/registry.h"
-#include "optim/sgd.h"
+#include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/ops/ops.h"
+#include "cograd/experiments/train/training_steps.h"
+#include "cograd/models/registry.h"
+#include "cograd/optim/sgd.h"
 #include "tests/support/backend_cases.h"
 
 namespace cograd::testing {

@@ -1,7 +1,7 @@
 // A number of threads for a scope.
 #pragma once
 
-#include "engine/threads.h"
+#include "cograd/engine/threads.h"
 
 namespace cograd::testing {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/text.h"
+#include "cograd/engine/text.h"
 
 namespace cograd::testing {
 

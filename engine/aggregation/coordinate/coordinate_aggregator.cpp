@@ -1,8 +1,8 @@
-#include "engine/aggregation/coordinate/coordinate_aggregator.h"
+#include "cograd/engine/aggregation/coordinate/coordinate_aggregator.h"
 
 #include <utility>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

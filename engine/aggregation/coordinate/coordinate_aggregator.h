@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "engine/aggregation/aggregator.h"
-#include "engine/aggregation/coordinate/coordinate_rule.h"
+#include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/aggregation/coordinate/coordinate_rule.h"
 
 namespace cograd {
 

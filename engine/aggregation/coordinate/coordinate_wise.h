@@ -21,8 +21,8 @@
 #include <string>
 #include <utility>
 
-#include "engine/aggregation/coordinate/coordinate_aggregator.h"
-#include "engine/aggregation/order_statistics.h"
+#include "cograd/engine/aggregation/coordinate/coordinate_aggregator.h"
+#include "cograd/engine/aggregation/order_statistics.h"
 
 namespace cograd {
 

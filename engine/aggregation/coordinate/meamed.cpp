@@ -1,7 +1,7 @@
-#include "engine/aggregation/coordinate/meamed.h"
+#include "cograd/engine/aggregation/coordinate/meamed.h"
 
-#include "engine/aggregation/coordinate/coordinate_wise.h"
-#include "engine/error.h"
+#include "cograd/engine/aggregation/coordinate/coordinate_wise.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 namespace {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "engine/aggregation/aggregator.h"
+#include "cograd/engine/aggregation/aggregator.h"
 
 namespace cograd {
 

@@ -1,9 +1,9 @@
-#include "engine/aggregation/gram/centred_clipping.h"
+#include "cograd/engine/aggregation/gram/centred_clipping.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

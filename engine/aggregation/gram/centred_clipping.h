@@ -1,7 +1,7 @@
 // Centred clipping.
 #pragma once
 
-#include "engine/aggregation/gram/gram_aggregator.h"
+#include "cograd/engine/aggregation/gram/gram_aggregator.h"
 
 namespace cograd {
 

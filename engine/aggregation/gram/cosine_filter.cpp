@@ -1,8 +1,8 @@
-#include "engine/aggregation/gram/cosine_filter.h"
+#include "cograd/engine/aggregation/gram/cosine_filter.h"
 
 #include <cmath>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

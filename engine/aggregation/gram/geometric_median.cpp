@@ -1,9 +1,9 @@
-#include "engine/aggregation/gram/geometric_median.h"
+#include "cograd/engine/aggregation/gram/geometric_median.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

@@ -1,8 +1,8 @@
-#include "engine/aggregation/gram/gram_aggregator.h"
+#include "cograd/engine/aggregation/gram/gram_aggregator.h"
 
 #include <limits>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/aggregation/aggregator.h"
-#include "engine/aggregation/gram/gram_matrix.h"
+#include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/aggregation/gram/gram_matrix.h"
 
 namespace cograd {
 

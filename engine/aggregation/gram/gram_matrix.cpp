@@ -1,10 +1,10 @@
-#include "engine/aggregation/gram/gram_matrix.h"
+#include "cograd/engine/aggregation/gram/gram_matrix.h"
 
 #include <algorithm>
 #include <cmath>
 #include <utility>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

@@ -1,9 +1,9 @@
-#include "engine/aggregation/gram/krum.h"
+#include "cograd/engine/aggregation/gram/krum.h"
 
 #include <algorithm>
 #include <numeric>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

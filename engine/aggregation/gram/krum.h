@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "engine/aggregation/gram/gram_aggregator.h"
+#include "cograd/engine/aggregation/gram/gram_aggregator.h"
 
 namespace cograd {
 

@@ -1,9 +1,9 @@
-#include "engine/aggregation/gram/mgda.h"
+#include "cograd/engine/aggregation/gram/mgda.h"
 
 #include <numeric>
 
-#include "engine/aggregation/gram/nonnegative_least_squares.h"
-#include "engine/error.h"
+#include "cograd/engine/aggregation/gram/nonnegative_least_squares.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

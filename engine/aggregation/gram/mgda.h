@@ -1,7 +1,7 @@
 // The multiple-gradient descent algorithm.
 #pragma once
 
-#include "engine/aggregation/gram/gram_aggregator.h"
+#include "cograd/engine/aggregation/gram/gram_aggregator.h"
 
 namespace cograd {
 

@@ -1,4 +1,4 @@
-#include "engine/aggregation/gram/nonnegative_least_squares.h"
+#include "cograd/engine/aggregation/gram/nonnegative_least_squares.h"
 
 #include <Eigen/Dense>
 #include <algorithm>

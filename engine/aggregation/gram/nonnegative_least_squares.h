@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "engine/aggregation/gram/gram_matrix.h"
+#include "cograd/engine/aggregation/gram/gram_matrix.h"
 
 namespace cograd {
 

@@ -1,6 +1,6 @@
-#include "engine/aggregation/gram/pcgrad.h"
+#include "cograd/engine/aggregation/gram/pcgrad.h"
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

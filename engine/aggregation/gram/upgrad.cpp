@@ -1,7 +1,7 @@
-#include "engine/aggregation/gram/upgrad.h"
+#include "cograd/engine/aggregation/gram/upgrad.h"
 
-#include "engine/aggregation/gram/nonnegative_least_squares.h"
-#include "engine/error.h"
+#include "cograd/engine/aggregation/gram/nonnegative_least_squares.h"
+#include "cograd/engine/error.h"
 
 namespace cograd {
 

@@ -1,4 +1,4 @@
-#include "engine/cpu/onednn/convolution.h"
+#include "cograd/engine/cpu/onednn/convolution.h"
 
 #include <optional>
 

@@ -3,9 +3,9 @@
 
 #include <memory>
 
-#include "engine/backend.h"
-#include "engine/cpu/onednn/primitive.h"
-#include "engine/cpu/onednn/primitive_cache.h"
+#include "cograd/engine/backend.h"
+#include "cograd/engine/cpu/onednn/primitive.h"
+#include "cograd/engine/cpu/onednn/primitive_cache.h"
 
 namespace cograd::onednn {
 

@@ -1,9 +1,9 @@
-#include "engine/cpu/onednn/primitive.h"
+#include "cograd/engine/cpu/onednn/primitive.h"
 
 #include <array>
 
-#include "engine/backend.h"
-#include "engine/cpu/onednn/primitive_cache.h"
+#include "cograd/engine/backend.h"
+#include "cograd/engine/cpu/onednn/primitive_cache.h"
 
 namespace cograd::onednn {
 namespace {

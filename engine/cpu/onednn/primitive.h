@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "engine/cpu/onednn/descriptors.h"
-#include "engine/tensor.h"
+#include "cograd/engine/cpu/onednn/descriptors.h"
+#include "cograd/engine/tensor.h"
 
 namespace cograd::onednn {
 

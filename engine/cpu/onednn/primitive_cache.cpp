@@ -1,8 +1,8 @@
-#include "engine/cpu/onednn/primitive_cache.h"
+#include "cograd/engine/cpu/onednn/primitive_cache.h"
 
 #include <bit>
 
-#include "engine/threads.h"
+#include "cograd/engine/threads.h"
 
 namespace cograd::onednn {
 

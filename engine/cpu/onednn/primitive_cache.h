@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/backend.h"
+#include "cograd/engine/backend.h"
 
 namespace cograd::onednn {
 

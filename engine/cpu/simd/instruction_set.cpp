@@ -1,9 +1,9 @@
-#include "engine/cpu/simd/instruction_set.h"
+#include "cograd/engine/cpu/simd/instruction_set.h"
 
 #include <atomic>
 #include <cstdlib>
 
-#include "engine/error.h"
+#include "cograd/engine/error.h"
 
 namespace cograd::simd {
 namespace {

@@ -2,8 +2,8 @@
 // kernels that are compiled once per instruction set.
 #pragma once
 
-#include "engine/cpu/simd/lanes.h"
-#include "engine/cpu/simd/memory.h"
+#include "cograd/engine/cpu/simd/lanes.h"
+#include "cograd/engine/cpu/simd/memory.h"
 #ifdef __AVX512F__
 #include <immintrin.h>
 #endif

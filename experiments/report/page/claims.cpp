@@ -1,4 +1,4 @@
-#include "experiments/report/page/claims.h"
+#include "cograd/experiments/report/page/claims.h"
 
 #include <fmt/format.h>
 
@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "engine/text.h"
-#include "experiments/console/columns.h"
+#include "cograd/engine/text.h"
+#include "cograd/experiments/console/columns.h"
 
 namespace cograd {
 namespace {

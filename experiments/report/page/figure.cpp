@@ -1,6 +1,6 @@
 // Draws figures with gnuplot. Script and SVG pass through anonymous files, so no path needs
 // quoting. Texts are inserted into the SVG afterwards, so none is ever part of a script.
-#include "experiments/report/page/figure.h"
+#include "cograd/experiments/report/page/figure.h"
 
 #include <fmt/format.h>
 #include <spawn.h>
@@ -20,10 +20,10 @@
 #include <string_view>
 #include <system_error>
 
-#include "engine/error.h"
-#include "engine/text.h"
-#include "experiments/console/columns.h"
-#include "experiments/report/page/html.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/text.h"
+#include "cograd/experiments/console/columns.h"
+#include "cograd/experiments/report/page/html.h"
 
 namespace cograd {
 namespace {

@@ -1,4 +1,4 @@
-#include "experiments/report/page/gallery.h"
+#include "cograd/experiments/report/page/gallery.h"
 
 #include <algorithm>
 #include <cmath>

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "data/dataset.h"
-#include "data/image_file.h"
+#include "cograd/data/dataset.h"
+#include "cograd/data/image_file.h"
 
 namespace cograd {
 

@@ -1,7 +1,7 @@
 // Text for HTML.
-#include "experiments/report/page/html.h"
+#include "cograd/experiments/report/page/html.h"
 
-#include "engine/text.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 

@@ -1,4 +1,4 @@
-#include "experiments/report/page/report_page.h"
+#include "cograd/experiments/report/page/report_page.h"
 
 #include <fmt/format.h>
 
@@ -8,13 +8,13 @@
 #include <set>
 #include <string_view>
 
-#include "engine/error.h"
-#include "engine/file.h"
-#include "engine/text.h"
-#include "experiments/console/columns.h"
-#include "experiments/console/terminal.h"
-#include "experiments/report/page/html.h"
-#include "experiments/report/page/runs_csv.h"
+#include "cograd/engine/error.h"
+#include "cograd/engine/file.h"
+#include "cograd/engine/text.h"
+#include "cograd/experiments/console/columns.h"
+#include "cograd/experiments/console/terminal.h"
+#include "cograd/experiments/report/page/html.h"
+#include "cograd/experiments/report/page/runs_csv.h"
 
 namespace cograd {
 namespace {

@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include "experiments/record/run_record.h"
-#include "experiments/report/page/claims.h"
-#include "experiments/report/page/figure.h"
-#include "experiments/report/page/gallery.h"
+#include "cograd/experiments/record/run_record.h"
+#include "cograd/experiments/report/page/claims.h"
+#include "cograd/experiments/report/page/figure.h"
+#include "cograd/experiments/report/page/gallery.h"
 
 namespace cograd {
 

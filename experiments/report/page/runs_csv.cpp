@@ -1,11 +1,11 @@
-#include "experiments/report/page/runs_csv.h"
+#include "cograd/experiments/report/page/runs_csv.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <set>
 
-#include "engine/text.h"
+#include "cograd/engine/text.h"
 
 namespace cograd {
 namespace {

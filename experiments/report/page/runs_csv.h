@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "experiments/record/run_record.h"
+#include "cograd/experiments/record/run_record.h"
 
 namespace cograd {
 

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <map>
 
-#include "engine/bf16.h"
+#include "cograd/engine/bf16.h"
 #include "tests/support/cuda_emulator/emulator.h"
 
 namespace {

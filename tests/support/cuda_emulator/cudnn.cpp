@@ -6,7 +6,7 @@
 #include <map>
 #include <vector>
 
-#include "engine/bf16.h"
+#include "cograd/engine/bf16.h"
 #include "tests/support/cuda_emulator/emulator.h"
 
 namespace {
