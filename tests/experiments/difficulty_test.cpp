@@ -49,7 +49,7 @@ class Oracle final : public Module {
 
 }  // namespace
 
-TEST_CASE("the learning order follows examples through a run", "[difficulty]") {
+TEST_CASE("the learning order follows examples through a run", "[difficulty][glyphs]") {
   LearningOrder order(4);
   // Learned once; learned, lost and learned again; lost at the end; never learned.
   order.observe(0, {learned(false), learned(true), learned(false), learned(false)});
@@ -129,7 +129,8 @@ TEST_CASE("rank correlation", "[difficulty]") {
   CHECK_THROWS_AS(rank_correlation({1}, {1, 2}), ShapeError);
 }
 
-TEST_CASE("EL2N and the last layer's gradient norm are those of the gradients", "[difficulty]") {
+TEST_CASE("EL2N and the last layer's gradient norm are those of the gradients",
+          "[difficulty][glyphs]") {
   const DatasetPtr data = draw_glyphs({.size = 12});
   const auto model = make_model("mlp", {.width = 9, .seed = 4});
   model->to(cpu_backend());
@@ -144,7 +145,8 @@ TEST_CASE("EL2N and the last layer's gradient norm are those of the gradients", 
   }
 }
 
-TEST_CASE("infinite logits are judged by the limit, others as no prediction", "[difficulty]") {
+TEST_CASE("infinite logits are judged by the limit, others as no prediction",
+          "[difficulty][glyphs]") {
   constexpr float kInf = std::numeric_limits<float>::infinity();
   const DatasetPtr data = draw_glyphs({.size = 6});
   std::vector<float> logits(60, -kInf);
@@ -175,7 +177,7 @@ TEST_CASE("infinite logits are judged by the limit, others as no prediction", "[
   }
 }
 
-TEST_CASE("coherence of groups of examples", "[difficulty]") {
+TEST_CASE("coherence of groups of examples", "[difficulty][glyphs]") {
   const DatasetPtr data = draw_glyphs({.size = 130});
   const auto model = make_model("mlp", {.width = 9, .seed = 4});
   model->to(cpu_backend());

@@ -307,7 +307,7 @@ struct TrainedStudy {
 
 }  // namespace
 
-TEST_CASE("a study leaves learning orders and coherences for figures", "[report]") {
+TEST_CASE("a study leaves learning orders and coherences for figures", "[report][glyphs]") {
   const TrainedStudy trained;
   const std::vector<RunRecord>& runs = trained.runs;
   const std::vector<FigureGroup> order = learning_order_figures(runs);
@@ -342,7 +342,8 @@ TEST_CASE("a study leaves learning orders and coherences for figures", "[report]
   }
 }
 
-TEST_CASE("a study leaves examples for a gallery, and runs that can be read back", "[report]") {
+TEST_CASE("a study leaves examples for a gallery, and runs that can be read back",
+          "[report][glyphs]") {
   const TrainedStudy trained;
   const std::vector<RunRecord>& runs = trained.runs;
   const StudyData& data = trained.study.data;

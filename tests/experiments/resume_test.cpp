@@ -79,7 +79,7 @@ StudyOptions study_options(const std::string& aggregator, const fs::path& folder
 
 }  // namespace
 
-TEST_CASE("a run that is broken off goes on to the bits of an unbroken one", "[resume]") {
+TEST_CASE("a run that is broken off goes on to the bits of an unbroken one", "[resume][glyphs]") {
   const TemporaryFolder scratch;
   Random random(20);
   for (const std::string aggregator : {"m3@12", "rm3@10", "mean@16"}) {
@@ -124,7 +124,7 @@ TEST_CASE("a run that is broken off goes on to the bits of an unbroken one", "[r
   }
 }
 
-TEST_CASE("a signal ends a run after a checkpoint, and no bit is lost", "[resume]") {
+TEST_CASE("a signal ends a run after a checkpoint, and no bit is lost", "[resume][glyphs]") {
   const TemporaryFolder scratch;
   Random random(21);
   const auto run = [&](const std::string& folder, std::int64_t signal_at) {
@@ -159,7 +159,7 @@ TEST_CASE("a signal ends a run after a checkpoint, and no bit is lost", "[resume
   }
 }
 
-TEST_CASE("the weights are on the disk before anything is made of them", "[resume]") {
+TEST_CASE("the weights are on the disk before anything is made of them", "[resume][glyphs]") {
   const TemporaryFolder scratch;
   StudyOptions options = study_options("mean@20", scratch.path);
   Study study = prepare_study(options);
@@ -181,7 +181,7 @@ TEST_CASE("the weights are on the disk before anything is made of them", "[resum
   CHECK(run_study(prepare_study(options))[0].finished());
 }
 
-TEST_CASE("a finished run is taken for no run of other settings", "[resume]") {
+TEST_CASE("a finished run is taken for no run of other settings", "[resume][glyphs]") {
   const TemporaryFolder scratch;
   const Study study = prepare_study(study_options("mean@20", scratch.path));
   run_study(study);
@@ -196,7 +196,7 @@ TEST_CASE("a finished run is taken for no run of other settings", "[resume]") {
                     contains("schedule \"constant\" instead of unset"));
 }
 
-TEST_CASE("without --resume what is left of a run is replaced", "[resume]") {
+TEST_CASE("without --resume what is left of a run is replaced", "[resume][glyphs]") {
   const TemporaryFolder scratch;
   StudyOptions options = study_options("mean@20", scratch.path);
   Study study = prepare_study(options);

@@ -158,7 +158,7 @@ TEST_CASE("indices of another set are refused", "[study-data][identity]") {
   CHECK_THROWS_WITH(opens(other), contains("indices.csv names example 51: mnist train has 51"));
 }
 
-TEST_CASE("glyphs are drawn as many as their indices count in", "[study-data][identity]") {
+TEST_CASE("glyphs are drawn as many as their indices count in", "[study-data][identity][glyphs]") {
   const TemporaryFolder scratch;
   StudyOptions options;
   options.train_size = 60;
