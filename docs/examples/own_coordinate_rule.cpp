@@ -15,8 +15,9 @@ struct Midrange {
 
 int main(int argc, char** argv) {
   cograd::register_aggregator({"midrange", "K", [](std::span<const double> numbers) {
-    const auto groups = static_cast<std::int64_t>(numbers[0]);
-    return cograd::coordinate_wise(fmt::format("midrange:{}", groups), groups, Midrange{});
-  }});
+                                 const auto groups = cograd::whole_number(numbers[0]);
+                                 return cograd::coordinate_wise(fmt::format("midrange:{}", groups),
+                                                                groups, Midrange{});
+                               }});
   return cograd::label_noise_study(argc, argv);
 }

@@ -27,7 +27,7 @@ class Aligned final : public cograd::GramAggregator {
 
 int main(int argc, char** argv) {
   cograd::register_aggregator({"aligned", "K", [](std::span<const double> numbers) {
-    return std::make_unique<Aligned>(static_cast<std::int64_t>(numbers[0]));
-  }});
+                                 return std::make_unique<Aligned>(cograd::whole_number(numbers[0]));
+                               }});
   return cograd::label_noise_study(argc, argv);
 }

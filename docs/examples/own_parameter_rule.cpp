@@ -34,7 +34,8 @@ class Shortest final : public cograd::ParameterAggregator {
 
 int main(int argc, char** argv) {
   cograd::register_aggregator({"shortest", "K", [](std::span<const double> numbers) {
-    return std::make_unique<Shortest>(static_cast<std::int64_t>(numbers[0]));
-  }});
+                                 return std::make_unique<Shortest>(
+                                     cograd::whole_number(numbers[0]));
+                               }});
   return cograd::label_noise_study(argc, argv);
 }

@@ -24,18 +24,16 @@ namespace {
 
 using Numbers = std::span<const double>;
 
-/// A count that was written as a number.
-std::int64_t whole(double number) {
-  require<ValueError>(number == std::floor(number) && std::abs(number) < 1e9,
-                      "[aggregator] {} is no whole number", number);
-  return static_cast<std::int64_t>(number);
-}
+class NotWhole final : public ValueError {
+ public:
+  using ValueError::ValueError;
+};
 
 /// A form whose number is K.
 template <class Rule>
 AggregatorForm by_groups(std::string name) {
   return {std::move(name), "K", [](Numbers n) -> std::unique_ptr<Aggregator> {
-            return std::make_unique<Rule>(whole(n[0]));
+            return std::make_unique<Rule>(whole_number(n[0]));
           }};
 }
 
@@ -50,27 +48,33 @@ std::vector<AggregatorForm> built_in() {
       by_groups<MedianOfMeans>("mom"),
       {"rm3", "", [=](Numbers) { return make(RollingMedian(3)); }},
       {"ra3", "", [=](Numbers) { return make(RollingMean(3)); }},
-      {"trimmed", "K,T", [=](Numbers n) { return make(TrimmedMean(whole(n[0]), whole(n[1]))); }},
+      {"trimmed", "K,T",
+       [=](Numbers n) { return make(TrimmedMean(whole_number(n[0]), whole_number(n[1]))); }},
       {"winsorized", "C", [=](Numbers n) { return make(Winsorized(n[0])); }},
-      {"meamed", "K,F", [](Numbers n) { return mean_around_median(whole(n[0]), whole(n[1])); }},
-      {"and", "K,TAU", [](Numbers n) { return and_mask(whole(n[0]), n[1]); }},
-      {"signs", "K", [](Numbers n) { return sign_majority(whole(n[0])); }},
-      {"huber", "K", [](Numbers n) { return huber_mean(whole(n[0])); }},
+      {"meamed", "K,F",
+       [](Numbers n) { return mean_around_median(whole_number(n[0]), whole_number(n[1])); }},
+      {"and", "K,TAU", [](Numbers n) { return and_mask(whole_number(n[0]), n[1]); }},
+      {"signs", "K", [](Numbers n) { return sign_majority(whole_number(n[0])); }},
+      {"huber", "K", [](Numbers n) { return huber_mean(whole_number(n[0])); }},
       {"krum", "K,F",
-       [=](Numbers n) { return make(Krum(whole(n[0]), {.byzantine = whole(n[1])})); }},
+       [=](Numbers n) {
+         return make(Krum(whole_number(n[0]), {.byzantine = whole_number(n[1])}));
+       }},
       {"multikrum", "K,F,M",
        [=](Numbers n) {
-         return make(Krum(whole(n[0]), {.byzantine = whole(n[1]), .selected = whole(n[2])}));
+         return make(Krum(whole_number(n[0]),
+                          {.byzantine = whole_number(n[1]), .selected = whole_number(n[2])}));
        }},
       by_groups<GeometricMedian>("geomed"),
       {"clipping", "K,TAU,L",
        [=](Numbers n) {
-         return make(CentredClipping(whole(n[0]), {.radius = n[1], .iterations = whole(n[2])}));
+         return make(CentredClipping(whole_number(n[0]),
+                                     {.radius = n[1], .iterations = whole_number(n[2])}));
        }},
       by_groups<Mgda>("mgda"),
       by_groups<UpGrad>("upgrad"),
       by_groups<PcGrad>("pcgrad"),
-      {"gaf", "K,TAU", [=](Numbers n) { return make(CosineFilter(whole(n[0]), n[1])); }},
+      {"gaf", "K,TAU", [=](Numbers n) { return make(CosineFilter(whole_number(n[0]), n[1])); }},
   };
 }
 
@@ -112,6 +116,12 @@ std::unique_ptr<Aggregator> rolling(std::string_view text) {
 
 }  // namespace
 
+std::int64_t whole_number(double number) {
+  require<NotWhole>(number == std::floor(number) && std::abs(number) < 1e9,
+                    "[aggregator] {} is no whole number", number);
+  return static_cast<std::int64_t>(number);
+}
+
 void register_aggregator(AggregatorForm form) {
   const auto plain = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -140,13 +150,14 @@ std::unique_ptr<Aggregator> parse_aggregator(std::string_view text) {
   const std::string_view name = text.substr(0, colon);
   std::optional<std::vector<double>> numbers = std::vector<double>{};
   if (colon != std::string_view::npos) numbers = read_numbers(text.substr(colon + 1));
-  if (numbers) {
+  try {
     for (const AggregatorForm& form : forms()) {
-      if (form.name == name && count_of(form.numbers) == std::ssize(*numbers)) {
+      if (numbers && form.name == name && count_of(form.numbers) == std::ssize(*numbers)) {
         return form.make(*numbers);
       }
     }
     if (auto rule = rolling(text)) return rule;
+  } catch (const NotWhole&) {  // as good as unreadable
   }
   throw ValueError(
       fmt::format("[aggregator] cannot read '{}': expected {}", text, aggregator_forms()));

@@ -29,18 +29,11 @@ double sum_of(const Values& x) {
   return sum;
 }
 
-/// T is the type in which distances are compared: the middle two of an even number are equally far
-/// from the median, but for rounding.
-template <class T>
 double mean_of_nearest(const Values& x, std::size_t kept) {
+  const double m = middle(x);
   Values near = x;
-  std::sort(near.begin(), near.end());
-  const T m = static_cast<T>(near[(x.size() - 1) / 2]) * T(0.5) +
-              static_cast<T>(near[x.size() / 2]) * T(0.5);
-  near = x;
-  std::stable_sort(near.begin(), near.end(), [m](double a, double b) {
-    return std::abs(static_cast<T>(a) - m) < std::abs(static_cast<T>(b) - m);
-  });
+  std::stable_sort(near.begin(), near.end(),
+                   [m](double a, double b) { return std::abs(a - m) < std::abs(b - m); });
   near.resize(kept);
   return sum_of(near) / static_cast<double>(kept);
 }
@@ -80,7 +73,7 @@ std::vector<NamedRule> rules() {
     const auto n = static_cast<std::size_t>(k);
     for (const std::size_t f : {std::size_t{0}, (n - 1) / 2, n - 1}) {
       all.push_back({fmt::format("meamed:{},{}", k, f), k,
-                     [=](const Values& x) { return mean_of_nearest<float>(x, n - f); }});
+                     [=](const Values& x) { return mean_of_nearest(x, n - f); }});
     }
     for (const double tau : {0.0, 0.3, 1.0}) {
       all.push_back({fmt::format("and:{},{}", k, tau), k, [=](const Values& x) {
@@ -241,7 +234,7 @@ Definition definition_of(const Aggregator& aggregator, std::int64_t k) {
   }
   return [columns](const auto& all, const std::string& name) {
     return columns(all.at(name), [](const Values& x) {
-      return mean_of_nearest<double>(x, x.size() - 1);  // meamed:K,1
+      return mean_of_nearest(x, x.size() - 1);  // meamed:K,1
     });
   };
 }
