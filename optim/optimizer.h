@@ -20,6 +20,12 @@ namespace cograd {
 /// never modified.
 class Optimizer {
  public:
+  struct Numbers {
+    double learning_rate = 0.1;
+    /// lambda of d = g + lambda p, which enters before the window. A decay that is decoupled from
+    /// the gradient belongs to update().
+    double weight_decay = 0.0;
+  };
   /// One parameter's part in a step.
   struct Update {
     Tensor p;                   ///< to be changed in place
@@ -62,13 +68,6 @@ class Optimizer {
   void restore(const std::vector<State>& state, std::int64_t steps);
 
  protected:
-  struct Numbers {
-    double learning_rate = 0.1;
-    /// lambda of d = g + lambda p, which enters before the window. A decay that is decoupled from
-    /// the gradient belongs to update().
-    double weight_decay = 0.0;
-  };
-
   /// `name` begins messages. `state` names tensors of a parameter's shape. Keeps the reference to
   /// `aggregator`. Throws ValueError for no parameters or negative numbers.
   Optimizer(std::string name, std::vector<Parameter*> parameters, const Aggregator& aggregator,

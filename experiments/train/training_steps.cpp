@@ -38,7 +38,7 @@ TrainingSteps::TrainingSteps(Module& model, const Aggregator& aggregator, Optimi
       backend_(backend),
       run_(std::move(run)),
       capture_from_(capture_from),
-      recorder_(model.counters().empty() && !aggregator.waits_for_device() && optimizer.recordable()
+      recorder_(model.counters().empty() && aggregator.coordinate_wise() && optimizer.recordable()
                     ? backend.step_recorder()
                     : nullptr),
       captured_rate_(optimizer.learning_rate()) {}

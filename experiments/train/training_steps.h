@@ -19,8 +19,8 @@ namespace cograd {
 /// On a CPU steps are synchronous: each loss is checked before its backward pass. A GPU runs behind
 /// the host. Reading a loss would stall it, so its steps are asynchronous and losses are read every
 /// few steps. If launching kernels takes most of a GPU step's time, the step is captured as a graph
-/// once and replayed (StepRecorder). A model that draws random numbers is not captured, nor are an
-/// aggregator that waits for the device and an optimizer that is not recordable(). All three
+/// once and replayed (StepRecorder). Not captured are models that draw random numbers,
+/// aggregators that are not coordinate_wise() and optimizers that are not recordable(). All three
 /// ways compute the same numbers.
 class TrainingSteps {
  public:
