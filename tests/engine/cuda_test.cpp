@@ -5,6 +5,7 @@
 
 #include "tests/support/accumulation_cases.h"
 #include "tests/support/cuda_device.h"
+#include "tests/support/update_cases.h"
 
 namespace cograd::testing {
 
@@ -118,6 +119,13 @@ TEST_CASE("cuda ops of random shapes equal the reference", "[cuda]") {
 
 TEST_CASE("cuda updates parameters like the reference", "[cuda]") {
   if (Backend* cuda = device()) check_updates(*cuda);
+}
+
+TEST_CASE("cuda updates by Adam like the reference, and along PyTorch's trajectories", "[cuda]") {
+  Backend* cuda = device();
+  if (cuda == nullptr) return;
+  check_adam_updates(*cuda);
+  check_optimizer_goldens(*cuda, Dtype::f32, 1e-6);
 }
 
 TEST_CASE("cuda ops on bf16 activations equal those on f32, rounded", "[cuda]") {
