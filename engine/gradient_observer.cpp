@@ -4,9 +4,8 @@
 #include <limits>
 #include <utility>
 
-#include "cograd/engine/aggregation/coordinate/coordinate_wise.h"
-#include "cograd/engine/aggregation/coordinate/sum_of_squares.h"
 #include "cograd/engine/error.h"
+#include "cograd/engine/threads.h"
 
 namespace cograd {
 namespace {
@@ -18,12 +17,26 @@ void check_groups(std::int64_t k, std::int64_t before) {
                       before);
 }
 
-void add_into(Tensor& sum, const Tensor& x) {
-  if (sum.defined()) {
-    sum.backend().add_into(sum, x);
-  } else {
-    sum = x;
-  }
+/// values[i] += sum over g of stack[g][i], and squares[i] that of their squares, for K rows.
+template <class T>
+void add_rows(const T* stack, std::int64_t k, std::vector<double>& values,
+              std::vector<double>& squares) {
+  constexpr std::int64_t kBlock = 2048;  // its sums stay in the cache from row to row
+  const std::int64_t n = std::ssize(values);
+  parallel_blocks(n, [&](std::int64_t first, std::int64_t size) {
+    for (std::int64_t begin = first; begin < first + size; begin += kBlock) {
+      const std::int64_t count = std::min(kBlock, first + size - begin);
+      double *value = values.data() + begin, *square = squares.data() + begin;
+      for (std::int64_t g = 0; g < k; ++g) {
+        const T* row = stack + g * n + begin;
+        for (std::int64_t i = 0; i < count; ++i) {
+          const double v = row[i];
+          value[i] += v;
+          square[i] += v * v;
+        }
+      }
+    }
+  });
 }
 
 /// A sum over coordinates.
@@ -37,17 +50,17 @@ struct SignalToNoise {
   }
 };
 
-/// Of group gradients whose mean and squares were summed over `passes` passes of k groups, each
-/// with the share `inverse_size` of an example's variance.
-SignalToNoise signal_to_noise(const std::vector<double>& means, const std::vector<double>& squares,
-                              double passes, double k, double inverse_size, double rounding) {
+/// Of n group gradients with these sums, each with the share `inverse_size` of an example's
+/// variance.
+SignalToNoise signal_to_noise(const std::vector<double>& values, const std::vector<double>& squares,
+                              double n, double inverse_size) {
+  constexpr double kRounding = 1e-14;  // of a double that holds a mean square
   SignalToNoise result;
-  const double n = passes * k;
-  for (std::size_t i = 0; i < means.size(); ++i) {
+  for (std::size_t i = 0; i < values.size(); ++i) {
     if (squares[i] == 0.0) continue;
-    const double mean = means[i] / passes, square = squares[i] / n;
+    const double mean = values[i] / n, square = squares[i] / n;
     const double spread = square - mean * mean;
-    const double variance = spread > rounding * square ? spread * n / (n - 1) / inverse_size : 0.0;
+    const double variance = spread > kRounding * square ? spread * n / (n - 1) / inverse_size : 0.0;
     result.sum += mean * mean / variance;
     ++result.coordinates;
   }
@@ -91,21 +104,18 @@ void GradientObserver::observe(const Parameter& parameter, const Tensor& groups)
   groups.backend().add_inner_products(groups, sums.products);
 }
 
-void GradientObserver::add_moments(const Tensor& groups, Sums& sums) const {
-  const std::int64_t k = groups.size(0), n = groups.numel() / k;
-  const bool here = groups.backend().device().type == DeviceType::cpu;  // where the rule runs
-  const Tensor stack = (here ? groups : groups.to(cpu_backend())).reshape({k, n});
-  Backend& backend = stack.backend();
-  Tensor mean = Tensor::empty({n}, groups.dtype(), backend);
-  backend.reduce({}, stack, mean, nullptr);
-  add_into(sums.means, mean);
-  for (std::int64_t first = 0; first < k; first += kMostCoordinateGroups) {
-    const std::int64_t last = std::min<std::int64_t>(k, first + kMostCoordinateGroups);
-    Tensor squares = Tensor::empty({n}, groups.dtype(), backend);
-    backend.reduce(sum_of_squares(last - first), stack.rows(first, last), squares, nullptr);
-    add_into(sums.squares, squares);
+void GradientObserver::add_moments(const Tensor& groups, Sums& sums) {
+  const bool on_host = groups.backend().device().type == DeviceType::cpu;
+  const Tensor stack = on_host ? groups : groups.to(cpu_backend());
+  const std::int64_t k = stack.size(0);
+  sums.values.resize(static_cast<std::size_t>(stack.numel() / k));
+  sums.squares.resize(sums.values.size());
+  if (stack.dtype() == Dtype::f64) {
+    add_rows(stack.data<double>(), k, sums.values, sums.squares);
+  } else {
+    add_rows(stack.data<float>(), k, sums.values, sums.squares);
   }
-  ++sums.passes;
+  sums.groups += k;
 }
 
 void GradientObserver::add(const Groups& groups) {
@@ -122,7 +132,6 @@ void GradientObserver::add(const Groups& groups) {
 
 std::vector<ObservedGradient> GradientObserver::results() const {
   require<ValueError>(batches_ > 0, "[statistics] no batch: expected at least one");
-  const auto k = static_cast<double>(groups_);
   const double inverse_size = inverse_sizes_ / static_cast<double>(batches_);
   const auto matrix_size = static_cast<std::size_t>(groups_ * groups_);
   std::vector<ObservedGradient> results;
@@ -136,13 +145,8 @@ std::vector<ObservedGradient> GradientObserver::results() const {
     result.batches = sums.batches;
     total.norms += sums.norms;
     for (std::size_t b = 0; b < total.batches.size(); ++b) total.batches[b] += sums.batches[b];
-    SignalToNoise own;
-    if (sums.passes > 0) {
-      const double rounding = p->value.dtype() == Dtype::f64 ? 1e-14 : 1e-6;
-      own = signal_to_noise(sums.means.to(Dtype::f64).to_vector<double>(),
-                            sums.squares.to(Dtype::f64).to_vector<double>(),
-                            static_cast<double>(sums.passes), k, inverse_size, rounding);
-    }
+    const SignalToNoise own =
+        signal_to_noise(sums.values, sums.squares, static_cast<double>(sums.groups), inverse_size);
     result.gsnr = own.mean();
     all.sum += own.sum;
     all.coordinates += own.coordinates;

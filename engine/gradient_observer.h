@@ -33,7 +33,7 @@ struct ObservedGradient {
 };
 
 struct ObserverOptions {
-  bool gsnr = false;     ///< keeps two tensors of each parameter's size, on the CPU
+  bool gsnr = false;     ///< keeps two doubles for each coordinate, on the host
   bool cosines = false;  ///< K (K + 1) / 2 inner products of each parameter
 };
 
@@ -65,13 +65,13 @@ class GradientObserver {
   struct Sums {
     GroupNorms norms{};
     std::vector<GradientStatistics> batches{};
-    // For GSNR, [shape of parameter], over the passes that reached the parameter.
-    Tensor means{}, squares{};  // sums of the means over groups, and of all squares
-    std::int64_t passes = 0;
+    // For GSNR, by coordinate: over the groups of all passes that reached the parameter.
+    std::vector<double> values{}, squares{};
+    std::int64_t groups = 0;
     Tensor products{};  // [K, K] f64
   };
   void observe(const Parameter& parameter, const Tensor& groups);
-  void add_moments(const Tensor& groups, Sums& sums) const;
+  static void add_moments(const Tensor& groups, Sums& sums);
 
   std::vector<Parameter*> parameters_;
   ObserverOptions options_;
