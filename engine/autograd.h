@@ -98,8 +98,11 @@ struct BackwardOptions {
   /// Measure Parameter::norms (costs a little bandwidth, no further pass).
   bool measure_coherence = false;
   /// Is handed the K gradients of every parameter, [K, shape of parameter], before they are
-  /// aggregated.
+  /// aggregated; valid during the call. Keeps ops from reducing gradients without storing them.
   std::function<void(const Parameter&, const Tensor& groups)> observe{};
+  /// Bytes. A GramAggregator keeps the K gradients of all parameters if they take no more, and
+  /// goes through the graph twice if they do.
+  std::size_t gram_budget = std::size_t{32} << 20;
 };
 
 /// One backward pass, over one batch or over the micro-batches of one batch.

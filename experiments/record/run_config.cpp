@@ -55,7 +55,7 @@ void check_settings(const RunSettings& s) {
   aggregator->groups(s.batch_size);
   require<ValueError>(s.corrupt_fraction >= 0.0 && s.corrupt_fraction <= 1.0,
                       "[trainer] a corrupt fraction of {}: expected 0 to 1", s.corrupt_fraction);
-  const std::vector<std::string>& models = model_names();
+  const std::vector<std::string> models = model_names();
   require<ValueError>(std::find(models.begin(), models.end(), s.model) != models.end(),
                       "[trainer] unknown model '{}'", printable(s.model));
   require<ValueError>(s.width >= 0, "[trainer] a width of {}: expected at least 0", s.width);

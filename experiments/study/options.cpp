@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "cograd/engine/aggregation/aggregator_registry.h"
 #include "cograd/engine/threads.h"
 #include "cograd/experiments/record/run_config.h"
 #include "cograd/experiments/study/datasets.h"
@@ -13,10 +14,13 @@
 namespace cograd {
 namespace {
 
-constexpr const char* kAggregatorHelp =
-    "Comma-separated list of mean, mean:K, m3, mom:K, rm3, ra3, trimmed:K,T, winsorized:C, each "
-    "with @BATCH if it has a batch size of its own (m3@30,rm3@10,mean@30,mean@10). An item "
-    "that begins with a digit continues the one before it: trimmed:5,1,mean names two";
+std::string aggregator_help() {
+  return fmt::format(
+      "Comma-separated list of {}, each with @BATCH if it has a batch size of its own "
+      "(m3@30,rm3@10,mean@30,mean@10). An item that begins with a digit continues the one before "
+      "it: trimmed:5,1,mean names two",
+      aggregator_forms());
+}
 
 // The flags are bound to `options`, whose values are the defaults.
 
@@ -69,7 +73,7 @@ void add_model_flags(CLI::App& app, RunSettings& run) {
 
 void add_training_flags(CLI::App& app, StudyOptions& options) {
   RunSettings& run = options.run;
-  app.add_option("--aggregator", options.aggregators, kAggregatorHelp);
+  app.add_option("--aggregator", options.aggregators, aggregator_help());
   app.add_option("--corrupt-fraction", options.corrupt_fractions,
                  "Comma-separated fractions of training labels to draw at random");
   app.add_option("--epochs", run.epochs, "Epochs")->check(at_least(1));

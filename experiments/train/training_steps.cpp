@@ -38,7 +38,8 @@ TrainingSteps::TrainingSteps(Module& model, const Aggregator& aggregator, Sgd& s
       backend_(backend),
       run_(std::move(run)),
       capture_from_(capture_from),
-      recorder_(model.counters().empty() ? backend.step_recorder() : nullptr),
+      recorder_(model.counters().empty() && aggregator.coordinate_wise() ? backend.step_recorder()
+                                                                         : nullptr),
       captured_rate_(sgd.learning_rate()) {}
 
 void TrainingSteps::operator()(const Batch& batch, Position position, bool report) {
