@@ -319,7 +319,7 @@ TEST_CASE("the signal to noise ratio is that of single examples", "[statistics]"
         values[0] = first;
         values[1] = kSignal + noise_of_second * (values[1] - kSignal);
       }
-      backward(projected(linear(Variable(x, groups), w, nullptr), weight), rule,
+      backward(projected_loss(linear(Variable(x, groups), w, nullptr), weight), rule,
                observer.options());
       observer.add(groups);
     }
