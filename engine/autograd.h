@@ -34,10 +34,10 @@ struct Parameter {
   /// Norms of the last backward pass, if it was asked to measure and K > 1.
   GroupNorms norms;
 
-  /// || mean_k g_k ||^2 / mean_k || g_k ||^2, in [0, 1]; 0 when all gradients are zero.
-  double coherence() const {
-    return norms.mean_squared > 0.0 ? norms.squared_mean / norms.mean_squared : 0.0;
-  }
+  /// || mean_k g_k ||^2 / mean_k || g_k ||^2, in [0, 1]; 0 when all gradients are zero. It is that
+  /// of K group means: 1/K if examples have nothing in common, and the larger the groups, the
+  /// larger. gradient_statistics.h has what the literature calls alpha, over examples.
+  double coherence() const { return norms.coherence(); }
 };
 
 class Variable {

@@ -8,6 +8,7 @@
 #include "cograd/data/corrupted_labels.h"
 #include "cograd/data/loader.h"
 #include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/gradient_observer.h"
 #include "cograd/engine/text.h"
 #include "cograd/experiments/console/interruption.h"
 #include "cograd/experiments/record/model_card.h"
@@ -120,7 +121,7 @@ class Training {
       clock_.end_step();
       if (report) {
         report_loss();
-        report_coherence();
+        report_coherence(batch->images.size(0));
       }
       measurements_.after_step(*model_, state_.epoch, state_.step);
       show_progress();
@@ -171,14 +172,22 @@ class Training {
     state_.examples = state_.batches = 0;
   }
 
-  /// The coherence of the last step's group gradients; one group has none.
-  void report_coherence() {
-    if (aggregator_->groups(settings_.batch_size) == 1) return;
+  /// The statistics of the last step's gradients, over a batch of `rows`; one group has none.
+  void report_coherence(std::int64_t rows) {
+    const Groups groups(rows, aggregator_->groups(rows));
+    if (groups.count() == 1) return;
+    const auto write = [&](const std::string& name, const GroupNorms& norms) {
+      directory_.coherence(state_.epoch, state_.step,
+                           {name, norms.coherence(), statistics_of(norms, groups)}, rows);
+    };
+    GroupNorms total;
     for (const Parameter* parameter : model_->parameters()) {
       const double coherence = parameter->coherence();
-      directory_.coherence(state_.epoch, state_.step, parameter->name, coherence);
+      write(parameter->name, parameter->norms);
+      total += parameter->norms;
       if (std::isfinite(coherence)) state_.coherence[parameter->name].push_back(coherence);
     }
+    write(GradientObserver::kTotal, total);
   }
 
   void show_progress() {

@@ -194,7 +194,7 @@ TEST_CASE("a run directory has the schema and gets its name at the end", "[exper
     record.pristine = {10, 0.5, 90.0, 100.0};
     record.test = {20, 0.25, 12.5, 50.0};
     directory.train(2, 33, 990, 1.5);
-    directory.coherence(2, 33, "fc1.weight", 0.375);
+    directory.coherence(2, 33, {"fc1.weight", 0.375, {0.5, 1.5}}, 30);
     directory.evaluation(record);
     CHECK_FALSE(fs::exists(folder.path / "m3_b30_noise50"));
     // Rows are on the disk after each evaluation, not only at the end.
@@ -211,7 +211,8 @@ TEST_CASE("a run directory has the schema and gets its name at the end", "[exper
   CHECK(read_file(path / "corrupt.csv") == "epoch,count,loss,acc1,acc5\n");  // nothing was corrupt
   CHECK(read_file(path / "test.csv") == "epoch,count,loss,acc1,acc5\n2,20,0.25,12.5,50\n");
   CHECK(read_file(path / "coherence.csv") ==
-        "epoch,step,parameter,coherence\n2,33,fc1.weight,0.375\n");
+        "epoch,step,parameter,coherence,squared_norm,variance,alpha,m_coherence,noise_scale\n"
+        "2,33,fc1.weight,0.375,0.5,1.5,0.25,8.25,3\n");
 }
 
 TEST_CASE("finished runs are read back, others refused, broken-off ones replaced",

@@ -272,13 +272,18 @@ std::string gnuplot_script(const Figure& figure) {
           "{}$curve{} using 1:3:4 with filledcurves fs transparent solid 0.18 noborder lc rgb '{}'",
           bands.empty() ? "" : ", ", i, curve.colour);
     }
-    script += fmt::format(
-        "set label {} at graph 1.02, first {:.6g} left point {} ps 0.7 offset 0.8,-0.15\n",
-        placeholder(2 + i), places[j], style);
-    plot += fmt::format("{}$curve{} with linespoints lw {} dt {} {} ps 0.6{}", j ? ", " : "", i,
-                        curve.failed ? 1 : 2,
-                        kDashes[static_cast<std::size_t>(curve.dash) % kDashes.size()], style,
-                        curve.failed ? "" : " pn 7");
+    script += fmt::format("set label {} at graph 1.02, first {:.6g} left {} offset 0.8,-0.15\n",
+                          placeholder(2 + i), places[j],
+                          curve.reference ? "" : "point " + style + " ps 0.7");
+    plot += j ? ", " : "";
+    if (curve.reference) {
+      plot += fmt::format("$curve{} with lines lw 1 lc rgb '{}'", i, curve.colour);
+      continue;
+    }
+    plot +=
+        fmt::format("$curve{} with linespoints lw {} dt {} {} ps 0.6{}", i, curve.failed ? 1 : 2,
+                    kDashes[static_cast<std::size_t>(curve.dash) % kDashes.size()], style,
+                    curve.failed ? "" : " pn 7");
   }
   return script + "plot " + bands + (bands.empty() ? "" : ", ") + plot + "\n";
 }
