@@ -66,6 +66,11 @@ class FormRegistry {
       const Form* form = find(parts->name, std::ssize(parts->numbers));
       if (form != nullptr) return {*form, std::move(parts->numbers)};
     }
+    refuse(text);
+  }
+
+  /// Throws ValueError naming all forms.
+  [[noreturn]] void refuse(std::string_view text) const {
     throw ValueError(
         fmt::format("[{}] cannot read '{}': expected {}", kind_, text, fmt::join(texts(), ", ")));
   }

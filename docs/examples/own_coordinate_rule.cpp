@@ -14,10 +14,10 @@ struct Midrange {
 };
 
 int main(int argc, char** argv) {
-  cograd::register_aggregator({"midrange", "K", [](std::span<const double> numbers) {
-                                 const auto groups = cograd::whole_number(numbers[0]);
-                                 return cograd::coordinate_wise(fmt::format("midrange:{}", groups),
-                                                                groups, Midrange{});
-                               }});
+  const auto make = [](std::span<const double> numbers) {
+    const std::int64_t groups = cograd::whole_number(numbers[0]);
+    return cograd::coordinate_wise(fmt::format("midrange:{}", groups), groups, Midrange{});
+  };
+  cograd::register_aggregator({"midrange", "K", make});
   return cograd::label_noise_study(argc, argv);
 }

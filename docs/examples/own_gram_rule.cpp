@@ -26,8 +26,9 @@ class Aligned final : public cograd::GramAggregator {
 };
 
 int main(int argc, char** argv) {
-  cograd::register_aggregator({"aligned", "K", [](std::span<const double> numbers) {
-                                 return std::make_unique<Aligned>(cograd::whole_number(numbers[0]));
-                               }});
+  const auto make = [](std::span<const double> numbers) {
+    return std::make_unique<Aligned>(cograd::whole_number(numbers[0]));
+  };
+  cograd::register_aggregator({"aligned", "K", make});
   return cograd::label_noise_study(argc, argv);
 }

@@ -1,5 +1,7 @@
 // An aggregator that sees the K gradients of one parameter at once, and writes one.
 // Run: --aggregator shortest:3@30 --epochs 2 --train-size 600 --test-size 200
+#include <numeric>
+
 #include "cograd/engine/aggregation/aggregator_registry.h"
 #include "cograd/engine/aggregation/parameter_aggregator.h"
 #include "cograd/engine/tensor.h"
@@ -14,15 +16,12 @@ class Shortest final : public cograd::ParameterAggregator {
 
   void reduce(cograd::Tensor& groups, cograd::Tensor& gradient) const override {
     const std::vector<float> values = groups.to_vector<float>();  // [K, n]
-    const std::size_t n = values.size() / static_cast<std::size_t>(groups_);
+    const std::int64_t n = gradient.numel();
     double least = HUGE_VAL;
     std::int64_t shortest = 0;
     for (std::int64_t g = 0; g < groups_; ++g) {
-      double norm = 0.0;
-      for (std::size_t i = 0; i < n; ++i) {
-        const double v = values[static_cast<std::size_t>(g) * n + i];
-        norm += v * v;
-      }
+      const auto begin = values.begin() + g * n;
+      const double norm = std::inner_product(begin, begin + n, begin, 0.0);
       if (norm < least) least = norm, shortest = g;
     }
     gradient.copy_from(groups.rows(shortest, shortest + 1).reshape(gradient.shape()));
@@ -33,9 +32,9 @@ class Shortest final : public cograd::ParameterAggregator {
 };
 
 int main(int argc, char** argv) {
-  cograd::register_aggregator({"shortest", "K", [](std::span<const double> numbers) {
-                                 return std::make_unique<Shortest>(
-                                     cograd::whole_number(numbers[0]));
-                               }});
+  const auto make = [](std::span<const double> numbers) {
+    return std::make_unique<Shortest>(cograd::whole_number(numbers[0]));
+  };
+  cograd::register_aggregator({"shortest", "K", make});
   return cograd::label_noise_study(argc, argv);
 }

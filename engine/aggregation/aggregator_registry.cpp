@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <optional>
 #include <utility>
 
 #include "cograd/engine/aggregation/coordinate/and_mask.h"
@@ -17,7 +16,7 @@
 #include "cograd/engine/aggregation/gram/mgda.h"
 #include "cograd/engine/aggregation/gram/pcgrad.h"
 #include "cograd/engine/aggregation/gram/upgrad.h"
-#include "cograd/engine/error.h"
+#include "cograd/engine/form_registry.h"
 
 namespace cograd {
 namespace {
@@ -78,29 +77,9 @@ std::vector<AggregatorForm> built_in() {
   };
 }
 
-std::vector<AggregatorForm>& forms() {
-  static std::vector<AggregatorForm> all = built_in();
+FormRegistry<AggregatorForm>& registry() {
+  static FormRegistry<AggregatorForm> all("aggregator", built_in());
   return all;
-}
-
-std::ptrdiff_t count_of(std::string_view numbers) {
-  return numbers.empty() ? 0 : 1 + std::count(numbers.begin(), numbers.end(), ',');
-}
-
-/// The numbers of "5,0.25"; nothing for what is none.
-std::optional<std::vector<double>> read_numbers(std::string_view text) {
-  std::vector<double> numbers;
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  while (true) {
-    double number = 0.0;
-    const auto [stop, error] = std::from_chars(at, end, number);
-    if (error != std::errc{} || !std::isfinite(number)) return std::nullopt;
-    numbers.push_back(number);
-    if (stop == end) return numbers;
-    if (*stop != ',') return std::nullopt;
-    at = stop + 1;
-  }
 }
 
 /// "rm5" and "ra5": a window of any length.
@@ -122,45 +101,18 @@ std::int64_t whole_number(double number) {
   return static_cast<std::int64_t>(number);
 }
 
-void register_aggregator(AggregatorForm form) {
-  const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  };
-  require<ValueError>(!form.name.empty() && std::all_of(form.name.begin(), form.name.end(), plain),
-                      "[aggregator] '{}' cannot name an aggregator: expected letters, digits and _",
-                      form.name);
-  for (const AggregatorForm& other : forms()) {
-    require<ValueError>(
-        other.name != form.name || count_of(other.numbers) != count_of(form.numbers),
-        "[aggregator] '{}' is taken", form.name);
-  }
-  forms().push_back(std::move(form));
-}
+void register_aggregator(AggregatorForm form) { registry().add(std::move(form)); }
 
-std::string aggregator_forms() {
-  std::string all;
-  for (const AggregatorForm& form : forms()) {
-    all += (all.empty() ? "" : ", ") + form.name + (form.numbers.empty() ? "" : ":") + form.numbers;
-  }
-  return all;
-}
+std::vector<std::string> aggregator_forms() { return registry().texts(); }
 
 std::unique_ptr<Aggregator> parse_aggregator(std::string_view text) {
-  const std::size_t colon = text.find(':');
-  const std::string_view name = text.substr(0, colon);
-  std::optional<std::vector<double>> numbers = std::vector<double>{};
-  if (colon != std::string_view::npos) numbers = read_numbers(text.substr(colon + 1));
+  if (auto rule = rolling(text)) return rule;
+  const auto [form, numbers] = registry().match(text);
   try {
-    for (const AggregatorForm& form : forms()) {
-      if (numbers && form.name == name && count_of(form.numbers) == std::ssize(*numbers)) {
-        return form.make(*numbers);
-      }
-    }
-    if (auto rule = rolling(text)) return rule;
-  } catch (const NotWhole&) {  // as good as unreadable
+    return form.make(numbers);
+  } catch (const NotWhole&) {
+    registry().refuse(text);
   }
-  throw ValueError(
-      fmt::format("[aggregator] cannot read '{}': expected {}", text, aggregator_forms()));
 }
 
 }  // namespace cograd

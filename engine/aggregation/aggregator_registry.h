@@ -28,7 +28,7 @@ std::int64_t whole_number(double number);
 /// Makes a form known to parse_aggregator(), for programs with aggregators of their own: call it
 /// first in main(). Throws ValueError for a name that is taken or none.
 void register_aggregator(AggregatorForm form);
-/// All forms, as help shows them: "mean, mean:K, m3, ...".
-std::string aggregator_forms();
+/// All forms, as help shows them: "mean", "mean:K", "m3", ...
+std::vector<std::string> aggregator_forms();
 
 }  // namespace cograd

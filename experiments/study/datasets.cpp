@@ -120,7 +120,10 @@ std::int64_t glyphs_for(std::int64_t size, const IndexFile& file) {
 DatasetPtr open_split(const StudyOptions& options, const ImageTransform& transform, Split split,
                       const IndexFile& file, const std::shared_ptr<ImageNotes>& notes) {
   if (const OwnDataset* own = own_dataset(options.dataset)) {
-    return own->open(split, options.data, options.run.seed);
+    DatasetPtr data = own->open(split, options.data, options.run.seed);
+    require<ValueError>(data != nullptr, "[{}] there is no such data: expected a data set",
+                        own->name);
+    return data;
   }
   if (is_image_folder(options)) {
     return std::make_shared<ImageFolder>(

@@ -22,7 +22,7 @@ std::string aggregator_help() {
       "Comma-separated list of {}, each with @BATCH if it has a batch size of its own "
       "(m3@30,rm3@10,mean@30,mean@10). An item that begins with a digit continues the one before "
       "it: trimmed:5,1,mean names two",
-      aggregator_forms());
+      fmt::join(aggregator_forms(), ", "));
 }
 
 /// Checks that `look_up` knows a text; the error suggests the nearest of `forms`.

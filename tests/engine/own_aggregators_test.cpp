@@ -1,4 +1,6 @@
 // Aggregators from outside the library and the zoo, in the backward pass.
+#include <fmt/ranges.h>
+
 #include <cmath>
 #include <numeric>
 
@@ -47,6 +49,8 @@ class Longest final : public GramAggregator {
     return w;
   }
 };
+
+std::string all_forms() { return fmt::format("{}", fmt::join(aggregator_forms(), ", ")); }
 
 std::vector<float> reduced(const Aggregator& aggregator, const Tensor& stack, Backend& backend) {
   Tensor out = Tensor::empty({stack.size(1)}, Dtype::f32, backend);
@@ -199,7 +203,7 @@ TEST_CASE("every form of aggregator is read, and names itself as it is read", "[
     CHECK(parse_aggregator(name)->name() == name);
     const std::string_view all = name;
     if (all.starts_with("rm7") || all.starts_with("ra2")) continue;
-    CHECK_THAT(aggregator_forms(), contains(std::string(all.substr(0, all.find(':')))));
+    CHECK_THAT(all_forms(), contains(std::string(all.substr(0, all.find(':')))));
   }
   for (const char* name : {"", "krum", "krum:5", "krum:5,1,2", "krum:5;1", "krum:,", "krum:5,1,",
                            "krum:nan,1", "m3:4", "rm", "rmx", "meamed:5 ,1", "huber:1e99"}) {
@@ -217,7 +221,7 @@ TEST_CASE("a program names its own aggregators", "[own]") {
                          return std::make_unique<Longest>(whole_number(n[0]));
                        }});
   CHECK(parse_aggregator("longest:4")->name() == "longest:4");
-  CHECK_THAT(aggregator_forms(), contains("longest:K"));
+  CHECK_THAT(all_forms(), contains("longest:K"));
   CHECK_THROWS_WITH(parse_aggregator("shortest:4"), contains("longest:K"));
   const auto taken = [](std::string name, std::string numbers) {
     register_aggregator({std::move(name), std::move(numbers),
