@@ -60,7 +60,7 @@ RunRecord run_in(const std::filesystem::path& folder, const std::string& content
 
 }  // namespace
 
-TEST_CASE("coherence of examples is that of gradients made one by one", "[coherence]") {
+TEST_CASE("coherence of examples is that of gradients made one by one", "[coherence][glyphs]") {
   const DatasetPtr data = draw_glyphs({.size = 130});
   const auto model = make_model("mlp", {.width = 9, .seed = 4});
   model->to(cpu_backend());
@@ -123,7 +123,7 @@ TEST_CASE("coherence of examples is that of gradients made one by one", "[cohere
   CHECK(ExampleCoherence(data, {1, 2, 3}, 1, cpu_backend()).empty());
 }
 
-TEST_CASE("a study leaves gradient statistics in its files and figures", "[coherence]") {
+TEST_CASE("a study leaves gradient statistics in its files and figures", "[coherence][glyphs]") {
   const TrainedStudy trained;
   for (const RunRecord& run : trained.runs) {
     int totals = 0;

@@ -109,7 +109,7 @@ TEST_CASE("warm-up precedes the schedule", "[experiments]") {
   CHECK(schedule_of(run)->rate(0.5) == Approx(0.4));
 }
 
-TEST_CASE("a run warms up step by step", "[experiments]") {
+TEST_CASE("a run warms up step by step", "[experiments][glyphs]") {
   const TemporaryFolder folder;
   const auto loss_after = [&](double warmup) {
     StudyOptions options =
@@ -135,7 +135,7 @@ TEST_CASE("the cost of a step counts the optimizer's state", "[experiments]") {
   CHECK(rolling >= adam + 3 * kParameters);
 }
 
-TEST_CASE("a study by an optimizer that main() has registered", "[experiments]") {
+TEST_CASE("a study by an optimizer that main() has registered", "[experiments][glyphs]") {
   register_optimizer({.name = "test_signs",
                       .numbers = "",
                       .make = [](std::vector<Parameter*> parameters, const Aggregator& rule,
