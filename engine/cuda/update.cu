@@ -170,12 +170,13 @@ __device__ void adam_pack(const UpdateList& list, int which, std::int64_t i, con
 
 __global__ void adam_kernel(const __grid_constant__ UpdateList list, AdamStep step,
                             const std::int64_t* count) {
-  __shared__ float rate, root;
+  __shared__ float shared_rate, shared_root;
   if (threadIdx.x == 0) {  // in double: one thread's work
-    rate = static_cast<float>(step.learning_rate / bias_correction(step.log_beta1, *count));
-    root = static_cast<float>(1.0 / sqrt(bias_correction(step.log_beta2, *count)));
+    shared_rate = static_cast<float>(step.learning_rate / bias_correction(step.log_beta1, *count));
+    shared_root = static_cast<float>(1.0 / sqrt(bias_correction(step.log_beta2, *count)));
   }
   __syncthreads();
+  const float rate = shared_rate, root = shared_root;
   for_each_pack(list, false, [&](auto width, int which, std::int64_t i) {
     adam_pack<decltype(width)::value>(list, which, i, step, rate, root);
   });

@@ -268,8 +268,9 @@ TEST_CASE("a program's own data set is opened, cut and identified as any other",
 
   const auto none = [](Split, const fs::path&, std::uint64_t) { return DatasetPtr(); };
   register_dataset("none", none);
-  CHECK_THROWS_WITH(open_study_data({.dataset = "none"}),
-                    "[none] there is no such data: expected a data set");
+  options.augment = false;
+  options.dataset = "none";
+  CHECK_THROWS_WITH(open_study_data(options), "[none] there is no such data: expected a data set");
   for (const char* name : {"drawn", "mnist", ""}) {
     CHECK_THROWS_AS(register_dataset(name, none), ValueError);
   }

@@ -106,7 +106,7 @@ TEST_CASE("Adam's kernels equal the reference", "[optim]") {
   check_adam_updates(cpu_backend());
 }
 
-TEST_CASE("RM3 works with every optimizer; coupled decay enters before the window", "[optim]") {
+TEST_CASE("RM3 works with every optimizer, coupled decay enters before the window", "[optim]") {
   for (const std::string text : {"adam", "adam:0.5,0.9", "sgd"}) {
     check_rolling_median(text, 0.3, 0.3);
     check_rolling_median(text, 0.0, 0.0);
