@@ -92,8 +92,8 @@ class Loop {
     }
     for (; i < stack.n; ++i) out[i] = value_at<K>(functor, stack, i);
   }
-  COGRAD_VECTORIZE static void baseline(const Functor& functor,
-                                                         const Stack<float>& stack, float* out) {
+  COGRAD_VECTORIZE static void baseline(const Functor& functor, const Stack<float>& stack,
+                                        float* out) {
     loop(functor, stack, out);
   }
 #ifdef COGRAD_TARGETS
