@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/report.h"
 #include "cograd/engine/cuda/context.h"
 #include "cograd/engine/error.h"
 #include "cograd/engine/random.h"
@@ -161,9 +162,7 @@ int main(int argc, char** argv) try {
     }
   }
   add("winsorized_products/100/784x256", [](benchmark::State& s) { products(s, 100, 784, 256); });
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
+  return bench::run_all(argc, argv, nullptr);
 } catch (const Error& error) {
   fmt::print(stderr, "bench_cuda: error: {}\n", error.what());
   return 1;

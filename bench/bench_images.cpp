@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/report.h"
 #include "cograd/data/image_scan.h"
 #include "cograd/data/transform.h"
 #include "cograd/engine/file.h"
@@ -62,7 +63,5 @@ int main(int argc, char** argv) {
           ->Unit(benchmark::kMillisecond);
     }
   }
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
+  return bench::run_all(argc, argv, nullptr);
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "bench/machine_limits.h"
+#include "bench/report.h"
 #include "cograd/engine/backend.h"
 #include "cograd/engine/random.h"
 
@@ -301,7 +302,5 @@ int main(int argc, char** argv) {
   add_products();
   add_batch_norm();
   add_adam();
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
+  return bench::run_all(argc, argv, nullptr);
 }

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/report.h"
 #include "cograd/engine/aggregation/aggregator.h"
 #include "cograd/engine/gradient_observer.h"
 #include "cograd/engine/ops/ops.h"
@@ -177,9 +178,7 @@ int main(int argc, char** argv) try {
       add("observed", "m3+gsnr", false);
     }
   }
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
+  return bench::run_all(argc, argv, nullptr);
 } catch (const Error& error) {
   fmt::print(stderr, "bench_steps: error: {}\n", error.what());
   return 1;

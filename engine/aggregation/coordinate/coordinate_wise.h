@@ -10,8 +10,9 @@
 //   const auto midrange = coordinate_wise("midrange:5", 5, Midrange{});
 //
 // T is float, or double on the reference backend. The CPU's loop is vectorized if the functor
-// chooses by ?: and not by if; compile with -O3 -fno-trapping-math, which GCC needs for it below
-// AVX-512. In a file that nvcc compiles the rule runs on GPUs too.
+// chooses by ?: and not by if, has COGRAD_UNROLL before loops around or after other loops, and
+// calls functions that are [[gnu::always_inline]]; compile with -O3 -fno-trapping-math, which GCC
+// needs for it below AVX-512. In a file that nvcc compiles the rule runs on GPUs too.
 #pragma once
 
 #include <array>
@@ -23,6 +24,14 @@
 
 #include "cograd/engine/aggregation/coordinate/coordinate_aggregator.h"
 #include "cograd/engine/aggregation/order_statistics.h"
+
+/// Before a loop over the K values: GCC vectorizes no loop over the coordinates around one that it
+/// leaves as a loop.
+#if defined(__CUDACC__) || defined(__clang__)
+#define COGRAD_UNROLL _Pragma("unroll")
+#else
+#define COGRAD_UNROLL _Pragma("GCC unroll 16")
+#endif
 
 namespace cograd {
 

@@ -17,21 +17,26 @@ struct MeanAroundMedian {
     using Distance = std::conditional_t<K % 2 == 0, double, T>;
     T sorted[K], rank[K];
     Distance distance[K];
+    COGRAD_UNROLL
     for (int k = 0; k < K; ++k) sorted[k] = x[k];
     sort(sorted);
     const Distance middle = (Distance(sorted[(K - 1) / 2]) + sorted[K / 2]) * Distance(0.5);
+    COGRAD_UNROLL
     for (int k = 0; k < K; ++k) {
       distance[k] = x[k] < middle ? middle - x[k] : Distance(x[k]) - middle;
-      rank[k] = T(0);
+      rank[k] = T(k);  // as if all before it were nearer
     }
+    COGRAD_UNROLL
     for (int i = 0; i < K; ++i) {
+      COGRAD_UNROLL
       for (int j = i + 1; j < K; ++j) {
-        const bool nearer = distance[j] < distance[i];
-        rank[i] += nearer ? T(1) : T(0);
-        rank[j] += nearer ? T(0) : T(1);
+        const T nearer = distance[j] < distance[i] ? T(1) : T(0);
+        rank[i] += nearer;
+        rank[j] -= nearer;
       }
     }
     T sum = T(0);
+    COGRAD_UNROLL
     for (int k = 0; k < K; ++k) sum += rank[k] < T(kept) ? x[k] : T(0);
     return sum / T(kept);
   }
