@@ -1,6 +1,7 @@
 // K gradients become one: by sorting networks in registers where K is small, by ranks where it is
 // not.
 #include "cograd/engine/aggregation/reduction.h"
+#include "cograd/engine/cuda/coordinate_rules.h"
 #include "cograd/engine/cuda/cuda_backend.h"
 #include "cograd/engine/cuda/launch.h"
 #include "cograd/engine/cuda/ranks.h"
@@ -116,9 +117,8 @@ void CudaBackend::reduce(const Reduction& reduction, const Tensor& stack, Tensor
   float* to = elements<float>(out);
   if (norms != nullptr) *norms = norms_of(k, n, Rows{rows, n}, *this);
   if (reduction.rule != nullptr) {
-    require<DeviceError>(
-        reduction.rule->reduce_on_device({rows, n, n}, to, Context::instance().compute),
-        "[reduce] the rule runs on CPUs only: compile it by nvcc for GPUs");
+    require<DeviceError>(reduce_by_rule(*reduction.rule, {rows, n, n}, to),
+                         "[reduce] the rule runs on CPUs only: compile it by nvcc for GPUs");
     check(cudaGetLastError(), "the rule's kernel");
     return;
   }

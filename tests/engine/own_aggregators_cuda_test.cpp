@@ -22,6 +22,8 @@ namespace {
 class OnCpusOnly final : public CoordinateRule {
  public:
   std::int64_t groups() const override { return 2; }
+  const std::type_info& functor_type() const override { return typeid(OnCpusOnly); }
+  const void* functor() const override { return nullptr; }
   void reduce(const Stack<float>&, float*) const override {}
   void reduce(const Stack<double>&, double*) const override {}
   bool reduce_on_device(const Stack<float>&, float*, void*) const override { return false; }

@@ -90,10 +90,15 @@ std::vector<NamedRule> rules() {
   return all;
 }
 
-/// Normal values with some zeros; a NaN in one coordinate of seven.
+/// Normal values with some zeros, in odd columns small integers, so that ties are many, with large
+/// outliers; a NaN in one coordinate of seven.
 Tensor stack_of(std::int64_t k, std::int64_t n, bool with_nans, Random& random) {
   std::vector<float> x(static_cast<std::size_t>(k * n));
-  for (float& v : x) v = random.below(8) == 0 ? 0.0f : static_cast<float>(random.normal());
+  for (std::int64_t i = 0; i < k * n; ++i) {
+    double v = random.below(8) == 0 ? 0.0 : random.normal();
+    if (i % n % 2 == 1) v = std::round(3.0 * v) * (random.below(8) == 0 ? 1024.0 : 1.0);
+    x[static_cast<std::size_t>(i)] = static_cast<float>(v);
+  }
   for (std::int64_t i = 3; with_nans && i < n; i += 7) {
     x[static_cast<std::size_t>(static_cast<std::int64_t>(random.below(k)) * n + i)] =
         std::numeric_limits<float>::quiet_NaN();
@@ -117,7 +122,9 @@ void check_rule(Backend& backend, const NamedRule& rule, std::int64_t n, Random&
       nan = nan || std::isnan(column.back());
     }
     const float y = got[static_cast<std::size_t>(i)];
-    wrong += nan ? !std::isnan(y) : !(std::abs(y - rule.definition(column)) < 2e-6);
+    const double expected = nan ? 0.0 : rule.definition(column);
+    wrong +=
+        nan ? !std::isnan(y) : !(std::abs(y - expected) < 2e-6 * std::max(1.0, std::abs(expected)));
   }
   CHECK(wrong == 0);
 

@@ -22,6 +22,10 @@ class CoordinateAggregator final : public Aggregator {
   std::shared_ptr<const CoordinateRule> rule_;
 };
 
+/// The vector registers that a rule's loop may use: COGRAD_SIMD and the processor decide.
+enum class Registers : std::uint8_t { baseline, avx2, avx512 };
+Registers registers_in_force();
+
 /// Throws ValueError unless 1 <= groups <= most.
 void check_coordinate_groups(const std::string& name, std::int64_t groups, std::int64_t most);
 

@@ -2,6 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <typeinfo>
+
+/// Before a loop over the K values: GCC vectorizes no loop over the coordinates around one that it
+/// leaves as a loop.
+#if defined(__CUDA_ARCH__) || defined(__clang__)
+#define COGRAD_UNROLL _Pragma("unroll")
+#else
+#define COGRAD_UNROLL _Pragma("GCC unroll 16")
+#endif
 
 namespace cograd {
 
@@ -21,6 +30,9 @@ class CoordinateRule {
 
   /// K.
   virtual std::int64_t groups() const = 0;
+  /// The functor and its type: engine/cuda/coordinate_rules.cu has kernels for those of the zoo.
+  virtual const std::type_info& functor_type() const = 0;
+  virtual const void* functor() const = 0;
   virtual void reduce(const Stack<float>& stack, float* out) const = 0;
   virtual void reduce(const Stack<double>& stack, double* out) const = 0;
   /// Queues the reduction of device memory on a CUDA stream. Returns false if the rule was not

@@ -12,7 +12,8 @@
 // T is float, or double on the reference backend. The CPU's loop is vectorized if the functor
 // chooses by ?: and not by if, has COGRAD_UNROLL before loops around or after other loops, and
 // calls functions that are [[gnu::always_inline]]; compile with -O3 -fno-trapping-math, which GCC
-// needs for it below AVX-512. In a file that nvcc compiles the rule runs on GPUs too.
+// needs for it below AVX-512, and -ffp-contract=off for the same bits on every machine. In a file
+// that nvcc compiles the rule runs on GPUs too.
 #pragma once
 
 #include <array>
@@ -20,18 +21,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <typeinfo>
 #include <utility>
 
 #include "cograd/engine/aggregation/coordinate/coordinate_aggregator.h"
 #include "cograd/engine/aggregation/order_statistics.h"
-
-/// Before a loop over the K values: GCC vectorizes no loop over the coordinates around one that it
-/// leaves as a loop.
-#if defined(__CUDACC__) || defined(__clang__)
-#define COGRAD_UNROLL _Pragma("unroll")
-#else
-#define COGRAD_UNROLL _Pragma("GCC unroll 16")
-#endif
 
 namespace cograd {
 
@@ -72,12 +66,14 @@ class Loop {
   }
   static void run(const Functor& functor, const Stack<float>& stack, float* out) {
 #ifdef COGRAD_TARGETS
-    static const bool has_avx512 =
-        __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-    static const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (has_avx512) return avx512(functor, stack, out);
-    if (has_avx2) return avx2(functor, stack, out);
+    switch (registers_in_force()) {
+      case Registers::avx512:
+        return avx512(functor, stack, out);
+      case Registers::avx2:
+        return avx2(functor, stack, out);
+      case Registers::baseline:
+        break;
+    }
 #endif
     baseline(functor, stack, out);
   }
@@ -112,6 +108,15 @@ class Loop {
 #endif
 };
 
+/// Calls use.operator()<K>() for the K of a rule.
+template <class Use>
+void for_groups(std::int64_t groups, const Use& use) {
+  [&]<int... I>(std::integer_sequence<int, I...>) {
+    ((groups == I + 1 ? use.template operator()<I + 1>() : void()), ...);
+  }
+  (std::make_integer_sequence<int, kMostCoordinateGroups>{});
+}
+
 #ifdef COGRAD_COMPILES_KERNELS
 template <class Functor, int K>
 __global__ void kernel(Functor functor, Stack<float> stack, float* out) {
@@ -120,6 +125,20 @@ __global__ void kernel(Functor functor, Stack<float> stack, float* out) {
        i < stack.n; i += step) {
     out[i] = value_at<K>(functor, stack, i);
   }
+}
+
+template <class Functor>
+void launch(const Functor& functor, std::int64_t groups, const Stack<float>& stack, float* out,
+            void* stream) {
+  for_groups(groups, [&]<int K>() {
+    constexpr std::int64_t kThreads = 256, kMostBlocks = 4096;
+    const std::int64_t blocks = (stack.n + kThreads - 1) / kThreads;
+    cudaLaunchConfig_t config{};
+    config.gridDim = dim3(static_cast<unsigned>(blocks < kMostBlocks ? blocks : kMostBlocks));
+    config.blockDim = dim3(static_cast<unsigned>(kThreads));
+    config.stream = static_cast<cudaStream_t>(stream);
+    cudaLaunchKernelEx(&config, kernel<Functor, K>, functor, stack, out);
+  });
 }
 #endif
 
@@ -130,20 +149,14 @@ class Rule final : public CoordinateRule {
   Rule(std::int64_t groups, Functor functor) : groups_(groups), functor_(std::move(functor)) {}
 
   std::int64_t groups() const override { return groups_; }
+  const std::type_info& functor_type() const override { return typeid(Functor); }
+  const void* functor() const override { return &functor_; }
   void reduce(const Stack<float>& stack, float* out) const override { run(stack, out); }
   void reduce(const Stack<double>& stack, double* out) const override { run(stack, out); }
   bool reduce_on_device([[maybe_unused]] const Stack<float>& stack, [[maybe_unused]] float* out,
                         [[maybe_unused]] void* stream) const override {
 #ifdef COGRAD_COMPILES_KERNELS
-    for_groups([&]<int K>() {
-      constexpr std::int64_t kThreads = 256, kMostBlocks = 4096;
-      const std::int64_t blocks = (stack.n + kThreads - 1) / kThreads;
-      cudaLaunchConfig_t config{};
-      config.gridDim = dim3(static_cast<unsigned>(blocks < kMostBlocks ? blocks : kMostBlocks));
-      config.blockDim = dim3(static_cast<unsigned>(kThreads));
-      config.stream = static_cast<cudaStream_t>(stream);
-      cudaLaunchKernelEx(&config, kernel<Functor, K>, functor_, stack, out);
-    });
+    launch(functor_, groups_, stack, out, stream);
     return true;
 #else
     return false;
@@ -153,17 +166,8 @@ class Rule final : public CoordinateRule {
  private:
   template <class T>
   void run(const Stack<T>& stack, T* out) const {
-    for_groups([&]<int K>() { Loop<Functor, K>::run(functor_, stack, out); });
+    for_groups(groups_, [&]<int K>() { Loop<Functor, K>::run(functor_, stack, out); });
   }
-  /// Calls use.operator()<K>() for the K of this rule.
-  template <class Use>
-  void for_groups(const Use& use) const {
-    [&]<int... I>(std::integer_sequence<int, I...>) {
-      ((groups_ == I + 1 ? use.template operator()<I + 1>() : void()), ...);
-    }
-    (std::make_integer_sequence<int, kMostCoordinateGroups>{});
-  }
-
   std::int64_t groups_;
   Functor functor_;
 };
