@@ -1,4 +1,4 @@
-// The aggregation kernels on a GPU: median/K/N, the fused update and the rolling one, the
+// The aggregation kernels on a GPU: median/K/N, the fused updates and the rolling one, the
 // winsorized products of a linear layer. Times are the device's own, between the events around a
 // queue of launches: those of a short kernel hide behind one another, as in a training step.
 //
@@ -123,6 +123,14 @@ void update(benchmark::State& state, std::int64_t n, std::int64_t window, double
   });
 }
 
+void adam(benchmark::State& state, std::int64_t n) {
+  std::vector<AdamUpdate> one{{floats(1, n), floats(1, n), floats(1, n), floats(1, n)}};
+  cuda_backend().fill(one[0].second_moment, 1.0);
+  const Tensor count = Tensor::full({1}, 1.0, Dtype::i64, cuda_backend());
+  measure(state, 4.0 * 7.0 * static_cast<double>(n), n,
+          [&] { cuda_backend().adam_update(one, count, {.learning_rate = 1e-6}); });
+}
+
 void products(benchmark::State& state, std::int64_t rows, std::int64_t in, std::int64_t out) {
   const Tensor x = floats(rows, in), dy = floats(rows, out);
   Tensor dw = floats(out, in);
@@ -145,6 +153,7 @@ int main(int argc, char** argv) try {
     add(fmt::format("trimmed_mean/9/{}", n), [=](benchmark::State& s) {
       reduction(s, {Kind::trimmed_mean, 2, 0.0}, 9, n);
     });
+    add(fmt::format("adam_update/{}", n), [=](benchmark::State& s) { adam(s, n); });
     for (double momentum : {0.0, 0.9}) {
       add(fmt::format("update/{}/momentum:{}", n, momentum),
           [=](benchmark::State& s) { update(s, n, 1, momentum); });

@@ -1,9 +1,9 @@
 // Single kernels of each backend: convolutions of ResNet-18 (CIFAR), the MLP's products, batch
-// norm.
+// norm, Adam's update.
 //
 // Named OP/BACKEND/TYPE/SIZES, TYPE that of the images. Counters: flops, floating-point operations
 // per second by the textbook's count, and peak_share, the same over the peak of both machine and
-// run (an algorithm such as Winograd's that needs fewer can exceed it); of batch norm, which is
+// run (an algorithm such as Winograd's that needs fewer can exceed it); of batch norm and Adam, which are
 // bound by memory, bytes_per_second over what must be read and written once and bandwidth_share,
 // the same over that of a triad; error, the relative error (Frobenius) against the reference
 // backend in double, on the same numbers.
@@ -64,6 +64,23 @@ struct Work {
   std::int64_t bytes = 0;  // read and written, where memory is the limit
 };
 
+/// The counters of speed, after the last iteration.
+void count_work(benchmark::State& state, const Work& work) {
+  const auto iterations = static_cast<double>(state.iterations());
+  if (work.flops > 0) {
+    state.counters["flops"] = benchmark::Counter(
+        work.flops * iterations, benchmark::Counter::kIsRate, benchmark::Counter::kIs1000);
+    state.counters["peak_share"] = benchmark::Counter(work.flops * iterations / bench::peak_flops(),
+                                                      benchmark::Counter::kIsRate);
+  }
+  if (work.bytes > 0) {
+    state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * work.bytes);
+    state.counters["bandwidth_share"] = benchmark::Counter(
+        static_cast<double>(work.bytes) * iterations / bench::triad_bandwidth(work.bytes),
+        benchmark::Counter::kIsRate);
+  }
+}
+
 /// The first `images` inputs come in `dtype` and the backend's layout, weights in f32 and
 /// row-major.
 void run(benchmark::State& state, Backend& backend, Dtype dtype, const std::vector<Tensor>& inputs,
@@ -79,19 +96,7 @@ void run(benchmark::State& state, Backend& backend, Dtype dtype, const std::vect
   Tensor result = kernel(backend, own);
   state.counters["error"] = relative_error(result, kernel(reference_backend(), exact));
   for (auto _ : state) result = kernel(backend, own);
-  const auto iterations = static_cast<double>(state.iterations());
-  if (work.flops > 0) {
-    state.counters["flops"] = benchmark::Counter(
-        work.flops * iterations, benchmark::Counter::kIsRate, benchmark::Counter::kIs1000);
-    state.counters["peak_share"] = benchmark::Counter(work.flops * iterations / bench::peak_flops(),
-                                                      benchmark::Counter::kIsRate);
-  }
-  if (work.bytes > 0) {
-    state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) * work.bytes);
-    state.counters["bandwidth_share"] = benchmark::Counter(
-        static_cast<double>(work.bytes) * iterations / bench::triad_bandwidth(work.bytes),
-        benchmark::Counter::kIsRate);
-  }
+  count_work(state, work);
 }
 
 /// The peak that the other rows are compared with.
@@ -232,6 +237,63 @@ void add_batch_norm() {
   }
 }
 
+/// One parameter of n elements, or those of ResNet-18.
+void adam_update(benchmark::State& state, const std::vector<Shape>& shapes) {
+  const auto updates_on = [&](Backend& backend, Dtype dtype) {
+    std::vector<AdamUpdate> updates;
+    for (const Shape& shape : shapes) {
+      const auto zeros = [&] { return Tensor::zeros(shape, dtype, backend); };
+      updates.push_back({normal(shape, 1).to(dtype).to(backend),
+                         normal(shape, 2).to(dtype).to(backend), zeros(), zeros()});
+    }
+    return updates;
+  };
+  const auto step = [](Backend& backend, std::vector<AdamUpdate>& updates, const Tensor& count) {
+    backend.adam_update(updates, count, {.weight_decay = 1e-4});
+  };
+  const auto one = [](Backend& backend) { return Tensor::full({1}, 1.0, Dtype::i64, backend); };
+  auto updates = updates_on(cpu_backend(), Dtype::f32);
+  const Tensor count = one(cpu_backend());
+  step(cpu_backend(), updates, count);
+  {
+    auto exact = updates_on(reference_backend(), Dtype::f64);
+    step(reference_backend(), exact, one(reference_backend()));
+    state.counters["error"] = relative_error(updates.front().p, exact.front().p);
+  }
+  for (auto _ : state) step(cpu_backend(), updates, count);
+  std::int64_t elements = 0;
+  for (const Shape& shape : shapes) elements += shape.numel();
+  count_work(state, {.bytes = 7 * 4 * elements});  // p, m and v read and written, g read
+}
+
+/// The shapes of ResNet-18's parameters on CIFAR.
+std::vector<Shape> resnet18_parameters() {
+  std::vector<Shape> shapes{{64, 3, 3, 3}, {64}, {64}, {10, 512}, {10}};
+  std::int64_t in = 64;
+  for (const std::int64_t out : {64, 128, 256, 512}) {
+    for (const Shape& w : {Shape{out, in, 3, 3}, Shape{out, out, 3, 3}, Shape{out, out, 3, 3},
+                           Shape{out, out, 3, 3}, Shape{out, in, 1, 1}}) {
+      if (w[2] == 1 && in == out) continue;  // no projection
+      shapes.insert(shapes.end(), {w, {out}, {out}});
+    }
+    in = out;
+  }
+  return shapes;
+}
+
+void add_adam() {
+  const auto add_shapes = [](const std::string& sizes, const std::vector<Shape>& shapes) {
+    benchmark::RegisterBenchmark(
+        ("adam_update/" + std::string(cpu_backend().name()) + "/f32/" + sizes).c_str(),
+        [=](benchmark::State& state) { adam_update(state, shapes); })
+        ->UseRealTime()
+        ->Unit(benchmark::kMicrosecond);
+  };
+  add_shapes("n262144", {{262144}});
+  add_shapes("n16777216", {{16777216}});
+  add_shapes("resnet18", resnet18_parameters());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -239,5 +301,6 @@ int main(int argc, char** argv) {
   add_convolutions();
   add_products();
   add_batch_norm();
+  add_adam();
   return bench::run_all(argc, argv, nullptr);
 }

@@ -1,5 +1,6 @@
 // Whole training steps: forward, backward with aggregation, update. Named
 // step/MODEL/bBATCH/PRECISION/AGGREGATOR; MODEL ends in the image size where that is not its own.
+// observed/.../m3+statistics, +gsnr and +cosines are steps of m3 that a GradientObserver looks at.
 //
 // Counters: items_per_second, examples; peak_bytes, the most memory that tensors took during a
 // step, parameters and batch included. COGRAD_DEVICE=cuda times the same on a GPU, and larger ones;
@@ -17,6 +18,7 @@
 
 #include "bench/report.h"
 #include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/gradient_observer.h"
 #include "cograd/engine/ops/ops.h"
 #include "cograd/engine/random.h"
 #include "cograd/layers/mixed_precision.h"
@@ -57,13 +59,13 @@ const std::vector<Step> kGpuSteps{
 /// A model with its batch and its optimizer, warmed up.
 class Training {
  public:
-  /// `recorder` may be null.
+  /// `rule` is an aggregator, and what is observed behind a "+". `recorder` may be null.
   Training(const Step& step, Dtype precision, const std::string& rule,
            std::unique_ptr<StepRecorder> recorder)
       : before_(chosen_backend().allocator().stats().in_use),
         precision_(precision),
         model_(make_model(step.model, {.image = step.image, .classes = 10, .seed = 1})),
-        aggregator_(parse_aggregator(rule)),
+        aggregator_(parse_aggregator(rule.substr(0, rule.find('+')))),
         groups_(step.batch, aggregator_->groups(step.batch)),
         recorder_(std::move(recorder)) {
     Backend& backend = chosen_backend();
@@ -76,6 +78,11 @@ class Training {
     labels_ = Tensor::from(classes, {step.batch}, backend);
     model_->to(backend);
     sgd_.emplace(model_->parameters(), *aggregator_, SgdOptions{.learning_rate = 1e-3});
+    if (rule.find('+') != std::string::npos) {
+      observer_.emplace(
+          model_->parameters(),
+          ObserverOptions{.gsnr = rule.ends_with("+gsnr"), .cosines = rule.ends_with("+cosines")});
+    }
 
     run_step();
     backend.allocator().reset_peak();          // of the first step, which tries algorithms out
@@ -94,7 +101,8 @@ class Training {
   void run_step() {
     const Variable loss =
         cross_entropy(forward_in(precision_, *model_, Variable(images_, groups_)), labels_);
-    backward(loss, *aggregator_);
+    backward(loss, *aggregator_, observer_ ? observer_->options() : BackwardOptions{});
+    if (observer_) observer_->add(groups_);
     sgd_->step();
   }
 
@@ -105,6 +113,7 @@ class Training {
   Groups groups_;
   Tensor images_, labels_;
   std::optional<Sgd> sgd_;
+  std::optional<GradientObserver> observer_;
   std::unique_ptr<StepRecorder> recorder_;
 };
 
@@ -146,24 +155,27 @@ int main(int argc, char** argv) try {
     if (step.model == "mlp") rules.emplace_back("winsorized:8");
     for (const Dtype precision : {Dtype::f32, Dtype::bf16}) {
       if (!chosen_backend().computes_in(precision)) continue;
-      for (const std::string& rule : rules) {
-        const auto add = [&](const char* kind, bool recorded) {
-          const std::string name =
-              fmt::format("{}/{}/b{}/{}/{}", kind, step.name, step.batch, name_of(precision), rule);
-          const auto make = [=, &step] {
-            return std::make_unique<Training>(
-                step, precision, rule, recorded ? chosen_backend().step_recorder() : nullptr);
-          };
-          benchmark::RegisterBenchmark(
-              name.c_str(),
-              [=, &step, &latest](benchmark::State& s) { time_steps(s, step, name, latest, make); })
-              ->UseRealTime()
-              ->Unit(benchmark::kMillisecond);
+      const auto add = [&](const char* kind, const std::string& rule, bool recorded) {
+        const std::string name =
+            fmt::format("{}/{}/b{}/{}/{}", kind, step.name, step.batch, name_of(precision), rule);
+        const auto make = [=, &step] {
+          return std::make_unique<Training>(step, precision, rule,
+                                            recorded ? chosen_backend().step_recorder() : nullptr);
         };
-        add("step", false);
+        benchmark::RegisterBenchmark(
+            name.c_str(),
+            [=, &step, &latest](benchmark::State& s) { time_steps(s, step, name, latest, make); })
+            ->UseRealTime()
+            ->Unit(benchmark::kMillisecond);
+      };
+      for (const std::string& rule : rules) {
+        add("step", rule, false);
         // Dropout, as in VGG, cannot be replayed.
-        if (!on_cpu && !step.model.starts_with("vgg")) add("step_graph", true);
+        if (!on_cpu && !step.model.starts_with("vgg")) add("step_graph", rule, true);
       }
+      add("observed", "m3+statistics", false);
+      add("observed", "m3+cosines", false);
+      add("observed", "m3+gsnr", false);
     }
   }
   return bench::run_all(argc, argv, nullptr);

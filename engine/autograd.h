@@ -34,10 +34,10 @@ struct Parameter {
   /// Norms of the last backward pass, if it was asked to measure and K > 1.
   GroupNorms norms;
 
-  /// || mean_k g_k ||^2 / mean_k || g_k ||^2, in [0, 1]; 0 when all gradients are zero.
-  double coherence() const {
-    return norms.mean_squared > 0.0 ? norms.squared_mean / norms.mean_squared : 0.0;
-  }
+  /// || mean_k g_k ||^2 / mean_k || g_k ||^2, in [0, 1]; 0 when all gradients are zero. It is that
+  /// of K group means: 1/K if examples have nothing in common, and the larger the groups, the
+  /// larger. gradient_statistics.h has what the literature calls alpha, over examples.
+  double coherence() const { return norms.coherence(); }
 };
 
 class Variable {
@@ -98,8 +98,11 @@ struct BackwardOptions {
   /// Measure Parameter::norms (costs a little bandwidth, no further pass).
   bool measure_coherence = false;
   /// Is handed the K gradients of every parameter, [K, shape of parameter], before they are
-  /// aggregated.
+  /// aggregated; valid during the call. Keeps ops from reducing gradients without storing them.
   std::function<void(const Parameter&, const Tensor& groups)> observe{};
+  /// Bytes. A GramAggregator keeps the K gradients of all parameters if they take no more, and
+  /// goes through the graph twice if they do.
+  std::size_t gram_budget = std::size_t{32} << 20;
 };
 
 /// One backward pass, over one batch or over the micro-batches of one batch.

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -157,6 +158,26 @@ struct ParameterUpdate {
   Tensor velocity;  ///< same shape; undefined when momentum is 0
   Tensor window;    ///< [W, shape of p] of rolling aggregators, else undefined
 };
+
+struct AdamCoefficients {
+  double learning_rate = 1e-3;
+  double beta1 = 0.9, beta2 = 0.999;
+  double eps = 1e-8;
+  double weight_decay = 0.0;
+  bool decoupled = false;  ///< the weight decay, from the gradient: AdamW
+};
+
+/// One parameter's part in Adam's update; all tensors have its shape.
+struct AdamUpdate {
+  Tensor p;                            ///< updated in place
+  Tensor g;                            ///< its gradient
+  Tensor first_moment, second_moment;  ///< updated in place, zero before the first update
+};
+
+/// 1 - beta^t for t >= 1, to full precision for beta near 1.
+COGRAD_HOST_DEVICE inline double bias_correction(double log_beta, std::int64_t t) {
+  return -std::expm1(static_cast<double>(t) * log_beta);
+}
 
 class Backend {
  public:
@@ -302,6 +323,12 @@ class Backend {
   /// weight decay by the reduction over the window.
   virtual void rolling_update(std::span<ParameterUpdate> updates, std::int64_t slot, bool full,
                               const Reduction& reduction, const SgdCoefficients& coefficients) = 0;
+  /// Update number t, the element of `count`, i64 [1]: recorded steps read it on the device. For
+  /// each, with d = g + weight_decay p and s = 1, or decoupled d = g and s = 1 - learning_rate
+  /// weight_decay: m = beta1 m + (1 - beta1) d;  v = beta2 v + (1 - beta2) d^2;
+  /// p = s p - learning_rate / (1 - beta1^t) m / (sqrt(v / (1 - beta2^t)) + eps).
+  virtual void adam_update(std::span<AdamUpdate> updates, const Tensor& count,
+                           const AdamCoefficients& coefficients) = 0;
 };
 
 /// The readable backend: plain loops, f32 and f64, one thread. The oracle of the tests.

@@ -72,6 +72,7 @@ Study scouts_of(const EasyHardOptions& options) {
   StudyOptions scout = options.study;
   scout.run.epochs = options.scout_epochs;
   scout.run.schedule = "constant";
+  scout.run.warmup = 0.0;
   scout.seeds = std::max(2, scout.seeds);
   scout.output_dir = (fs::path(scout.output_dir) / "scout").string();
   return prepare_study(scout);

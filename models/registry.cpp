@@ -22,15 +22,7 @@ constexpr std::uint64_t kInitStream = 1;
 /// 16.
 constexpr std::int64_t kThin = 2;
 
-using Make = std::function<std::unique_ptr<Module>(const ModelOptions&, Random&)>;
-
-struct Entry {
-  std::string name;
-  std::int64_t smallest;  // height and width
-  std::int64_t usual_width;
-  Make make;
-  bool has_dropout = false;
-};
+using Make = decltype(ModelForm::make);
 
 std::int64_t side_of(const ModelOptions& o) { return std::min(o.image[1], o.image[2]); }
 
@@ -75,61 +67,71 @@ std::unique_ptr<Module> inception_v3(const ModelOptions& o, Random& random) {
   return std::make_unique<InceptionV3>(options, random);
 }
 
-const std::vector<Entry>& entries() {
-  static const std::vector<Entry> all = [] {
-    std::vector<Entry> list{{"mlp", 1, 256, mlp(1.0)},
-                            {"mlp_iclr2020", 1, 256, mlp(std::numbers::sqrt2)}};
-    for (const auto& [suffix, stem] :
-         {std::pair{"", Stem::imagenet}, std::pair{"_cifar", Stem::cifar}}) {
-      const std::string s = suffix;
-      list.push_back({"resnet18" + s, 1, 64, resnet(ResidualBlock::basic, {2, 2, 2, 2}, stem)});
-      list.push_back({"resnet34" + s, 1, 64, resnet(ResidualBlock::basic, {3, 4, 6, 3}, stem)});
-      list.push_back(
-          {"resnet50" + s, 1, 64, resnet(ResidualBlock::bottleneck, {3, 4, 6, 3}, stem)});
-    }
-    list.push_back({"vgg13_bn", 32, 64, vgg({2, 2, 2, 2, 2}), true});
-    list.push_back({"vgg16_bn", 32, 64, vgg({2, 2, 3, 3, 3}), true});
-    list.push_back({"inception_v3", 21, 32, inception_v3, true});
-    return list;
-  }();
+std::vector<ModelForm> built_in() {
+  std::vector<ModelForm> list{{"mlp", mlp(1.0), 256},
+                              {"mlp_iclr2020", mlp(std::numbers::sqrt2), 256}};
+  for (const auto& [suffix, stem] :
+       {std::pair{"", Stem::imagenet}, std::pair{"_cifar", Stem::cifar}}) {
+    const std::string s = suffix;
+    list.push_back({"resnet18" + s, resnet(ResidualBlock::basic, {2, 2, 2, 2}, stem), 64});
+    list.push_back({"resnet34" + s, resnet(ResidualBlock::basic, {3, 4, 6, 3}, stem), 64});
+    list.push_back({"resnet50" + s, resnet(ResidualBlock::bottleneck, {3, 4, 6, 3}, stem), 64});
+  }
+  list.push_back({"vgg13_bn", vgg({2, 2, 2, 2, 2}), 64, 32, true});
+  list.push_back({"vgg16_bn", vgg({2, 2, 3, 3, 3}), 64, 32, true});
+  list.push_back({"inception_v3", inception_v3, 32, 21, true});
+  return list;
+}
+
+std::vector<ModelForm>& forms() {
+  static std::vector<ModelForm> all = built_in();
   return all;
 }
 
-const Entry& entry_of(const std::string& name) {
-  const auto entry = std::find_if(entries().begin(), entries().end(),
-                                  [&](const Entry& e) { return e.name == name; });
-  require<ValueError>(entry != entries().end(), "[model] unknown model '{}': expected one of {}",
-                      name, fmt::join(model_names(), ", "));
-  return *entry;
+const ModelForm* find(const std::string& name) {
+  const auto form = std::find_if(forms().begin(), forms().end(),
+                                 [&](const ModelForm& f) { return f.name == name; });
+  return form == forms().end() ? nullptr : &*form;
+}
+
+const ModelForm& form_of(const std::string& name) {
+  const ModelForm* form = find(name);
+  require<ValueError>(form != nullptr, "[model] unknown model '{}': expected one of {}", name,
+                      fmt::join(model_names(), ", "));
+  return *form;
 }
 
 }  // namespace
 
-const std::vector<std::string>& model_names() {
-  static const std::vector<std::string> names = [] {
-    std::vector<std::string> list;
-    for (const Entry& entry : entries()) list.push_back(entry.name);
-    return list;
-  }();
+std::vector<std::string> model_names() {
+  std::vector<std::string> names;
+  for (const ModelForm& form : forms()) names.push_back(form.name);
   return names;
 }
 
+void register_model(ModelForm form) {
+  require<ValueError>(!form.name.empty() && find(form.name) == nullptr,
+                      "[model] '{}' cannot name a model: it is {}", form.name,
+                      form.name.empty() ? "empty" : "taken");
+  forms().push_back(std::move(form));
+}
+
 std::unique_ptr<Module> make_model(const std::string& name, const ModelOptions& options) {
-  const Entry& entry = entry_of(name);
-  require<ValueError>(side_of(options) >= entry.smallest,
+  const ModelForm& form = form_of(name);
+  require<ValueError>(side_of(options) >= form.smallest_side,
                       "[model] {} needs images of at least {} x {} pixels, not {} x {}", name,
-                      entry.smallest, entry.smallest, options.image[1], options.image[2]);
-  require<ValueError>(!options.dropout || entry.has_dropout,
+                      form.smallest_side, form.smallest_side, options.image[1], options.image[2]);
+  require<ValueError>(!options.dropout || form.has_dropout,
                       "[model] {} has no dropout: expected none, not a rate of {}", name,
                       options.dropout.value_or(0.0));
   Random random(options.seed, kInitStream);
   ModelOptions full = options;
-  if (full.width == 0) full.width = entry.usual_width;
-  return entry.make(full, random);
+  if (full.width == 0) full.width = form.usual_width;
+  return form.make(full, random);
 }
 
 std::string classifier_of(const std::string& name) {
-  const std::int64_t side = entry_of(name).smallest;
+  const std::int64_t side = form_of(name).smallest_side;
   const auto thin = make_model(name, {.image = {1, side, side}, .classes = 1, .width = kThin});
   std::string last;
   for (const NamedTensor& entry : thin->state()) {
@@ -139,7 +141,7 @@ std::string classifier_of(const std::string& name) {
 }
 
 double about_elements(const std::string& name, const ModelOptions& options) {
-  const std::int64_t width = options.width > 0 ? options.width : entry_of(name).usual_width;
+  const std::int64_t width = options.width > 0 ? options.width : form_of(name).usual_width;
   ModelOptions narrow = options;
   narrow.classes = 1;
   narrow.width = kThin;

@@ -1,11 +1,13 @@
 // Models by name.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "cograd/engine/random.h"
 #include "cograd/engine/shape.h"
 #include "cograd/layers/module.h"
 
@@ -29,7 +31,7 @@ struct ModelOptions {
 /// "vgg13_bn", "vgg16_bn": below 224 pixels with global pooling and a classifier of 8 times the
 /// width instead of 64 times.
 /// "inception_v3": below 128 pixels with the stem for small images.
-const std::vector<std::string>& model_names();
+std::vector<std::string> model_names();
 /// Makes the model in f32 on the reference backend; Module::to() moves it. Throws ValueError for an
 /// unknown model, an image that is too small for it, or a dropout rate for a model without dropout.
 std::unique_ptr<Module> make_model(const std::string& name, const ModelOptions& options);
@@ -41,5 +43,19 @@ std::string classifier_of(const std::string& name);
 /// Estimates, from above, the number of elements of make_model(name, options) without making it:
 /// unchecked options may ask for more memory than the machine has.
 double about_elements(const std::string& name, const ModelOptions& options);
+
+/// A model that make_model() knows by name.
+struct ModelForm {
+  std::string name;
+  /// Gets options whose width is not 0, and the generator of the weights.
+  std::function<std::unique_ptr<Module>(const ModelOptions&, Random&)> make;
+  std::int64_t usual_width = 1;    ///< for ModelOptions::width 0
+  std::int64_t smallest_side = 1;  ///< height and width of the smallest images
+  bool has_dropout = false;        ///< reads ModelOptions::dropout
+};
+
+/// Makes a model known, for programs with models of their own: call it first in main(). The model
+/// must end in a dense layer over the classes. Throws ValueError for a name that is taken or empty.
+void register_model(ModelForm form);
 
 }  // namespace cograd

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cograd/engine/error.h"
+#include "cograd/engine/form_registry.h"
 
 namespace cograd {
 
@@ -56,16 +57,39 @@ double WarmUp::rate(double epoch) const {
   return std::min(1.0, epoch / epochs_) * after_->rate(epoch);
 }
 
-std::unique_ptr<Schedule> make_schedule(const std::string& name, double base, std::int64_t epochs) {
+namespace {
+
+/// Two drops, after a third of the epochs each.
+std::unique_ptr<Schedule> thirds(double base, std::int64_t epochs, std::span<const double>) {
+  const auto third = [epochs](std::int64_t n) { return (n * epochs + 2) / 3; };  // rounded up
+  return std::make_unique<MultiStepRate>(base, std::vector{third(1), third(2)});
+}
+
+FormRegistry<ScheduleForm>& registry() {
+  static FormRegistry<ScheduleForm> all(
+      "schedule", {{"constant", "",
+                    [](double base, std::int64_t, std::span<const double>) {
+                      return std::make_unique<ConstantRate>(base);
+                    }},
+                   {"step", "", thirds},
+                   {"cosine", "", [](double base, std::int64_t epochs, std::span<const double>) {
+                      return std::make_unique<CosineRate>(base, epochs);
+                    }}});
+  return all;
+}
+
+}  // namespace
+
+void register_schedule(ScheduleForm form) { registry().add(std::move(form)); }
+
+std::vector<std::string> schedule_forms() { return registry().texts(); }
+
+ScheduleForm schedule_form(std::string_view text) { return registry().match(text).form; }
+
+std::unique_ptr<Schedule> make_schedule(std::string_view text, double base, std::int64_t epochs) {
   require<ValueError>(epochs >= 1, "[schedule] expected at least 1 epoch, not {}", epochs);
-  if (name == "constant") return std::make_unique<ConstantRate>(base);
-  if (name == "step") {
-    const auto third = [epochs](std::int64_t n) { return (n * epochs + 2) / 3; };  // rounded up
-    return std::make_unique<MultiStepRate>(base, std::vector{third(1), third(2)});
-  }
-  if (name == "cosine") return std::make_unique<CosineRate>(base, epochs);
-  throw ValueError(
-      fmt::format("[schedule] unknown schedule '{}': expected constant, step or cosine", name));
+  const auto [form, numbers] = registry().match(text);
+  return form.make(base, epochs, numbers);
 }
 
 }  // namespace cograd

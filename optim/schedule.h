@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cograd {
@@ -11,7 +14,8 @@ namespace cograd {
 class Schedule {
  public:
   virtual ~Schedule() = default;
-  /// The rate at `epoch`; only warm-up depends on fractions of an epoch.
+  /// The rate at `epoch`, fractions included: steps done over steps of an epoch. Of ours, only
+  /// warm-up depends on the fraction.
   virtual double rate(double epoch) const = 0;
 };
 
@@ -78,9 +82,28 @@ class WarmUp final : public Schedule {
   double epochs_;
 };
 
+/// How a text becomes a schedule: "decay:0.9" is the form of name "decay" with the number 0.9.
+struct ScheduleForm {
+  std::string name;     ///< letters, digits and _
+  std::string numbers;  ///< as help shows them: "GAMMA"; empty for none
+  /// Gets the base rate, the number of epochs, at least 1, and as many numbers as `numbers` names.
+  /// Throws ValueError for numbers out of range.
+  std::function<std::unique_ptr<Schedule>(double base, std::int64_t epochs,
+                                          std::span<const double>)>
+      make;
+};
+
+/// Makes a form known to make_schedule(), for programs with schedules of their own: call it first
+/// in main(). Throws ValueError for a name that is taken or none.
+void register_schedule(ScheduleForm form);
+/// All forms, as help shows them: "constant", "step", "cosine", ...
+std::vector<std::string> schedule_forms();
+/// Throws ValueError naming all forms if none fits.
+ScheduleForm schedule_form(std::string_view text);
+
 /// "constant"; "step": a tenth after each third of `epochs`, rounded up to whole epochs, so that 90
 /// epochs drop at 30 and 60, 40 at 14 and 27; "cosine": to 0 over `epochs`. These are PyTorch's
-/// MultiStepLR and CosineAnnealingLR. Throws ValueError for an unknown name or epochs < 1.
-std::unique_ptr<Schedule> make_schedule(const std::string& name, double base, std::int64_t epochs);
+/// MultiStepLR and CosineAnnealingLR. Throws ValueError for an unknown text or epochs < 1.
+std::unique_ptr<Schedule> make_schedule(std::string_view text, double base, std::int64_t epochs);
 
 }  // namespace cograd

@@ -1,12 +1,10 @@
 // Stochastic gradient descent.
 #pragma once
 
-#include <cstdint>
-#include <string>
+#include <span>
 #include <vector>
 
-#include "cograd/engine/aggregation/aggregator.h"
-#include "cograd/engine/autograd.h"
+#include "cograd/optim/optimizer.h"
 
 namespace cograd {
 
@@ -19,46 +17,23 @@ struct SgdOptions {
   bool force_momentum_with_rolling = false;
 };
 
-/// v = momentum * v + d, p -= lr * v, where d is the aggregated gradient plus weight decay. A
-/// rolling aggregator reduces the last window() of these d; until the window is full, step()
-/// changes no parameter. Parameter::gradient is read, never modified.
-class Sgd {
+/// v = momentum * v + d, p -= lr * v, where d is the aggregated gradient plus weight decay; with
+/// Nesterov p -= lr * (d + momentum * v). PyTorch's SGD. A rolling aggregator reduces the last
+/// window() of these d.
+class Sgd final : public Optimizer {
  public:
   /// Throws ValueError for coefficients out of range or refused combinations.
   Sgd(std::vector<Parameter*> parameters, const Aggregator& aggregator, SgdOptions options);
 
-  /// Updates every parameter that has a gradient.
-  void step();
-  /// Counts a step that the device replayed without step().
-  void count_replayed_step() { ++steps_; }
-  /// A key of the host's numbers that the next step() uses, for StepRecorder::run(): the learning
-  /// rate, the slot of the rolling window, and whether the window will be full.
-  std::string variant() const;
+  bool recordable() const override { return true; }
 
-  double learning_rate() const { return options_.learning_rate; }
-  void set_learning_rate(double rate) { options_.learning_rate = rate; }
-  std::int64_t steps() const { return steps_; }
-
-  /// The optimizer's state of a parameter, for checkpoints. Tensors are undefined where unused.
-  /// Slot steps() % window of the rolling window is overwritten next.
-  struct State {
-    Tensor velocity;
-    Tensor window;  ///< [window, shape of parameter]
-  };
-  const std::vector<State>& state() const { return state_; }
-  /// Throws ValueError or ShapeError for a state of other parameters.
-  void restore(std::vector<State> state, std::int64_t steps);
+ protected:
+  void update(std::span<Update> updates, double weight_decay) override;
+  /// Window, momentum and update in one pass over memory.
+  void rolling_update(std::span<Update> updates, std::int64_t slot, bool full) override;
 
  private:
-  /// The slot of the next step's gradient, and whether that step fills the window.
-  std::int64_t slot() const { return steps_ % aggregator_->window(); }
-  bool fills_window() const { return steps_ + 1 >= aggregator_->window(); }
-
-  std::vector<Parameter*> parameters_;
-  const Aggregator* aggregator_;
   SgdOptions options_;
-  std::vector<State> state_;
-  std::int64_t steps_ = 0;
 };
 
 }  // namespace cograd

@@ -25,9 +25,9 @@ class Aggregator {
   virtual std::int64_t groups(std::int64_t batch_size) const = 0;
   /// Over the K group gradients of one step.
   virtual Reduction over_groups() const { return {}; }
-  /// True if a backward pass waits for the device to choose the gradient: such steps cannot be
-  /// recorded and replayed.
-  virtual bool waits_for_device() const { return false; }
+  /// True if over_groups() is the whole rule. A rule that sees more than one coordinate decides on
+  /// the host: its steps cannot be recorded, and ranks cannot share out its coordinates.
+  virtual bool coordinate_wise() const { return true; }
   /// Steps in the rolling window; 1: no window.
   virtual int window() const { return 1; }
   /// Over the gradients of the last window() steps.

@@ -1,6 +1,7 @@
 // The names of aggregators: what --aggregator of every study reads.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -20,10 +21,14 @@ struct AggregatorForm {
   std::function<std::unique_ptr<Aggregator>(std::span<const double>)> make;
 };
 
+/// A number of a form as a count. Throws ValueError for one that is not whole; parse_aggregator()
+/// then says which forms there are.
+std::int64_t whole_number(double number);
+
 /// Makes a form known to parse_aggregator(), for programs with aggregators of their own: call it
 /// first in main(). Throws ValueError for a name that is taken or none.
 void register_aggregator(AggregatorForm form);
-/// All forms, as help shows them: "mean, mean:K, m3, ...".
-std::string aggregator_forms();
+/// All forms, as help shows them: "mean", "mean:K", "m3", ...
+std::vector<std::string> aggregator_forms();
 
 }  // namespace cograd

@@ -20,38 +20,59 @@ double t_quantile(std::int64_t n) {
          (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * d * d * d);
 }
 
+void check_examples(const char* what, std::int64_t m) {
+  require<ValueError>(m >= 1, "[statistics] {} of {} examples: expected at least one", what, m);
+}
+
 }  // namespace
 
+GradientStatistics& GradientStatistics::operator+=(const GradientStatistics& other) {
+  squared_norm += other.squared_norm;
+  variance += other.variance;
+  return *this;
+}
+
+double GradientStatistics::alpha() const { return squared_norm / (squared_norm + variance); }
+
 double GradientStatistics::m_coherence(std::int64_t m) const {
+  check_examples("m-coherence", m);
   return static_cast<double>(m) * alpha() + 1.0 - alpha();
 }
 
 double GradientStatistics::diversity(std::int64_t m) const {
+  check_examples("diversity", m);
   // E |sum g|^2 = m^2 |G|^2 + m tr Sigma
   const double n = static_cast<double>(m);
   return (squared_norm + variance) / (n * squared_norm + variance);
 }
 
+GradientStatistics GradientStatistics::of_means(std::int64_t k) const {
+  check_examples("means", k);
+  return {squared_norm, variance / static_cast<double>(k)};
+}
+
+double mean_inverse_size(const Groups& groups) {
+  double sum = 0.0;
+  for (std::int64_t g = 0; g < groups.count(); ++g) {
+    sum += 1.0 / static_cast<double>(groups.size(g));
+  }
+  return sum / static_cast<double>(groups.count());
+}
+
 GradientStatistics statistics_of(const GroupNorms& norms, const Groups& groups) {
   const std::int64_t k = groups.count();
   require<ValueError>(k > 1, "[statistics] {} group: expected at least two", k);
-  double inverse_size = 0.0;  // mean_k 1 / b_k; sizes may differ by one
-  for (std::int64_t g = 0; g < k; ++g) inverse_size += 1.0 / static_cast<double>(groups.size(g));
-  inverse_size /= static_cast<double>(k);
   GradientStatistics s;
   s.squared_norm = (static_cast<double>(k) * norms.squared_mean - norms.mean_squared) /
                    static_cast<double>(k - 1);
-  s.variance = (norms.mean_squared - s.squared_norm) / inverse_size;
+  s.variance = (norms.mean_squared - s.squared_norm) / mean_inverse_size(groups);
   return s;
 }
 
 Interval alpha_of(std::span<const GradientStatistics> batches) {
   require<ValueError>(!batches.empty(), "[statistics] no batch: expected at least one");
   GradientStatistics sum;
-  for (const GradientStatistics& s : batches) {
-    sum.squared_norm += s.squared_norm;
-    sum.variance += s.variance;
-  }
+  for (const GradientStatistics& s : batches) sum += s;
   const double alpha = sum.alpha(), infinity = std::numeric_limits<double>::infinity();
   const auto n = static_cast<double>(batches.size());
   if (batches.size() < 2) return {alpha, -infinity, infinity};

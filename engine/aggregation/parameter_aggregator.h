@@ -10,7 +10,7 @@ class Tensor;
 /// Any function of a parameter's K group gradients.
 class ParameterAggregator : public Aggregator {
  public:
-  bool waits_for_device() const override { return true; }
+  bool coordinate_wise() const final { return false; }
   /// Writes `gradient` [shape of parameter] from `groups` [K, shape of parameter], both f32 (f64 on
   /// the reference backend), row-major, in the backend's memory. `groups` may be overwritten.
   virtual void reduce(Tensor& groups, Tensor& gradient) const = 0;

@@ -20,11 +20,14 @@ struct Reduction {
 };
 
 /// Squared Euclidean norms over one parameter's K group gradients g_1 .. g_K. Their ratio is the
-/// coherence of the parameter: 1 when all groups agree, 1/K when they are orthogonal.
+/// coherence of the group means: 1 when all groups agree, 1/K when they are orthogonal. What it
+/// says about single examples: gradient_statistics.h.
 struct GroupNorms {
   double squared_mean = 0.0;  ///< || mean_k g_k ||^2
   double mean_squared = 0.0;  ///< mean_k || g_k ||^2
 
+  /// Their ratio; 0 when all gradients are zero.
+  double coherence() const { return mean_squared > 0.0 ? squared_mean / mean_squared : 0.0; }
   /// Of several parameters: the norms of their gradients joined.
   GroupNorms& operator+=(const GroupNorms& other) {
     squared_mean += other.squared_mean;

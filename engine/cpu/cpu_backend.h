@@ -58,6 +58,8 @@ class CpuBackend final : public ReferenceBackend {
   void sgd_update(std::span<ParameterUpdate> updates, const SgdCoefficients& coefficients) override;
   void rolling_update(std::span<ParameterUpdate> updates, std::int64_t slot, bool full,
                       const Reduction& reduction, const SgdCoefficients& coefficients) override;
+  void adam_update(std::span<AdamUpdate> updates, const Tensor& count,
+                   const AdamCoefficients& coefficients) override;
 
 #ifdef COGRAD_HAS_ONEDNN
   Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b,

@@ -1,6 +1,8 @@
 #include "cograd/engine/cpu/update.h"
 
 #include <algorithm>
+#include <cmath>
+#include <utility>
 #include <vector>
 
 #include "cograd/engine/cpu/aggregation.h"
@@ -19,14 +21,14 @@ namespace {
 /// number of threads, and so does what a vector loop leaves to its last lanes. Each thread has the
 /// same rows of a matrix as in the products that made its gradient and that read it next: numbers
 /// that another core has written are slow to read.
-template <class Body>
-void for_each_block(std::span<const ParameterArrays> parameters, const Body& body) {
+template <class Arrays, class Body>
+void for_each_block(std::span<const Arrays> parameters, const Body& body) {
   constexpr std::int64_t kBlock = kThreadBlock / 8;
   std::int64_t elements = 0;
-  for (const ParameterArrays& a : parameters) elements += a.n;
+  for (const Arrays& a : parameters) elements += a.n;
   const std::int64_t threads = elements > kThreadBlock ? thread_count() : 1;
   parallel(threads, [&](std::int64_t thread) {
-    for (const ParameterArrays& a : parameters) {
+    for (const Arrays& a : parameters) {
       const Part blocks((a.n + kBlock - 1) / kBlock, threads, thread);
       for (std::int64_t b = blocks.begin; b < blocks.end; ++b) {
         body(a, b * kBlock, std::min(kBlock, a.n - b * kBlock));
@@ -100,6 +102,27 @@ void rolling_update(std::span<const ParameterArrays> parameters, std::int64_t w,
   });
 }
 
+void adam_update(std::span<const AdamArrays> parameters, std::int64_t t,
+                 const AdamCoefficients& c) {
+  const double correction1 = bias_correction(std::log(c.beta1), t);
+  const double correction2 = bias_correction(std::log(c.beta2), t);
+  const auto number = [](double x) { return static_cast<float>(x); };
+  const AdamNumbers numbers{
+      .beta1 = number(c.beta1),
+      .rest1 = number(1.0 - c.beta1),
+      .beta2 = number(c.beta2),
+      .rest2 = number(1.0 - c.beta2),
+      .rate = number(c.learning_rate / correction1),
+      .root = number(1.0 / std::sqrt(correction2)),
+      .eps = number(c.eps),
+      .decay = number(c.decoupled ? 0.0 : c.weight_decay),
+      .shrink = number(c.decoupled ? 1.0 - c.learning_rate * c.weight_decay : 1.0)};
+  const auto kernel = update_kernels().adam;
+  for_each_block(parameters, [&](const AdamArrays& a, std::int64_t i, std::int64_t size) {
+    kernel(a.p + i, a.g + i, a.m + i, a.v + i, numbers, size);
+  });
+}
+
 }  // namespace cpu
 
 void CpuBackend::sgd_update(std::span<ParameterUpdate> updates,
@@ -112,6 +135,20 @@ void CpuBackend::rolling_update(std::span<ParameterUpdate> updates, std::int64_t
   if (updates.empty()) return;
   cpu::rolling_update(cpu::arrays_of(updates), updates.front().window.size(0), slot, full,
                       reduction, coefficients);
+}
+
+void CpuBackend::adam_update(std::span<AdamUpdate> updates, const Tensor& count,
+                             const AdamCoefficients& coefficients) {
+  std::vector<cpu::AdamArrays> arrays;
+  arrays.reserve(updates.size());
+  for (AdamUpdate& u : updates) {
+    arrays.push_back({.p = u.p.data<float>(),
+                      .g = std::as_const(u.g).data<float>(),
+                      .m = u.first_moment.data<float>(),
+                      .v = u.second_moment.data<float>(),
+                      .n = u.p.numel()});
+  }
+  cpu::adam_update(arrays, count.data<std::int64_t>()[0], coefficients);
 }
 
 }  // namespace cograd

@@ -17,6 +17,14 @@ struct ParameterArrays {
   std::int64_t n = 0;
 };
 
+/// The same for Adam, with its two moments.
+struct AdamArrays {
+  float* p;
+  const float* g;
+  float *m, *v;
+  std::int64_t n = 0;
+};
+
 // Results depend neither on the number of threads nor on the instruction set.
 
 /// out = g + weight_decay * p; out may be g or p.
@@ -28,5 +36,9 @@ void sgd_update(std::span<const ParameterArrays> parameters, const SgdCoefficien
 /// and written once.
 void rolling_update(std::span<const ParameterArrays> parameters, std::int64_t w, std::int64_t slot,
                     bool full, const Reduction& reduction, const SgdCoefficients& coefficients);
+
+/// As Backend::adam_update, for update number t.
+void adam_update(std::span<const AdamArrays> parameters, std::int64_t t,
+                 const AdamCoefficients& coefficients);
 
 }  // namespace cograd::cpu

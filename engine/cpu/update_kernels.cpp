@@ -1,5 +1,7 @@
 #include "cograd/engine/cpu/update_kernels.h"
 
+#include <cmath>
+
 namespace cograd::cpu::COGRAD_SIMD_NAMESPACE {
 namespace {
 
@@ -25,11 +27,24 @@ void sgd_momentum(float* p, const float* g, float* v, float learning_rate, float
   }
 }
 
+void adam(float* p, const float* g, float* m, float* v, const AdamNumbers& numbers,
+          std::int64_t n) {
+  const AdamNumbers a = numbers;
+#pragma omp simd
+  for (std::int64_t i = 0; i < n; ++i) {
+    const float d = g[i] + a.decay * p[i];
+    m[i] = a.beta1 * m[i] + a.rest1 * d;
+    v[i] = a.beta2 * v[i] + a.rest2 * (d * d);
+    p[i] = a.shrink * p[i] - a.rate * (m[i] / (std::sqrt(v[i]) * a.root + a.eps));
+  }
+}
+
 }  // namespace
 
 const UpdateKernels kUpdate{.decayed_gradient = decayed_gradient,
                             .sgd = sgd,
                             .sgd_momentum = sgd_momentum<false>,
-                            .sgd_nesterov = sgd_momentum<true>};
+                            .sgd_nesterov = sgd_momentum<true>,
+                            .adam = adam};
 
 }  // namespace cograd::cpu::COGRAD_SIMD_NAMESPACE

@@ -278,7 +278,8 @@ void winograd_convolution(const Images<const T>& x, const Filters& filters, cons
 
 template <class T>
 void winograd_weight_gradient(const Images<const T>& x, const Images<const T>& dy, Pair padding,
-                              float* dw, bool accumulate, const Workspace& workspace) {
+                              float* dw,  // NOLINT(readability-non-const-parameter)
+                              bool accumulate, const Workspace& workspace) {
   run_all(WeightGradient<T>(x, dy, padding, dw, accumulate), workspace);
 }
 

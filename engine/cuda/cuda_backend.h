@@ -90,6 +90,8 @@ class CudaBackend final : public Backend {
   void sgd_update(std::span<ParameterUpdate> updates, const SgdCoefficients& coefficients) override;
   void rolling_update(std::span<ParameterUpdate> updates, std::int64_t slot, bool full,
                       const Reduction& reduction, const SgdCoefficients& coefficients) override;
+  void adam_update(std::span<AdamUpdate> updates, const Tensor& count,
+                   const AdamCoefficients& coefficients) override;
 
  private:
   cuda::Context& context_;

@@ -35,6 +35,9 @@ DataParallel::DataParallel(const Aggregator& aggregator, Communicator& communica
     : aggregator_(&aggregator), communicator_(&communicator) {
   constexpr std::int64_t kManyExamples = 1 << 20;  // per-example aggregators want as many groups
   const std::int64_t groups = aggregator.groups(kManyExamples), ranks = communicator.size();
+  require<ValueError>(aggregator.coordinate_wise(),
+                      "[parallel] {} weighs whole gradients: expected a coordinate-wise aggregator",
+                      aggregator.name());
   require<ValueError>(
       groups == 1 || groups == ranks,
       "[parallel] {} cannot be split over {} ranks: expected an aggregator of one group "

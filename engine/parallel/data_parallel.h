@@ -24,8 +24,8 @@ namespace cograd {
 /// turn.
 class DataParallel {
  public:
-  /// Throws ValueError unless the aggregator takes one group of a batch or as many as there are
-  /// ranks.
+  /// Throws ValueError unless the aggregator is coordinate-wise and takes one group of a batch or as
+  /// many as there are ranks.
   DataParallel(const Aggregator& aggregator, Communicator& communicator);
 
   /// For each rank's own backward pass: the mean.

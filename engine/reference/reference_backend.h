@@ -76,6 +76,8 @@ class ReferenceBackend : public Backend {
   void sgd_update(std::span<ParameterUpdate> updates, const SgdCoefficients& coefficients) override;
   void rolling_update(std::span<ParameterUpdate> updates, std::int64_t slot, bool full,
                       const Reduction& reduction, const SgdCoefficients& coefficients) override;
+  void adam_update(std::span<AdamUpdate> updates, const Tensor& count,
+                   const AdamCoefficients& coefficients) override;
 };
 
 }  // namespace cograd

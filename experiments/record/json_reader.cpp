@@ -96,6 +96,10 @@ std::string JsonReader::text(const Json& value, const char* key) const {
 
 std::string JsonReader::text(const char* key) const { return text(field(key), key); }
 
+std::optional<std::string> JsonReader::text_if_there(const char* key) const {
+  return json_.contains(key) ? std::optional(text(key)) : std::nullopt;
+}
+
 std::vector<std::string> JsonReader::texts(const char* key) const {
   std::vector<std::string> values;
   for (const Json& item : list(key)) values.push_back(text(item, key));

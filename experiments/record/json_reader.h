@@ -34,6 +34,7 @@ class JsonReader {
   std::vector<float> numbers(const char* key) const;
   bool flag(const char* key) const;
   std::string text(const char* key) const;
+  std::optional<std::string> text_if_there(const char* key) const;
   std::vector<std::string> texts(const char* key) const;
   JsonReader object(const char* key) const;
   /// The fields of this object by name, each an object.

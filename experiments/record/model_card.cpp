@@ -54,7 +54,7 @@ ModelCard parse_card(const std::map<std::string, std::string>& metadata, const s
                           fmt::format("[weights] {}: damaged description of the model", path));
   ModelCard card;
   card.model = reader.text("model");
-  const std::vector<std::string>& models = model_names();
+  const std::vector<std::string> models = model_names();
   reader.check(std::find(models.begin(), models.end(), card.model) != models.end(),
                "the model is '{}': expected one of {}", printable(card.model),
                fmt::join(models, ", "));

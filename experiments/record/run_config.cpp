@@ -11,9 +11,8 @@
 #include "cograd/engine/error.h"
 #include "cograd/engine/text.h"
 #include "cograd/experiments/record/json_reader.h"
+#include "cograd/experiments/record/run_optimizer.h"
 #include "cograd/models/registry.h"
-#include "cograd/optim/schedule.h"
-#include "cograd/optim/sgd.h"
 
 namespace cograd {
 namespace {
@@ -55,7 +54,7 @@ void check_settings(const RunSettings& s) {
   aggregator->groups(s.batch_size);
   require<ValueError>(s.corrupt_fraction >= 0.0 && s.corrupt_fraction <= 1.0,
                       "[trainer] a corrupt fraction of {}: expected 0 to 1", s.corrupt_fraction);
-  const std::vector<std::string>& models = model_names();
+  const std::vector<std::string> models = model_names();
   require<ValueError>(std::find(models.begin(), models.end(), s.model) != models.end(),
                       "[trainer] unknown model '{}'", printable(s.model));
   require<ValueError>(s.width >= 0, "[trainer] a width of {}: expected at least 0", s.width);
@@ -69,7 +68,10 @@ void check_settings(const RunSettings& s) {
                       s.learning_rate);
   require<ValueError>(std::isfinite(s.weight_decay), "[trainer] a weight decay of {}",
                       s.weight_decay);
-  make_schedule(s.schedule, s.learning_rate, s.epochs);
+  require<ValueError>(s.warmup >= 0.0 && s.warmup <= static_cast<double>(s.epochs),
+                      "[trainer] a warm-up of {} epochs: expected 0 to the {} of the run", s.warmup,
+                      s.epochs);
+  schedule_of(s);
   require<ValueError>(s.workers >= 0 && s.workers <= kMostWorkers,
                       "[trainer] {} loader threads: expected 0 to {}", s.workers, kMostWorkers);
   require<ValueError>(s.checkpoint_every >= 0.0, "[trainer] checkpoints every {} seconds",
@@ -81,7 +83,7 @@ void check_settings(const RunSettings& s) {
                       "--force-momentum",
                       s.momentum, s.aggregator);
   Parameter any;
-  Sgd({&any}, *aggregator, {s.learning_rate, s.momentum, s.weight_decay, false, s.force_momentum});
+  optimizer_of(s, {&any}, *aggregator);
 }
 
 Json to_config(const RunSettings& run) {
@@ -101,6 +103,9 @@ Json to_config(const RunSettings& run) {
               {"workers", run.workers},
               {"checkpoint_every", run.checkpoint_every}};
   if (run.dropout) config["dropout"] = *run.dropout;
+  const RunSettings usual;
+  if (run.optimizer != usual.optimizer) config["optimizer"] = run.optimizer;
+  if (run.warmup != usual.warmup) config["warmup"] = run.warmup;
   return config;
 }
 
@@ -117,10 +122,12 @@ RunSettings settings_from(const Json& config, const std::string& name) {
                        .dropout = values.number_if_there("dropout"),
                        .precision = precision == "bf16" ? Dtype::bf16 : Dtype::f32,
                        .epochs = values.integer("epochs", 0, kMostEpochs),
+                       .optimizer = values.text_if_there("optimizer").value_or("sgd"),
                        .learning_rate = values.number("learning_rate"),
                        .momentum = values.number("momentum"),
                        .weight_decay = values.number("weight_decay"),
                        .schedule = values.text("schedule"),
+                       .warmup = values.number_if_there("warmup").value_or(0.0),
                        .force_momentum = values.flag("force_momentum"),
                        .seed = static_cast<std::uint64_t>(values.integer("seed", 0, kLargestSeed)),
                        .workers = static_cast<int>(values.integer("workers", 0, kMostWorkers)),

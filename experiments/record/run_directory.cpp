@@ -27,8 +27,6 @@ namespace fs = std::filesystem;
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kCoherenceHeader = "epoch,step,parameter,coherence";
-constexpr const char* kExampleCoherenceHeader = "epoch,kind,parameter,coherence";
 constexpr const char* kEvents = "events";
 constexpr const char* kSecondsFile = "seconds";
 constexpr const char* kSummaryFile = "summary.json";
@@ -195,17 +193,16 @@ void RunDirectory::train(std::int64_t epoch, std::int64_t step, std::int64_t cou
   csv("train.csv", kTrainHeader).write(fmt::format("{},{},{},{:.6g}\n", epoch, step, count, loss));
 }
 
-void RunDirectory::coherence(std::int64_t epoch, std::int64_t step, const std::string& parameter,
-                             double coherence) {
+void RunDirectory::coherence(std::int64_t epoch, std::int64_t step, const CoherenceEntry& entry,
+                             std::int64_t examples) {
   // Only runs with more than one group have this file.
-  csv("coherence.csv", kCoherenceHeader)
-      .write(fmt::format("{},{},{},{:.6g}\n", epoch, step, parameter, coherence));
+  csv("coherence.csv", kCoherenceHeader).write(coherence_row(epoch, step, entry, examples));
 }
 
 void RunDirectory::example_coherence(std::int64_t epoch, const std::string& kind,
-                                     const std::string& parameter, double coherence) {
+                                     const CoherenceEntry& entry, const Interval& alpha) {
   csv("example_coherence.csv", kExampleCoherenceHeader)
-      .write(fmt::format("{},{},{},{:.6g}\n", epoch, kind, parameter, coherence));
+      .write(example_coherence_row(epoch, kind, entry, alpha, kCoherenceBatch));
 }
 
 void RunDirectory::evaluation(const EpochRecord& record) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cograd/experiments/record/append_file.h"
+#include "cograd/experiments/record/coherence_files.h"
 #include "cograd/experiments/record/difficulty.h"
 #include "cograd/experiments/record/folder_lock.h"
 #include "cograd/experiments/record/run_record.h"
@@ -54,12 +55,12 @@ class RunDirectory {
 
   /// train.csv: mean loss over `count` examples up to this step.
   void train(std::int64_t epoch, std::int64_t step, std::int64_t count, double loss);
-  /// coherence.csv.
-  void coherence(std::int64_t epoch, std::int64_t step, const std::string& parameter,
-                 double coherence);
+  /// coherence.csv: of the groups of a batch of this many examples in training.
+  void coherence(std::int64_t epoch, std::int64_t step, const CoherenceEntry& entry,
+                 std::int64_t examples);
   /// example_coherence.csv; `kind` is "pristine" or "corrupt".
-  void example_coherence(std::int64_t epoch, const std::string& kind, const std::string& parameter,
-                         double coherence);
+  void example_coherence(std::int64_t epoch, const std::string& kind, const CoherenceEntry& entry,
+                         const Interval& alpha);
   /// pristine.csv, corrupt.csv, train_sample.csv, test.csv and the files of further tests: a row in
   /// each that has examples.
   void evaluation(const EpochRecord& record);

@@ -15,7 +15,8 @@ bool same_but_seed(const RunSettings& a, const RunSettings& b) {
 }
 
 std::string label_of(const RunSettings& settings) {
-  return fmt::format("{} b{}", settings.aggregator, settings.batch_size);
+  return fmt::format("{} b{}{}", settings.aggregator, settings.batch_size,
+                     settings.optimizer == "sgd" ? "" : " " + settings.optimizer);
 }
 
 std::string title_of(const RunSettings& settings) {
@@ -24,16 +25,20 @@ std::string title_of(const RunSettings& settings) {
 }
 
 std::string directory_name_of(const RunSettings& settings) {
-  std::string aggregator = settings.aggregator;
-  std::replace_if(
-      aggregator.begin(), aggregator.end(), [](char c) { return c == ':' || c == ','; }, '-');
+  const auto as_file_name = [](std::string text) {
+    std::replace_if(
+        text.begin(), text.end(), [](char c) { return c == ':' || c == ','; }, '-');
+    return text;
+  };
   const RunSettings usual;
   const auto unless = [](bool is_usual, const std::string& text) { return is_usual ? "" : text; };
-  return fmt::format("{}_b{}_noise{}{}{}", aggregator, settings.batch_size,
-                     percent_text(settings.corrupt_fraction),
-                     unless(settings.learning_rate == usual.learning_rate,
-                            fmt::format("_lr{:.6g}", settings.learning_rate)),
-                     unless(settings.seed == usual.seed, fmt::format("_seed{}", settings.seed)));
+  return fmt::format(
+      "{}_b{}_noise{}{}{}{}", as_file_name(settings.aggregator), settings.batch_size,
+      percent_text(settings.corrupt_fraction),
+      unless(settings.optimizer == usual.optimizer, "_" + as_file_name(settings.optimizer)),
+      unless(settings.learning_rate == usual.learning_rate,
+             fmt::format("_lr{:.6g}", settings.learning_rate)),
+      unless(settings.seed == usual.seed, fmt::format("_seed{}", settings.seed)));
 }
 
 std::string percent_text(double fraction) { return fmt::format("{:.6g}", 100.0 * fraction); }

@@ -19,10 +19,12 @@ struct RunSettings {
   std::optional<double> dropout = std::nullopt;  ///< ModelOptions::dropout
   Dtype precision = Dtype::f32;  ///< of activations: f32 or bf16; parameters are f32
   std::int64_t epochs = 1;
+  std::string optimizer = "sgd";  ///< for make_optimizer()
   double learning_rate = 0.1;
   double momentum = 0.0;
   double weight_decay = 0.0;
-  std::string schedule = "constant";  ///< constant, step or cosine
+  std::string schedule = "constant";  ///< for make_schedule()
+  double warmup = 0.0;                ///< epochs of WarmUp before it; 0: none
   bool force_momentum = false;        ///< with the rolling aggregators too
   std::uint64_t seed = 1;             ///< of weights, order and corruption
   int workers = 1;                    ///< loader threads; no influence on results
@@ -34,12 +36,12 @@ struct RunSettings {
 /// Whether two runs differ only in their seeds and in settings without influence on results.
 bool same_but_seed(const RunSettings& a, const RunSettings& b);
 
-/// "m3 b30": how tables and figures call the run.
+/// "m3 b30", with another optimizer than sgd "m3 b30 adam": how tables and figures call the run.
 std::string label_of(const RunSettings& settings);
 /// "m3 b30, 50 % noise, learning rate 0.1, seed 2".
 std::string title_of(const RunSettings& settings);
-/// The name of the run's directory: "m3_b30_noise50", then "_lr0.03" unless the learning rate is
-/// 0.1, and "_seed2" unless the seed is 1.
+/// The name of the run's directory: "m3_b30_noise50", then "_adam" unless the optimizer is sgd,
+/// "_lr0.03" unless the learning rate is 0.1, and "_seed2" unless the seed is 1.
 std::string directory_name_of(const RunSettings& settings);
 /// A fraction in percent, in the shortest form: "50", "12.5".
 std::string percent_text(double fraction);

@@ -1,43 +1,43 @@
 #include "cograd/experiments/report/coherence.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
-#include <cstdio>
+#include <cmath>
 #include <map>
-#include <sstream>
+#include <utility>
 
-#include "cograd/engine/error.h"
-#include "cograd/engine/file.h"
-#include "cograd/engine/text.h"
+#include "cograd/engine/gradient_observer.h"
+#include "cograd/experiments/record/coherence_files.h"
 #include "cograd/experiments/report/curves.h"
 #include "cograd/experiments/report/setting.h"
 
 namespace cograd {
 namespace {
 
-/// example_coherence.csv: [kind][parameter][epoch].
-using Coherences = std::map<std::string, std::map<std::string, std::vector<double>>>;
+constexpr const char* kFile = "example_coherence.csv";
+constexpr std::array kKinds = {"pristine", "corrupt"};
+constexpr std::array kColours = {"#0072B2", "#D55E00"};  // of the kinds
+constexpr const char* kText =
+    "m-coherence of 64 examples: 64 if the gradients of the examples are identical, 1 (grey line) "
+    "if they have nothing in common. Pristine examples: blue, filled markers; corrupt examples: "
+    "orange, hollow markers. The band is the range over the seeds or, with one seed, the 95 % "
+    "jackknife interval over six batches.";
 
-Coherences read_coherences(const std::filesystem::path& path, std::vector<std::string>& order) {
-  Coherences coherences;
-  std::istringstream in(read_file(path));
-  std::string line;
-  std::getline(in, line);
-  while (std::getline(in, line)) {
-    const std::size_t a = line.find(','), b = line.find(',', a + 1), c = line.find(',', b + 1);
-    double value = 0.0;
-    require<FormatError>(
-        c != std::string::npos && std::sscanf(line.c_str() + c + 1, "%lf", &value) == 1,
-        "[coherence] {} is damaged: '{}'", printable(path.string()), printable(line.substr(0, 60)));
-    const std::string kind = line.substr(a + 1, b - a - 1);
-    const std::string parameter = line.substr(b + 1, c - b - 1);
-    if (std::find(order.begin(), order.end(), parameter) == order.end()) order.push_back(parameter);
-    coherences[kind][parameter].push_back(value);
+/// Of one run: [kind][parameter][epoch].
+using Alphas = std::map<std::string, std::map<std::string, std::vector<Interval>>>;
+
+Alphas read_alphas(const RunRecord& run, std::vector<std::string>& order) {
+  Alphas alphas;
+  for (const ExampleAlpha& row : read_example_alphas(run.folder / kFile)) {
+    if (std::find(order.begin(), order.end(), row.parameter) == order.end()) {
+      order.push_back(row.parameter);
+    }
+    alphas[row.kind][row.parameter].push_back(row.alpha);
   }
-  return coherences;
+  return alphas;
 }
+
+double m_coherence(double alpha) { return 1.0 + (kCoherenceBatch - 1) * alpha; }
 
 /// The weights of the first, a middle and the last layer, normalization layers excepted.
 std::vector<std::string> shown_layers(const std::vector<std::string>& parameters) {
@@ -52,39 +52,81 @@ std::vector<std::string> shown_layers(const std::vector<std::string>& parameters
   return {weights.front(), weights[weights.size() / 2], weights.back()};
 }
 
-Figure coherence_figure(const Setting& setting, const std::string& name) {
-  constexpr std::array kColours = {"#D55E00", "#0072B2", "#009E73"};
-  Figure figure{name, "epoch", "coherence of 8 groups", {}, {0.0, 1.0}};
-  std::vector<std::string> order;
-  std::vector<Coherences> seeds;
-  for (const RunRecord* run : setting.runs) {
-    seeds.push_back(read_coherences(run->folder / "example_coherence.csv", order));
+/// The runs of one setting, one per seed.
+struct SettingAlphas {
+  const Setting& setting;
+  std::vector<std::string> parameters{};
+  std::vector<Alphas> seeds{};
+
+  explicit SettingAlphas(const Setting& of) : setting(of) {
+    for (const RunRecord* run : of.runs) seeds.push_back(read_alphas(*run, parameters));
   }
-  const std::vector<std::string> layers = shown_layers(order);
-  for (const char* kind : {"pristine", "corrupt"}) {
-    const bool corrupt = kind[0] == 'c';
-    for (std::size_t layer = 0; layer < layers.size(); ++layer) {
-      Curve curve{
-          .label = fmt::format("{} {}", layers[layer].substr(0, layers[layer].rfind('.')), kind),
-          .x = {},
-          .y = {},
-          .colour = kColours[layer],
-          .dash = corrupt ? 1 : 0,
-          .marker = corrupt ? hollow(static_cast<int>(layer)) : static_cast<int>(layer)};
-      for (std::size_t epoch = 0; epoch < setting.epochs(); ++epoch) {
-        std::vector<double> values;
-        for (Coherences& seed : seeds) {
-          const std::vector<double>& of_layer = seed[kind][layers[layer]];
-          if (epoch < of_layer.size()) values.push_back(of_layer[epoch]);
-        }
-        if (values.empty()) continue;
-        curve.x.push_back(static_cast<double>(setting.runs.front()->epochs[epoch].epoch));
-        curve.y.push_back(spread_of(values).mean);
+
+  /// Adds the m-coherence over the epochs to `curve`, with a band.
+  void add(const std::string& kind, const std::string& parameter, Curve& curve) {
+    for (std::size_t epoch = 0; epoch < setting.epochs(); ++epoch) {
+      std::vector<double> values;
+      Interval interval;
+      for (Alphas& seed : seeds) {
+        const std::vector<Interval>& of = seed[kind][parameter];
+        if (epoch >= of.size() || std::isnan(of[epoch].estimate)) continue;
+        interval = of[epoch];
+        values.push_back(m_coherence(interval.estimate));
       }
+      if (values.empty()) continue;
+      const Spread spread = spread_of(values);
+      const bool one = values.size() == 1;
+      curve.x.push_back(static_cast<double>(setting.runs.front()->epochs[epoch].epoch));
+      curve.y.push_back(spread.mean);
+      curve.low.push_back(one ? m_coherence(interval.low) : spread.low);
+      curve.high.push_back(one ? m_coherence(interval.high) : spread.high);
+    }
+    const auto unknown = [](double end) { return !std::isfinite(end); };
+    if (std::any_of(curve.low.begin(), curve.low.end(), unknown)) {
+      curve.low.clear();
+      curve.high.clear();
+    }
+  }
+};
+
+Figure figure_of(const std::string& title, SettingAlphas& alphas,
+                 const std::vector<std::string>& parameters) {
+  Figure figure{title, "epoch", "m-coherence of 64 examples", {}, {}};
+  for (std::size_t kind = 0; kind < kKinds.size(); ++kind) {
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const std::string& name = parameters[i];
+      const std::string layer =
+          name == GradientObserver::kTotal ? "" : name.substr(0, name.rfind('.')) + " ";
+      const int style = static_cast<int>(i);
+      Curve curve{.label = layer + kKinds[kind],
+                  .x = {},
+                  .y = {},
+                  .colour = kColours[kind],
+                  .dash = style,
+                  .marker = kind == 0 ? style : hollow(style)};
+      alphas.add(kKinds[kind], name, curve);
+      if (parameters.size() > 1) curve.low.clear(), curve.high.clear();  // six bands hide all
       if (!curve.x.empty()) figure.curves.push_back(std::move(curve));
     }
   }
+  if (figure.curves.empty()) return figure;
+  const std::vector<double>& epochs = figure.curves.front().x;
+  figure.curves.push_back({.label = "orthogonal",
+                           .x = {epochs.front(), epochs.back()},
+                           .y = {1.0, 1.0},
+                           .colour = "#888888",
+                           .reference = true});
   return figure;
+}
+
+void add_figures(const Setting& setting, const std::string& name, FigureGroup& group) {
+  SettingAlphas alphas(setting);
+  for (const auto& [title, parameters] :
+       {std::pair(name + ", whole network", std::vector<std::string>{GradientObserver::kTotal}),
+        std::pair(name + ", layers", shown_layers(alphas.parameters))}) {
+    Figure figure = figure_of(title, alphas, parameters);
+    if (!figure.curves.empty()) group.figures.push_back(std::move(figure));
+  }
 }
 
 }  // namespace
@@ -93,13 +135,12 @@ std::vector<FigureGroup> coherence_figures(const std::vector<RunRecord>& runs) {
   const std::vector<Setting> settings = settings_of(runs);
   std::vector<FigureGroup> groups;
   for (const double fraction : fractions_of(runs)) {
-    const auto chosen = with_file(at_noise(settings, fraction), "example_coherence.csv");
+    const auto chosen = with_file(at_noise(settings, fraction), kFile);
     if (chosen.empty()) continue;
-    FigureGroup group{"Coherence of gradients, " + noise_text(fraction), {}};
+    FigureGroup group{"Coherence of gradients, " + noise_text(fraction), {}, {}, kText};
     const std::vector<std::string> names = names_of(chosen);
     for (std::size_t i = 0; i < chosen.size(); ++i) {
-      Figure figure = coherence_figure(*chosen[i], names[i]);
-      if (!figure.curves.empty()) group.figures.push_back(std::move(figure));
+      add_figures(*chosen[i], names[i], group);
     }
     groups.push_back(std::move(group));
   }

@@ -8,8 +8,9 @@
 
 namespace cograd {
 
-/// For each noise level and setting the coherence of gradients over the epochs, of pristine and of
-/// corrupt examples, in the first, a middle and the last layer; the mean over the seeds.
+/// For each noise level and setting the m-coherence of gradients over the epochs, of pristine and
+/// of corrupt examples: that of the whole network with an interval, and those of the first, a
+/// middle and the last layer; the mean over the seeds.
 std::vector<FigureGroup> coherence_figures(const std::vector<RunRecord>& runs);
 
 }  // namespace cograd

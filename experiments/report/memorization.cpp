@@ -61,8 +61,10 @@ std::string where_of(const Setting& setting, const std::vector<Setting>& setting
     alike.push_back(&other);
   }
   const std::string name = names_of(alike)[place].substr(label_of(setting.run_settings()).size());
-  return fmt::format("{}, batch {}{}", noise_text(setting.run_settings().corrupt_fraction),
-                     setting.run_settings().batch_size, name.empty() ? "" : "," + name);
+  const RunSettings& run = setting.run_settings();
+  return fmt::format("{}, batch {}{}{}", noise_text(run.corrupt_fraction), run.batch_size,
+                     run.optimizer == "sgd" ? "" : ", " + run.optimizer,
+                     name.empty() ? "" : "," + name);
 }
 
 double pristine_of(const EpochRecord& e) { return e.pristine.acc1; }
@@ -84,9 +86,10 @@ Evidence against(const Setting& a, const Setting& b, const Quantity& quantity,
 }
 
 void claim_about_mean(const Setting& mean, const std::string& where, std::vector<Claim>& claims) {
+  const std::string& optimizer = mean.run_settings().optimizer;
   claims.push_back(make_claim(
-      fmt::format("{}: mean (plain SGD) memorizes: it fits at least {:.0f} % of the corrupt labels",
-                  where, kMemorizes),
+      fmt::format("{}: mean ({}) memorizes: it fits at least {:.0f} % of the corrupt labels", where,
+                  optimizer == "sgd" ? "plain SGD" : optimizer, kMemorizes),
       {.values = {mean.last(corrupt_of).mean},
        .margin = [](const auto& v) { return v[0] - kMemorizes; },
        .text = [&](int digits) { return last_text(mean, corrupt_of, " %", digits); }}));

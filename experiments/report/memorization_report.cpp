@@ -17,11 +17,12 @@ constexpr const char* kReading =
     "test accuracy should be high. Several seeds give the mean and, as a band, the range. Compare "
     "each median with the mean of the same batch size (the same dash): a median suppresses "
     "directions that few examples of a group share, and it matters how large the groups are. "
-    "Coherence is measured on pristine and on corrupt examples apart, over eight groups of eight: "
-    "the squared norm of the groups' mean gradient over their mean squared norm, 1 when all pull "
-    "in one direction, 1/8 when their directions are orthogonal; pristine examples have solid "
-    "lines and filled markers, corrupt ones dashed lines and hollow markers. A run that failed is "
-    "drawn as far as it came, thin and marked ✗.";
+    "Coherence is measured on pristine and on corrupt examples apart, with the network as in "
+    "evaluation: alpha is the squared norm of the expected gradient over the expected squared norm "
+    "of an example's gradient, estimated without bias from batches of eight groups of eight, and "
+    "m-coherence is 1 + (m - 1) alpha for m = 64. Both are of single examples, as in the "
+    "literature; the coherence of group means is larger. An estimate below 1 is noise around 1. A "
+    "run that failed is drawn as far as it came, thin and marked ✗.";
 
 }  // namespace
 

@@ -135,6 +135,7 @@ std::vector<std::string> names_of(const std::vector<const Setting*>& settings) {
   add([](const RunSettings& s) { return std::string(name_of(s.precision)); });
   add([](const RunSettings& s) { return fmt::format("lr{:.4g}", s.learning_rate); });
   add([](const RunSettings& s) { return s.schedule; });
+  add([](const RunSettings& s) { return fmt::format("warmup{:.4g}", s.warmup); });
   add([](const RunSettings& s) { return fmt::format("wd{:.4g}", s.weight_decay); });
   add([](const RunSettings& s) { return fmt::format("m{:.4g}", s.momentum); });
   add([](const RunSettings& s) { return fmt::format("{} epochs", s.epochs); });

@@ -21,6 +21,23 @@
 namespace cograd {
 namespace {
 
+struct OwnDataset {
+  std::string name;
+  OpenDataset open;
+};
+
+std::vector<OwnDataset>& own_datasets() {
+  static std::vector<OwnDataset> all;
+  return all;
+}
+
+const OwnDataset* own_dataset(const std::string& name) {
+  for (const OwnDataset& own : own_datasets()) {
+    if (own.name == name) return &own;
+  }
+  return nullptr;
+}
+
 constexpr std::int64_t kGlyphs = 10'000;       // for --train-size 0
 constexpr std::int64_t kMostGlyphs = 100'000;  // more only if a size asks for them
 
@@ -102,6 +119,12 @@ std::int64_t glyphs_for(std::int64_t size, const IndexFile& file) {
 /// Opens a split. `file` holds the chosen indices; `notes` receives odd image files.
 DatasetPtr open_split(const StudyOptions& options, const ImageTransform& transform, Split split,
                       const IndexFile& file, const std::shared_ptr<ImageNotes>& notes) {
+  if (const OwnDataset* own = own_dataset(options.dataset)) {
+    DatasetPtr data = own->open(split, options.data, options.run.seed);
+    require<ValueError>(data != nullptr, "[{}] there is no such data: expected a data set",
+                        own->name);
+    return data;
+  }
   if (is_image_folder(options)) {
     return std::make_shared<ImageFolder>(
         folder_of(options), split, options.dataset,
@@ -215,10 +238,19 @@ void note_overlap(const Dataset& train, const Dataset& test, std::vector<std::st
 
 }  // namespace
 
-const std::vector<std::string>& dataset_names() {
-  static const std::vector<std::string> names{
-      "glyphs", "mnist", "fashion-mnist", "cifar10", "tiny-imagenet", "imagenet", "image-folder"};
+std::vector<std::string> dataset_names() {
+  std::vector<std::string> names{"glyphs",        "mnist",    "fashion-mnist", "cifar10",
+                                 "tiny-imagenet", "imagenet", "image-folder"};
+  for (const OwnDataset& own : own_datasets()) names.push_back(own.name);
   return names;
+}
+
+void register_dataset(const std::string& name, OpenDataset open) {
+  const std::vector<std::string> names = dataset_names();
+  require<ValueError>(!name.empty() && std::find(names.begin(), names.end(), name) == names.end(),
+                      "[data] '{}' cannot name a data set: it is {}", name,
+                      name.empty() ? "empty" : "taken");
+  own_datasets().push_back({name, std::move(open)});
 }
 
 StudyData open_study_data(const StudyOptions& options) {
@@ -243,6 +275,15 @@ StudyData open_study_data(const StudyOptions& options) {
                 options.train_indices, indices_in(options.train_indices),
                 options.train_size,    files};
   const DatasetPtr train = open(Split::train, options.augment, choice.file);
+  if (own_dataset(options.dataset) != nullptr) {
+    const Shape image = train->image_shape();
+    const auto channels = static_cast<std::size_t>(image[0]);
+    data.transform = {
+        .resize = image[1],
+        .crop = image[1],
+        .augment = false,
+        .statistics = {std::vector<float>(channels, 0.0f), std::vector<float>(channels, 1.0f)}};
+  }
   data.train = chosen(train, choice, options.dataset, data.notes);
 
   choice = {Split::test,          options.classes,

@@ -8,9 +8,11 @@
 
 #include "cograd/experiments/console/terminal.h"
 #include "cograd/experiments/report/difficulty_gallery.h"
+#include "cograd/experiments/report/memorization.h"
 #include "cograd/experiments/report/memorization_report.h"
 #include "cograd/experiments/report/page/claims.h"
 #include "cograd/experiments/study/cost_estimate.h"
+#include "cograd/experiments/study/presets.h"
 #include "cograd/experiments/study/study.h"
 
 namespace cograd {
@@ -67,6 +69,22 @@ void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
 
 int memorization_study(int argc, char** argv, const StudyText& text, const Presets& presets) {
   return report_errors(text.program, [&] { run(argc, argv, text, presets); });
+}
+
+int label_noise_study(int argc, char** argv) {
+  const StudyText text{
+      "label_noise",
+      "Trains a model with each aggregator on data whose labels are partly random, and reports "
+      "how much of the false labels each one memorizes. Leaves one directory per run and "
+      "report.html in --output-dir.",
+      "Label noise: which aggregators memorize random labels?",
+      "A part of the training labels was replaced by random ones. A network that learns what is "
+      "common to many examples has no use for them; one that memorizes fits them all the same, "
+      "and pays with its test accuracy. Every run below trains the same network on the same "
+      "labels; the only difference is how the gradients of the examples of a batch are made into "
+      "one.",
+      memorization_claims};
+  return memorization_study(argc, argv, text, label_noise_preset);
 }
 
 }  // namespace cograd

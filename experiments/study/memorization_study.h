@@ -24,4 +24,8 @@ struct StudyText {
 /// prints the claims. Returns the exit status.
 int memorization_study(int argc, char** argv, const StudyText& text, const Presets& presets);
 
+/// The program label_noise. A program with aggregators, data sets, models, schedules or optimizers
+/// of its own registers them first, and every flag knows their names.
+int label_noise_study(int argc, char** argv);
+
 }  // namespace cograd

@@ -5,18 +5,41 @@
 #include <charconv>
 #include <cmath>
 
+#include "cograd/engine/aggregation/aggregator_registry.h"
+#include "cograd/engine/text.h"
 #include "cograd/engine/threads.h"
 #include "cograd/experiments/record/run_config.h"
 #include "cograd/experiments/study/datasets.h"
 #include "cograd/models/registry.h"
+#include "cograd/optim/optimizer_registry.h"
+#include "cograd/optim/schedule.h"
 
 namespace cograd {
 namespace {
 
-constexpr const char* kAggregatorHelp =
-    "Comma-separated list of mean, mean:K, m3, mom:K, rm3, ra3, trimmed:K,T, winsorized:C, each "
-    "with @BATCH if it has a batch size of its own (m3@30,rm3@10,mean@30,mean@10). An item "
-    "that begins with a digit continues the one before it: trimmed:5,1,mean names two";
+std::string aggregator_help() {
+  return fmt::format(
+      "Comma-separated list of {}, each with @BATCH if it has a batch size of its own "
+      "(m3@30,rm3@10,mean@30,mean@10). An item that begins with a digit continues the one before "
+      "it: trimmed:5,1,mean names two",
+      fmt::join(aggregator_forms(), ", "));
+}
+
+/// Checks that `look_up` knows a text; the error suggests the nearest of `forms`.
+CLI::Validator one_form_of(std::vector<std::string> forms,
+                           std::function<void(const std::string&)> look_up) {
+  return {[forms = std::move(forms), look_up = std::move(look_up)](std::string& text) {
+            try {
+              look_up(text);
+              return std::string();
+            } catch (const ValueError&) {
+              const std::string hint = did_you_mean(text, forms);
+              return fmt::format("'{}' is unknown{} expected {}", printable(text),
+                                 hint.empty() ? ":" : hint, fmt::join(forms, ", "));
+            }
+          },
+          "", ""};
+}
 
 // The flags are bound to `options`, whose values are the defaults.
 
@@ -69,7 +92,7 @@ void add_model_flags(CLI::App& app, RunSettings& run) {
 
 void add_training_flags(CLI::App& app, StudyOptions& options) {
   RunSettings& run = options.run;
-  app.add_option("--aggregator", options.aggregators, kAggregatorHelp);
+  app.add_option("--aggregator", options.aggregators, aggregator_help());
   app.add_option("--corrupt-fraction", options.corrupt_fractions,
                  "Comma-separated fractions of training labels to draw at random");
   app.add_option("--epochs", run.epochs, "Epochs")->check(at_least(1));
@@ -77,13 +100,21 @@ void add_training_flags(CLI::App& app, StudyOptions& options) {
                  "Batch size of the aggregators without @BATCH; given without --aggregator it "
                  "replaces the batch sizes of the preset")
       ->check(at_least(1));
+  app.add_option("--optimizer", run.optimizer,
+                 fmt::format("Optimizer: {}; with a --lr of its own unless one is given",
+                             fmt::join(optimizer_forms(), ", ")))
+      ->check(one_form_of(optimizer_forms(), [](const std::string& s) { optimizer_form(s); }));
   app.add_option("--lr", options.learning_rates,
                  "Comma-separated learning rates; of several the report tells the best ones");
-  app.add_option("--momentum", run.momentum, "Momentum, for all aggregators");
+  app.add_option("--momentum", run.momentum, "Momentum of sgd, for all aggregators");
   app.add_option("--weight-decay", run.weight_decay, "Weight decay");
   app.add_option("--schedule", run.schedule,
-                 "Learning rate over the epochs; step: a tenth after each third")
-      ->check(one_of({"constant", "step", "cosine"}));
+                 fmt::format("Learning rate over the epochs: {}; step: a tenth after each third",
+                             fmt::join(schedule_forms(), ", ")))
+      ->check(one_form_of(schedule_forms(), [](const std::string& s) { schedule_form(s); }));
+  app.add_option("--warmup", run.warmup,
+                 "Epochs, or a part of one, in which the learning rate rises from 0")
+      ->check(at_least(0));
   app.add_flag("--force-momentum", run.force_momentum,
                "Allow momentum with rm3 and ra3 (the authors found it unstable)");
   app.add_option("--seed", run.seed, "Seed of weights, order and corruption")->check(at_least(0));
@@ -158,6 +189,10 @@ StudyOptions parse_options(int argc, const char* const* argv, std::string_view d
                         model_given ? options.run.model : "");
     } else {
       if (app.count("--momentum") > 0) options.momentum_of_mean = options.run.momentum;
+      const OptimizerForm optimizer = optimizer_form(options.run.optimizer);
+      if (app.count("--lr") == 0 && optimizer.name != "sgd") {
+        options.learning_rates = fmt::format("{:g}", optimizer.usual_learning_rate);
+      }
       if (app.count("--batch-size") > 0 && app.count("--aggregator") == 0) {
         std::string names;
         for (const AggregatorChoice& choice : parse_aggregators(options.aggregators)) {
@@ -223,7 +258,8 @@ std::vector<RunSettings> list_runs(const StudyOptions& options) {
         run.corrupt_fraction = fraction;
         run.learning_rate = rate;
         if (choice.batch_size > 0) run.batch_size = choice.batch_size;
-        if (choice.name == "mean") run.momentum = options.momentum_of_mean;
+        const bool paper = choice.name == "mean" && optimizer_form(run.optimizer).takes_momentum;
+        if (paper) run.momentum = options.momentum_of_mean;
         check_settings(run);
         for (const RunSettings& other : runs) {
           require<UsageError>(directory_name_of(other) != directory_name_of(run),

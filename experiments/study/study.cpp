@@ -21,6 +21,7 @@
 #include "cograd/experiments/record/run_results.h"
 #include "cograd/experiments/study/datasets.h"
 #include "cograd/models/registry.h"
+#include "cograd/optim/optimizer_registry.h"
 
 namespace cograd {
 namespace {
@@ -257,6 +258,10 @@ nlohmann::ordered_json config_of(const Study& study, const RunSettings& run) {
 
 std::vector<std::pair<std::string, std::string>> facts_of(const Study& study, double seconds) {
   const RunSettings& run = study.options.run;
+  const std::string momentum = optimizer_form(run.optimizer).takes_momentum
+                                   ? fmt::format("momentum {} for mean and {} otherwise, ",
+                                                 study.options.momentum_of_mean, run.momentum)
+                                   : "";
   return {
       {"Command", study.options.command},
       {"Data",
@@ -267,10 +272,10 @@ std::vector<std::pair<std::string, std::string>> facts_of(const Study& study, do
       {"Model", fmt::format("{}, {} parameters, activations in {}", run.model, study.parameters,
                             name_of(run.precision))},
       {"Training",
-       fmt::format("{} epochs, learning rate {} ({}), momentum {} for mean and {} otherwise, "
-                   "weight decay {}, seed {}",
-                   run.epochs, study.options.learning_rates, run.schedule,
-                   study.options.momentum_of_mean, run.momentum, run.weight_decay, run.seed)},
+       fmt::format("{} epochs, {}, learning rate {} ({}{}), {}weight decay {}, seed {}", run.epochs,
+                   run.optimizer, study.options.learning_rates, run.schedule,
+                   run.warmup > 0.0 ? fmt::format(" after a warm-up of {} epochs", run.warmup) : "",
+                   momentum, run.weight_decay, run.seed)},
       {"Machine", fmt::format("{}; {}", machine_text(), backend_text(*study.backend))},
       {"Time", duration_text(seconds)},
       {"Version", fmt::format("cograd {}", kVersion)}};

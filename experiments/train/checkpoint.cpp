@@ -61,7 +61,7 @@ std::string checksum_of_checkpoint(const Safetensors& content) {
   return checksum.text();
 }
 
-void save_checkpoint(const std::filesystem::path& path, Module& model, const Sgd& optimizer,
+void save_checkpoint(const std::filesystem::path& path, Module& model, const Optimizer& optimizer,
                      const LearningOrder& order, const TrainingState& state) {
   Safetensors content;
   const auto add = [&](const std::string& name, const Tensor& tensor) {
@@ -69,11 +69,9 @@ void save_checkpoint(const std::filesystem::path& path, Module& model, const Sgd
   };
   for (const NamedTensor& entry : model.state()) add("model." + entry.name, *entry.tensor);
   const std::vector<Parameter*> parameters = model.parameters();
+  const std::vector<Optimizer::State> states = optimizer.state();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const Sgd::State& s = optimizer.state()[i];
-    const std::string& name = parameters[i]->name;
-    if (s.velocity.defined()) add("velocity." + name, s.velocity);
-    if (s.window.defined()) add("window." + name, s.window);
+    for (const auto& [name, tensor] : states[i]) add(name + "." + parameters[i]->name, tensor);
   }
   order.save(content);
   Json counters = Json::object(), files = Json::object();
@@ -95,8 +93,8 @@ void save_checkpoint(const std::filesystem::path& path, Module& model, const Sgd
   write_safetensors(path, content);
 }
 
-TrainingState load_checkpoint(const std::filesystem::path& path, Module& model, Sgd& optimizer,
-                              LearningOrder& order, const RunLength& length) {
+TrainingState load_checkpoint(const std::filesystem::path& path, Module& model,
+                              Optimizer& optimizer, LearningOrder& order, const RunLength& length) {
   const std::string file = printable(path.native());
   Safetensors content = read_safetensors(path);
   require<FormatError>(
@@ -115,15 +113,15 @@ TrainingState load_checkpoint(const std::filesystem::path& path, Module& model, 
   const std::int64_t steps = reader.integer("optimizer_steps", 0, last_step);
   load_state(model, below(content, "model."));
 
-  const Safetensors velocity = below(content, "velocity."), window = below(content, "window.");
-  std::vector<Sgd::State> tensors;
+  std::vector<Optimizer::State> states;
   for (const Parameter* p : model.parameters()) {
-    const auto on_device = [p](const Safetensors& from) {
-      return from.contains(p->name) ? from.at(p->name).to(p->value.backend()) : Tensor();
-    };
-    tensors.push_back({on_device(velocity), on_device(window)});
+    Optimizer::State& tensors = states.emplace_back();
+    for (const std::string& name : optimizer.state_names()) {
+      const std::string key = name + "." + p->name;
+      if (content.contains(key)) tensors[name] = content.at(key).to(p->value.backend());
+    }
   }
-  optimizer.restore(std::move(tensors), steps);
+  optimizer.restore(states, steps);
   order.load(content, last_step);
   return state;
 }

@@ -11,7 +11,7 @@
 #include "cograd/experiments/train/learning_order.h"
 #include "cograd/layers/module.h"
 #include "cograd/models/safetensors.h"
-#include "cograd/optim/sgd.h"
+#include "cograd/optim/optimizer.h"
 
 namespace cograd {
 
@@ -40,15 +40,15 @@ struct RunLength {
 };
 
 /// Writes a safetensors file, atomically: the model's state under "model.NAME", the optimizer's
-/// momentum buffers and rolling windows under "velocity.NAME" and "window.NAME", the learning
-/// order, and as metadata the training state and a checksum of everything. Throws IoError.
-void save_checkpoint(const std::filesystem::path& path, Module& model, const Sgd& optimizer,
+/// under "STATE.NAME", such as "velocity.NAME" and "window.NAME", the learning order, and as metadata
+/// the training state and a checksum of everything. Throws IoError.
+void save_checkpoint(const std::filesystem::path& path, Module& model, const Optimizer& optimizer,
                      const LearningOrder& order, const TrainingState& state);
 
 /// Restores model, optimizer and learning order. Throws IoError or FormatError for a missing or
 /// damaged file, or numbers that no run of this length has; ValueError, ShapeError or DtypeError
 /// for a checkpoint of another model or optimizer.
-TrainingState load_checkpoint(const std::filesystem::path& path, Module& model, Sgd& optimizer,
-                              LearningOrder& order, const RunLength& length);
+TrainingState load_checkpoint(const std::filesystem::path& path, Module& model,
+                              Optimizer& optimizer, LearningOrder& order, const RunLength& length);
 
 }  // namespace cograd

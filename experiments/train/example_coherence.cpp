@@ -27,7 +27,7 @@ class GroupMean final : public Aggregator {
 ExampleCoherence::ExampleCoherence(DatasetPtr data, std::vector<std::int64_t> examples,
                                    std::uint64_t seed, Backend& backend,
                                    std::function<void(const std::string&)> skip_broken) {
-  constexpr std::int64_t kBatchSize = kGroups * kGroupSize;
+  constexpr std::int64_t kBatchSize = kCoherenceBatch;
   const std::int64_t batches = std::min(kBatches, std::ssize(examples) / kBatchSize);
   if (batches == 0) return;
   Random random(seed, kStream);
@@ -45,30 +45,20 @@ ExampleCoherence::ExampleCoherence(DatasetPtr data, std::vector<std::int64_t> ex
   }
 }
 
-std::vector<ParameterCoherence> ExampleCoherence::measure(Module& model, Dtype precision) const {
+std::vector<ObservedGradient> ExampleCoherence::measure(Module& model, Dtype precision) const {
   if (empty()) return {};
   const bool training = model.training();
   model.eval();
-  const std::vector<Parameter*> parameters = model.parameters();
-  std::vector<GroupNorms> sums(parameters.size());
+  GradientObserver observer(model.parameters());
   GroupMean aggregator;
   for (const Batch& batch : batches_) {
     const Variable images(batch.images, Groups(batch.images.size(0), kGroups));
     backward(cross_entropy(forward_in(precision, model, images), batch.labels), aggregator,
-             {.measure_coherence = true});
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-      sums[i].squared_mean += parameters[i]->norms.squared_mean;
-      sums[i].mean_squared += parameters[i]->norms.mean_squared;
-    }
+             observer.options());
+    observer.add(images.groups());
   }
   model.train(training);
-  std::vector<ParameterCoherence> result;
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
-    result.push_back({parameters[i]->name, sums[i].mean_squared > 0.0
-                                               ? sums[i].squared_mean / sums[i].mean_squared
-                                               : 0.0});
-  }
-  return result;
+  return observer.results();
 }
 
 }  // namespace cograd

@@ -1,4 +1,4 @@
-// Coherence of the gradients of chosen examples, as all pristine or all corrupt ones.
+// Statistics of the gradients of chosen examples, as all pristine or all corrupt ones.
 #pragma once
 
 #include <functional>
@@ -7,25 +7,18 @@
 
 #include "cograd/data/batch.h"
 #include "cograd/data/dataset.h"
+#include "cograd/engine/gradient_observer.h"
+#include "cograd/experiments/record/coherence_files.h"
 #include "cograd/layers/module.h"
 
 namespace cograd {
-
-/// The coherence of one parameter's gradients, over batches with the group gradients g_1 .. g_K:
-///   sum over batches ||mean_k g_k||^2 / sum over batches mean_k ||g_k||^2
-/// It is 1 if all groups agree in direction, 1/K if their directions are orthogonal.
-struct ParameterCoherence {
-  std::string parameter;
-  double coherence = 0.0;
-};
 
 /// Measures a fixed sample of examples in evaluation mode: dropout is off and batch norm uses its
 /// running statistics, so no example's gradient depends on another example.
 class ExampleCoherence {
  public:
-  static constexpr std::int64_t kGroups = 8;     ///< K
-  static constexpr std::int64_t kGroupSize = 8;  ///< examples
-  static constexpr std::int64_t kBatches = 6;    ///< at most
+  static constexpr std::int64_t kGroups = kCoherenceGroups;
+  static constexpr std::int64_t kBatches = 6;  ///< at most, of kCoherenceBatch examples
 
   /// Draws whole batches by `seed` from `examples`, which are indices into `data`, and loads their
   /// images now. `skip_broken` is passed to the loader.
@@ -33,9 +26,9 @@ class ExampleCoherence {
                    Backend& backend, std::function<void(const std::string&)> skip_broken = {});
 
   bool empty() const { return batches_.empty(); }
-  /// One entry per parameter, in the model's order; none without examples. Overwrites the
-  /// parameters' gradients.
-  std::vector<ParameterCoherence> measure(Module& model, Dtype precision) const;
+  /// One entry per parameter, in the model's order, then the total; none without examples.
+  /// Overwrites the parameters' gradients.
+  std::vector<ObservedGradient> measure(Module& model, Dtype precision) const;
 
  private:
   std::vector<Batch> batches_;

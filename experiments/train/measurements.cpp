@@ -102,8 +102,9 @@ void Measurements::write_events(const EpochRecord& record) {
 
 void Measurements::write_coherence(Module& model, std::int64_t epoch, const char* kind,
                                    const ExampleCoherence& examples) {
-  for (const auto& [parameter, coherence] : examples.measure(model, settings_.precision)) {
-    directory_.example_coherence(epoch, kind, parameter, coherence);
+  for (const ObservedGradient& gradient : examples.measure(model, settings_.precision)) {
+    const CoherenceEntry entry{gradient.name, gradient.norms.coherence(), gradient.mean()};
+    directory_.example_coherence(epoch, kind, entry, gradient.alpha());
   }
 }
 

@@ -6,9 +6,9 @@
 #include "cograd/engine/aggregation/aggregator.h"
 #include "cograd/engine/ops/ops.h"
 #include "cograd/experiments/record/model_card.h"
+#include "cograd/experiments/record/run_optimizer.h"
 #include "cograd/layers/mixed_precision.h"
 #include "cograd/models/registry.h"
-#include "cograd/optim/sgd.h"
 
 namespace cograd {
 namespace {
@@ -24,8 +24,7 @@ StepCost measure_step(const RunSettings& run, const StudyData& data, Backend& ba
   const auto model = make_model(run.model, model_options(run, *data.train));
   model->to(backend);
   const std::unique_ptr<Aggregator> aggregator = parse_aggregator(run.aggregator);
-  Sgd sgd(model->parameters(), *aggregator,
-          {run.learning_rate, run.momentum, run.weight_decay, false, run.force_momentum});
+  const auto optimizer = optimizer_of(run, model->parameters(), *aggregator);
   const std::int64_t rows = run.batch_size;
   // All pixels cost the same. Equal ones would leave batch norm without variance.
   Random random(1);
@@ -44,7 +43,7 @@ StepCost measure_step(const RunSettings& run, const StudyData& data, Backend& ba
     }
     backward(cross_entropy(forward_in(run.precision, *model, Variable(images, groups)), labels),
              *aggregator);
-    sgd.step();
+    optimizer->step();
   }
   backend.synchronize();
   cost.seconds =

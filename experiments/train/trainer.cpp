@@ -8,9 +8,11 @@
 #include "cograd/data/corrupted_labels.h"
 #include "cograd/data/loader.h"
 #include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/gradient_observer.h"
 #include "cograd/engine/text.h"
 #include "cograd/experiments/console/interruption.h"
 #include "cograd/experiments/record/model_card.h"
+#include "cograd/experiments/record/run_optimizer.h"
 #include "cograd/experiments/record/run_results.h"
 #include "cograd/experiments/train/checkpoint.h"
 #include "cograd/experiments/train/diverged.h"
@@ -19,8 +21,6 @@
 #include "cograd/experiments/train/training_steps.h"
 #include "cograd/models/registry.h"
 #include "cograd/models/state_dict.h"
-#include "cograd/optim/schedule.h"
-#include "cograd/optim/sgd.h"
 
 namespace cograd {
 namespace {
@@ -62,19 +62,15 @@ class Training {
         measurements_(settings, data, train_, steps_per_epoch_, backend, directory),
         model_(model_on(backend, settings, data)),
         aggregator_(parse_aggregator(settings.aggregator)),
-        schedule_(make_schedule(settings.schedule, settings.learning_rate, settings.epochs)),
-        sgd_(model_->parameters(), *aggregator_,
-             {.learning_rate = settings.learning_rate,
-              .momentum = settings.momentum,
-              .weight_decay = settings.weight_decay,
-              .force_momentum_with_rolling = settings.force_momentum}),
-        step_(*model_, *aggregator_, sgd_, settings.precision, settings.batch_size, backend,
+        schedule_(schedule_of(settings)),
+        optimizer_(optimizer_of(settings, model_->parameters(), *aggregator_)),
+        step_(*model_, *aggregator_, *optimizer_, settings.precision, settings.batch_size, backend,
               label_of(settings)) {}
 
   /// Goes on from the directory's checkpoint.
   void resume() {
-    state_ = load_checkpoint(directory_.checkpoint(), *model_, sgd_, measurements_.learning_order(),
-                             {settings_.epochs, steps_per_epoch_});
+    state_ = load_checkpoint(directory_.checkpoint(), *model_, *optimizer_,
+                             measurements_.learning_order(), {settings_.epochs, steps_per_epoch_});
     directory_.restore(state_.files);
     clock_.add(directory_.time_before());
     progress_.skip(global_step() * settings_.batch_size);
@@ -110,13 +106,13 @@ class Training {
 
  private:
   void train_epoch() {
-    sgd_.set_learning_rate(schedule_->rate(static_cast<double>(state_.epoch - 1)));
     model_->train();
     loader_.start_epoch(state_.epoch, state_.step);
     clock_.begin_step();
     while (const std::optional<Batch> batch = loader_.next()) {
       ++state_.step;
       if (!enough_images(*batch)) continue;
+      optimizer_->set_learning_rate(schedule_->rate(epochs_before_step()));
       const bool report = reports_at(state_.step);
       step_(*batch, {state_.epoch, state_.step}, report);
       state_.examples += std::ssize(batch->indices);
@@ -125,7 +121,7 @@ class Training {
       clock_.end_step();
       if (report) {
         report_loss();
-        report_coherence();
+        report_coherence(batch->images.size(0));
       }
       measurements_.after_step(*model_, state_.epoch, state_.step);
       show_progress();
@@ -171,19 +167,27 @@ class Training {
     const double loss = state_.loss_sum / static_cast<double>(state_.batches);
     directory_.train(state_.epoch, state_.step, state_.examples, loss);
     directory_.events().scalar("loss/train", global_step(), loss);
-    directory_.events().scalar("learning_rate", global_step(), sgd_.learning_rate());
+    directory_.events().scalar("learning_rate", global_step(), optimizer_->learning_rate());
     state_.loss_sum = 0.0;
     state_.examples = state_.batches = 0;
   }
 
-  /// The coherence of the last step's group gradients; one group has none.
-  void report_coherence() {
-    if (aggregator_->groups(settings_.batch_size) == 1) return;
+  /// The statistics of the last step's gradients, over a batch of `rows`; one group has none.
+  void report_coherence(std::int64_t rows) {
+    const Groups groups(rows, aggregator_->groups(rows));
+    if (groups.count() == 1) return;
+    const auto write = [&](const std::string& name, const GroupNorms& norms) {
+      directory_.coherence(state_.epoch, state_.step,
+                           {name, norms.coherence(), statistics_of(norms, groups)}, rows);
+    };
+    GroupNorms total;
     for (const Parameter* parameter : model_->parameters()) {
       const double coherence = parameter->coherence();
-      directory_.coherence(state_.epoch, state_.step, parameter->name, coherence);
+      write(parameter->name, parameter->norms);
+      total += parameter->norms;
       if (std::isfinite(coherence)) state_.coherence[parameter->name].push_back(coherence);
     }
+    write(GradientObserver::kTotal, total);
   }
 
   void show_progress() {
@@ -197,11 +201,17 @@ class Training {
   void checkpoint() {
     read_losses();
     state_.files = directory_.sync();
-    save_checkpoint(directory_.checkpoint(), *model_, sgd_, measurements_.learning_order(), state_);
+    save_checkpoint(directory_.checkpoint(), *model_, *optimizer_, measurements_.learning_order(),
+                    state_);
     directory_.note_time(clock_.time());
     clock_.note_checkpoint();
   }
 
+  /// The place of the current step, in epochs.
+  double epochs_before_step() const {
+    return static_cast<double>(state_.epoch - 1) +
+           static_cast<double>(state_.step - 1) / static_cast<double>(steps_per_epoch_);
+  }
   /// Steps since the start of training.
   std::int64_t global_step() const { return (state_.epoch - 1) * steps_per_epoch_ + state_.step; }
 
@@ -220,7 +230,7 @@ class Training {
   std::unique_ptr<Module> model_;
   std::unique_ptr<Aggregator> aggregator_;
   std::unique_ptr<Schedule> schedule_;
-  Sgd sgd_;
+  std::unique_ptr<Optimizer> optimizer_;
   TrainingSteps step_;
   TrainingState state_;
   bool resumed_ = false;

@@ -26,20 +26,22 @@ bool finite(const Tensor& tensor) {
 
 }  // namespace
 
-TrainingSteps::TrainingSteps(Module& model, const Aggregator& aggregator, Sgd& sgd, Dtype precision,
-                             std::int64_t batch_size, Backend& backend, std::string run,
-                             double capture_from)
+TrainingSteps::TrainingSteps(Module& model, const Aggregator& aggregator, Optimizer& optimizer,
+                             Dtype precision, std::int64_t batch_size, Backend& backend,
+                             std::string run, double capture_from)
     : model_(model),
       aggregator_(aggregator),
-      sgd_(sgd),
+      optimizer_(optimizer),
       parameters_(model.parameters()),
       precision_(precision),
       batch_size_(batch_size),
       backend_(backend),
       run_(std::move(run)),
       capture_from_(capture_from),
-      recorder_(model.counters().empty() ? backend.step_recorder() : nullptr),
-      captured_rate_(sgd.learning_rate()) {}
+      recorder_(model.counters().empty() && aggregator.coordinate_wise() && optimizer.recordable()
+                    ? backend.step_recorder()
+                    : nullptr),
+      captured_rate_(optimizer.learning_rate()) {}
 
 void TrainingSteps::operator()(const Batch& batch, Position position, bool report) {
   const bool on_host = backend_.device().type == DeviceType::cpu;
@@ -68,7 +70,7 @@ Variable TrainingSteps::loss_of(const Tensor& images, const Tensor& labels) cons
 Tensor TrainingSteps::launch_step(const Tensor& images, const Tensor& labels) {
   const Variable loss = loss_of(images, labels);
   backward(loss, aggregator_);
-  sgd_.step();
+  optimizer_.step();
   return loss.value();
 }
 
@@ -78,7 +80,7 @@ void TrainingSteps::synchronous_step(const Batch& batch, Position position, bool
   note_loss({position, loss.value()});
   backward(loss, aggregator_, {.measure_coherence = report && loss.groups().count() > 1});
   if (report || position.step % kGradientCheckEvery == 0) check_gradients(position);
-  sgd_.step();
+  optimizer_.step();
 }
 
 void TrainingSteps::asynchronous_step(const Batch& batch, Position position) {
@@ -101,9 +103,9 @@ bool TrainingSteps::can_capture(const Batch& batch) const {
 }
 
 void TrainingSteps::captured_step(const Batch& batch, Position position) {
-  if (captured_rate_ != sgd_.learning_rate()) {
+  if (captured_rate_ != optimizer_.learning_rate()) {
     recorder_ = backend_.step_recorder();  // graphs of the old rate are useless
-    captured_rate_ = sgd_.learning_rate();
+    captured_rate_ = optimizer_.learning_rate();
   }
   if (!images_.defined()) {
     images_ = Tensor::empty(batch.images.shape(), batch.images.dtype(), backend_);
@@ -113,8 +115,8 @@ void TrainingSteps::captured_step(const Batch& batch, Position position) {
   images_.copy_from(batch.images);
   labels_.copy_from(batch.labels);
   const bool replayed = recorder_->run(
-      sgd_.variant(), [this] { group_losses_.copy_from(launch_step(images_, labels_)); });
-  if (replayed) sgd_.count_replayed_step();
+      optimizer_.variant(), [this] { group_losses_.copy_from(launch_step(images_, labels_)); });
+  if (replayed) optimizer_.count_replayed_step();
   unread_.push_back({position, group_losses_.clone()});
 }
 

@@ -10,7 +10,7 @@
 #include "cograd/engine/aggregation/aggregator.h"
 #include "cograd/engine/step_recorder.h"
 #include "cograd/layers/module.h"
-#include "cograd/optim/sgd.h"
+#include "cograd/optim/optimizer.h"
 
 namespace cograd {
 
@@ -19,7 +19,8 @@ namespace cograd {
 /// On a CPU steps are synchronous: each loss is checked before its backward pass. A GPU runs behind
 /// the host. Reading a loss would stall it, so its steps are asynchronous and losses are read every
 /// few steps. If launching kernels takes most of a GPU step's time, the step is captured as a graph
-/// once and replayed (StepRecorder); a model that draws random numbers is not captured. All three
+/// once and replayed (StepRecorder). Not captured are models that draw random numbers,
+/// aggregators that are not coordinate_wise() and optimizers that are not recordable(). All three
 /// ways compute the same numbers.
 class TrainingSteps {
  public:
@@ -30,7 +31,7 @@ class TrainingSteps {
   /// Trains `model` on batches of `batch_size`, both on `backend`. Errors call the run `run`. Steps
   /// are captured if launching takes at least the share `capture_from` of their time, since a graph
   /// holds the memory of one more step.
-  TrainingSteps(Module& model, const Aggregator& aggregator, Sgd& sgd, Dtype precision,
+  TrainingSteps(Module& model, const Aggregator& aggregator, Optimizer& optimizer, Dtype precision,
                 std::int64_t batch_size, Backend& backend, std::string run,
                 double capture_from = 0.7);
 
@@ -64,7 +65,7 @@ class TrainingSteps {
 
   Module& model_;
   const Aggregator& aggregator_;
-  Sgd& sgd_;
+  Optimizer& optimizer_;
   std::vector<Parameter*> parameters_;
   Dtype precision_;
   std::int64_t batch_size_;

@@ -113,7 +113,7 @@ TEST_CASE("subsets and normalization", "[data]") {
   CHECK_THROWS_AS(Normalized(base, {{0.0f}, {0.0f}}), ValueError);
 }
 
-TEST_CASE("glyphs depend on seed, split and index alone", "[data]") {
+TEST_CASE("glyphs depend on seed, split and index alone", "[data][glyphs]") {
   const auto pixels = [](GlyphOptions options, std::int64_t i) {
     return draw_glyphs(options)->get(i).pixels;
   };

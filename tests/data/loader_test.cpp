@@ -180,7 +180,7 @@ TEST_CASE("a device gets the same batches as the host, and its memory back", "[l
   }
 }
 
-TEST_CASE("bytes become the host's pixels on a device", "[loader]") {
+TEST_CASE("bytes become the host's pixels on a device", "[loader][glyphs]") {
   const auto glyphs = draw_glyphs({.size = 40, .image_size = 9});
   const auto normalized =
       std::make_shared<Normalized>(glyphs, ChannelStatistics{.mean = {0.3f}, .std = {0.7f}});

@@ -194,7 +194,7 @@ TEST_CASE("backward leaves each parameter its coherence", "[autograd]") {
   const auto coherence = [&](const std::vector<double>& x) {
     const Variable input(Tensor::from(x, {k, k}, reference_backend()), Groups(k, k));
     const Tensor ones = Tensor::full({k, 1}, 1.0, Dtype::f64, reference_backend());
-    backward(projected(linear(input, w, nullptr), ones), rule, {.measure_coherence = true});
+    backward(projected_loss(linear(input, w, nullptr), ones), rule, {.measure_coherence = true});
     return w.coherence();
   };
   std::vector<double> equal(k * k, 2.0), orthogonal(k * k, 0.0);
@@ -219,7 +219,7 @@ TEST_CASE("a leaf used twice receives the sum", "[autograd]") {
   const Variable x = Variable::leaf(normal({3, 2}, random));
   Mean mean;
   const Tensor weight = normal({3, 2}, random);
-  backward(projected(add(add(x, x), x), weight), mean);
+  backward(projected_loss(add(add(x, x), x), weight), mean);
   auto expected = weight.to_vector<double>();
   for (double& v : expected) v *= 3;
   CHECK(relative_error(x.gradient().to_vector<double>(), expected) <= 1e-15);

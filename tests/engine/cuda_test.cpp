@@ -3,8 +3,10 @@
 #include <cmath>
 #include <limits>
 
+#include "cograd/engine/gradient_observer.h"
 #include "tests/support/accumulation_cases.h"
 #include "tests/support/cuda_device.h"
+#include "tests/support/update_cases.h"
 
 namespace cograd::testing {
 
@@ -118,6 +120,13 @@ TEST_CASE("cuda ops of random shapes equal the reference", "[cuda]") {
 
 TEST_CASE("cuda updates parameters like the reference", "[cuda]") {
   if (Backend* cuda = device()) check_updates(*cuda);
+}
+
+TEST_CASE("cuda updates by Adam like the reference, and along PyTorch's trajectories", "[cuda]") {
+  Backend* cuda = device();
+  if (cuda == nullptr) return;
+  check_adam_updates(*cuda);
+  check_optimizer_goldens(*cuda, Dtype::f32, 1e-6);
 }
 
 TEST_CASE("cuda ops on bf16 activations equal those on f32, rounded", "[cuda]") {
@@ -327,6 +336,33 @@ TEST_CASE("cuda leaves the products of larger groups to cuBLASLt", "[cuda]") {
   CHECK_FALSE(
       cuda->linear_reduced_gradient(x, dy, Groups(7, 3), {Reduction::Kind::median}, dw, nullptr));
   CHECK(dw.to_vector<float>() == std::vector<float>(13 * 13, 2.0f));
+}
+
+TEST_CASE("an observer says of cuda what it says of the reference", "[cuda]") {
+  Backend* cuda = device();
+  if (cuda == nullptr) return;
+  Random random(88);
+  const Tensor x = random_f32({7, 12}, random), w = random_f32({5, 12}, random);
+  const Tensor labels =
+      Tensor::from(std::vector<std::int64_t>{0, 1, 2, 3, 4, 0, 1}, {7}, reference_backend());
+  const Groups groups(7, 3);
+  const auto observed = [&](Backend& backend) {
+    Parameter parameter;
+    parameter.name = "w";
+    parameter.value = w.to(backend).clone();
+    MedianOfMeans m3(3);
+    GradientObserver observer({&parameter}, {.gsnr = true, .cosines = true});
+    backward(cross_entropy(linear(Variable(x.to(backend), groups), parameter, nullptr),
+                           labels.to(backend)),
+             m3, observer.options());
+    observer.add(groups);
+    return observer.results().front();
+  };
+  const ObservedGradient expected = observed(reference_backend()), actual = observed(*cuda);
+  CHECK(actual.mean().alpha() == Approx(expected.mean().alpha()).margin(1e-5));
+  CHECK(actual.mean().variance == Approx(expected.mean().variance).epsilon(1e-5));
+  CHECK(actual.gsnr == Approx(expected.gsnr).epsilon(1e-4));
+  CHECK(actual.products.cosine(0, 2) == Approx(expected.products.cosine(0, 2)).margin(1e-5));
 }
 
 }  // namespace cograd::testing

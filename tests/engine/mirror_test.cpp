@@ -32,7 +32,7 @@ std::map<std::string, std::string> kernels_of(const fs::path& folder, const std:
   const std::regex definition("(?:^|\n)[A-Za-z][^ \n]*(?: [^ \n]+)* " + name + "::([a-z_0-9]+)\\(");
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const std::string stem = entry.path().stem();
-    if (kConcepts.count(stem) == 0 || entry.path().extension() == ".h") continue;
+    if (!kConcepts.contains(stem) || entry.path().extension() == ".h") continue;
     std::ifstream file(entry.path());
     const std::string text{std::istreambuf_iterator<char>(file), {}};
     for (std::sregex_iterator found(text.begin(), text.end(), definition), end; found != end;
@@ -61,7 +61,7 @@ TEST_CASE("every backend has a file for each concept, or inherits it", "[mirror]
     std::set<std::string> stems;
     for (const fs::directory_entry& entry : fs::directory_iterator(engine() / folder)) {
       const std::string extension = entry.path().extension(), stem = entry.path().stem();
-      if ((extension == ".cpp" || extension == ".cu") && kConcepts.count(stem) > 0) {
+      if ((extension == ".cpp" || extension == ".cu") && kConcepts.contains(stem)) {
         stems.insert(stem);
       }
     }

@@ -28,7 +28,7 @@ void check_op(std::vector<Tensor> inputs, std::vector<Parameter*> parameters, st
     shape = op(leaves).shape();
   }
   const Tensor weight = normal(shape, random);
-  check.loss = [&](const std::vector<Variable>& x) { return projected(op(x), weight); };
+  check.loss = [&](const std::vector<Variable>& x) { return projected_loss(op(x), weight); };
   check.run();
 }
 
@@ -114,8 +114,9 @@ TEST_CASE("batch_norm with whole-batch statistics: groups split the parameter gr
   const auto run = [&](std::int64_t groups) {
     const Variable leaf = Variable::leaf(x, Groups(6, groups));
     MedianOfMeans rule(groups);
-    backward(projected(batch_norm(leaf, gamma, beta, none, 1e-5, Statistics::whole_batch), weight),
-             rule);
+    backward(
+        projected_loss(batch_norm(leaf, gamma, beta, none, 1e-5, Statistics::whole_batch), weight),
+        rule);
     return std::pair(leaf.gradient(), gamma.gradient.clone());
   };
   const auto [dx_one, dgamma_one] = run(1);

@@ -131,6 +131,37 @@ TEST_CASE("vectorized SGD updates", "[simd]") {
   }
 }
 
+TEST_CASE("Adam's updates have the same bits on every instruction set and number of threads",
+          "[simd]") {
+  for (const std::int64_t n : kSizes) {
+    // Two parameters, the second longer than a thread takes at a time.
+    const std::int64_t all = n + 70'001;
+    std::vector<std::vector<float>> results;
+    for (const std::string& name : instruction_sets()) {
+      const Using chosen(name);
+      for (const int threads : {1, 2}) {
+        const testing::Threads scope(threads);
+        auto p = numbers(all, 3), m = numbers(all, 4), v = numbers(all, 6);
+        const auto g = numbers(all, 5);
+        for (float& square : v) square *= square;
+        const auto arrays = [&](std::int64_t begin, std::int64_t size) {
+          return cpu::AdamArrays{.p = p.data() + begin,
+                                 .g = g.data() + begin,
+                                 .m = m.data() + begin,
+                                 .v = v.data() + begin,
+                                 .n = size};
+        };
+        cpu::adam_update(std::array{arrays(0, n), arrays(n, all - n)}, 7, {.weight_decay = 0.1});
+        p.insert(p.end(), m.begin(), m.end());
+        p.insert(p.end(), v.begin(), v.end());
+        results.push_back(std::move(p));
+        CAPTURE(name, n, threads);
+        CHECK(results.back() == results.front());
+      }
+    }
+  }
+}
+
 /// The definition, coordinate by coordinate, in double.
 float reduced(const Reduction& reduction, std::vector<double> x) {
   std::sort(x.begin(), x.end());

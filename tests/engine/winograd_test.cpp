@@ -94,21 +94,11 @@ struct Results {
   std::vector<float> y, dx, dw;
 };
 
-/// Everything of one convolution by the algorithm and, summed up in double, by its definition.
-/// `draw` makes numbers, of filters times `scale`.
-template <class T, class Draw>
-std::pair<Results, Results> run(const Case& c, const Draw& draw, float scale, bool accumulate) {
-  Batch<T> x(c.n, c.in, c.height, c.width, c.last), dx(c.n, c.in, c.height, c.width, c.last);
-  Batch<T> y(c.n, c.out, c.y_height(), c.y_width(), c.last),
-      dy(c.n, c.out, c.y_height(), c.y_width(), c.last);
-  x.for_each([&](T& value, auto...) { value = encoded<T>(draw()); });
-  dy.for_each([&](T& value, auto...) { value = encoded<T>(draw()); });
-  std::vector<float> w(static_cast<std::size_t>(c.out * c.in * 9)),
-      bias(static_cast<std::size_t>(c.out));
-  for (float& value : w) value = scale * draw();
-  for (float& value : bias) value = draw();
-  std::vector<float> dw(w.size(), accumulate ? 5.0f : std::nanf(""));
-
+/// By the definition, summed up in double: y, dx and, where it accumulates onto 5, dw.
+template <class T>
+Results by_definition(const Case& c, Batch<T>& x, Batch<T>& dy, Batch<T>& y,
+                      const std::vector<float>& w, const std::vector<float>& bias,
+                      bool accumulate) {
   std::vector<double> exact_y(y.memory.size()), exact_dx(x.memory.size()), exact_dw(w.size());
   const auto index = [](const auto& batch, std::int64_t n, std::int64_t ch, std::int64_t i,
                         std::int64_t j) {
@@ -133,6 +123,33 @@ std::pair<Results, Results> run(const Case& c, const Draw& draw, float scale, bo
       }
     }
   });
+  const auto rounded = [](double value) {
+    return decoded<T>(encoded<T>(static_cast<float>(value)));
+  };
+  Results results;
+  for (double value : exact_y) results.y.push_back(rounded(value));
+  for (double value : exact_dx) results.dx.push_back(rounded(value));
+  for (double value : exact_dw) {
+    results.dw.push_back(static_cast<float>(value + (accumulate ? 5.0 : 0.0)));
+  }
+  return results;
+}
+
+/// Everything of one convolution by the algorithm and by its definition. `draw` makes numbers, of
+/// filters times `scale`.
+template <class T, class Draw>
+std::pair<Results, Results> run(const Case& c, const Draw& draw, float scale, bool accumulate) {
+  Batch<T> x(c.n, c.in, c.height, c.width, c.last), dx(c.n, c.in, c.height, c.width, c.last);
+  Batch<T> y(c.n, c.out, c.y_height(), c.y_width(), c.last),
+      dy(c.n, c.out, c.y_height(), c.y_width(), c.last);
+  x.for_each([&](T& value, auto...) { value = encoded<T>(draw()); });
+  dy.for_each([&](T& value, auto...) { value = encoded<T>(draw()); });
+  std::vector<float> w(static_cast<std::size_t>(c.out * c.in * 9)),
+      bias(static_cast<std::size_t>(c.out));
+  for (float& value : w) value = scale * draw();
+  for (float& value : bias) value = draw();
+  std::vector<float> dw(w.size(), accumulate ? 5.0f : std::nanf(""));
+  const Results expected = by_definition<T>(c, x, dy, y, w, bias, accumulate);
 
   std::vector<std::byte> memory;
   const cpu::Workspace workspace = [&](std::int64_t bytes) {
@@ -146,18 +163,10 @@ std::pair<Results, Results> run(const Case& c, const Draw& draw, float scale, bo
                                {2 - c.padding[0], 2 - c.padding[1]}, dx.images, workspace);
   cpu::winograd_weight_gradient<T>(x.view(), dy.view(), c.padding, dw.data(), accumulate,
                                    workspace);
-  Results got, expected;
+  Results got;
   y.for_each([&](T value, auto...) { got.y.push_back(decoded<T>(value)); });
   dx.for_each([&](T value, auto...) { got.dx.push_back(decoded<T>(value)); });
   got.dw = dw;
-  const auto rounded = [](double value) {
-    return decoded<T>(encoded<T>(static_cast<float>(value)));
-  };
-  for (double value : exact_y) expected.y.push_back(rounded(value));
-  for (double value : exact_dx) expected.dx.push_back(rounded(value));
-  for (double value : exact_dw) {
-    expected.dw.push_back(static_cast<float>(value + (accumulate ? 5.0 : 0.0)));
-  }
   return {got, expected};
 }
 

@@ -94,7 +94,7 @@ TEST_CASE("a loss that is not finite is found later, and its step named", "[cuda
   }
 }
 
-TEST_CASE("a study on cuda is that on a CPU", "[cuda]") {
+TEST_CASE("a study on cuda is that on a CPU", "[cuda][glyphs]") {
   if (device() == nullptr) return;
   const TemporaryFolder folder;
   const auto run = [&](const std::string& name) {

@@ -1,4 +1,4 @@
-// Learning order, difficulty scores, coherence of single examples.
+// Learning order and difficulty scores.
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -7,9 +7,7 @@
 #include "cograd/data/subset.h"
 #include "cograd/engine/aggregation/aggregator.h"
 #include "cograd/engine/ops/ops.h"
-#include "cograd/engine/random.h"
 #include "cograd/experiments/report/rank_correlation.h"
-#include "cograd/experiments/train/example_coherence.h"
 #include "cograd/experiments/train/learning_order.h"
 #include "cograd/layers/linear.h"
 #include "cograd/models/registry.h"
@@ -49,7 +47,7 @@ class Oracle final : public Module {
 
 }  // namespace
 
-TEST_CASE("the learning order follows examples through a run", "[difficulty]") {
+TEST_CASE("the learning order follows examples through a run", "[difficulty][glyphs]") {
   LearningOrder order(4);
   // Learned once; learned, lost and learned again; lost at the end; never learned.
   order.observe(0, {learned(false), learned(true), learned(false), learned(false)});
@@ -129,7 +127,8 @@ TEST_CASE("rank correlation", "[difficulty]") {
   CHECK_THROWS_AS(rank_correlation({1}, {1, 2}), ShapeError);
 }
 
-TEST_CASE("EL2N and the last layer's gradient norm are those of the gradients", "[difficulty]") {
+TEST_CASE("EL2N and the last layer's gradient norm are those of the gradients",
+          "[difficulty][glyphs]") {
   const DatasetPtr data = draw_glyphs({.size = 12});
   const auto model = make_model("mlp", {.width = 9, .seed = 4});
   model->to(cpu_backend());
@@ -144,7 +143,8 @@ TEST_CASE("EL2N and the last layer's gradient norm are those of the gradients", 
   }
 }
 
-TEST_CASE("infinite logits are judged by the limit, others as no prediction", "[difficulty]") {
+TEST_CASE("infinite logits are judged by the limit, others as no prediction",
+          "[difficulty][glyphs]") {
   constexpr float kInf = std::numeric_limits<float>::infinity();
   const DatasetPtr data = draw_glyphs({.size = 6});
   std::vector<float> logits(60, -kInf);
@@ -173,64 +173,6 @@ TEST_CASE("infinite logits are judged by the limit, others as no prediction", "[
     CHECK(j[i].rank >= 5);  // neither acc1 nor acc5
     CHECK(std::isnan(j[i].error_norm));
   }
-}
-
-TEST_CASE("coherence of groups of examples", "[difficulty]") {
-  const DatasetPtr data = draw_glyphs({.size = 130});
-  const auto model = make_model("mlp", {.width = 9, .seed = 4});
-  model->to(cpu_backend());
-  model->train();
-
-  // The same example everywhere: all groups agree.
-  for (const auto& [parameter, coherence] :
-       ExampleCoherence(data, std::vector<std::int64_t>(64, 3), 1, cpu_backend())
-           .measure(*model, Dtype::f32)) {
-    CAPTURE(parameter);
-    CHECK(coherence == Approx(1.0).epsilon(1e-4));
-  }
-  CHECK(model->training());
-
-  // Two batches, and two examples left over, against gradients made one by one. Which examples
-  // share a group is the seed's business, so it is drawn here as there.
-  std::vector<std::int64_t> examples(130);
-  for (std::size_t i = 0; i < examples.size(); ++i) examples[i] = static_cast<std::int64_t>(i);
-  const auto measured =
-      ExampleCoherence(data, examples, 7, cpu_backend()).measure(*model, Dtype::f32);
-  Random random(7, 0xC0);
-  shuffle(examples.begin(), examples.end(), random);
-  const std::vector<Parameter*> parameters = model->parameters();
-  std::vector<double> squared_mean(parameters.size()), mean_squared(parameters.size());
-  for (std::size_t batch = 0; batch < 2; ++batch) {
-    std::vector<std::vector<double>> mean(parameters.size());
-    for (std::size_t group = 0; group < 8; ++group) {
-      std::vector<std::vector<double>> sum(parameters.size());
-      for (std::size_t i = 0; i < 8; ++i) {
-        squared_norms(*model, *data, examples[64 * batch + 8 * group + i]);
-        for (std::size_t p = 0; p < parameters.size(); ++p) {
-          const auto g = parameters[p]->gradient.to_vector<float>();
-          sum[p].resize(g.size()), mean[p].resize(g.size());
-          for (std::size_t j = 0; j < g.size(); ++j) sum[p][j] += double{g[j]} / 8;
-        }
-      }
-      for (std::size_t p = 0; p < parameters.size(); ++p) {
-        for (std::size_t j = 0; j < sum[p].size(); ++j) {
-          mean[p][j] += sum[p][j] / 8;
-          mean_squared[p] += sum[p][j] * sum[p][j] / 8;
-        }
-      }
-    }
-    for (std::size_t p = 0; p < parameters.size(); ++p) {
-      for (const double g : mean[p]) squared_mean[p] += g * g;
-    }
-  }
-  REQUIRE(measured.size() == parameters.size());
-  for (std::size_t p = 0; p < measured.size(); ++p) {
-    CAPTURE(measured[p].parameter);
-    CHECK(measured[p].coherence == Approx(squared_mean[p] / mean_squared[p]).epsilon(1e-4));
-    CHECK(measured[p].coherence < 0.95);
-  }
-
-  CHECK(ExampleCoherence(data, {1, 2, 3}, 1, cpu_backend()).empty());
 }
 
 }  // namespace cograd::testing

@@ -89,7 +89,7 @@ TEST_CASE("claims about easy and hard follow the numbers", "[easy_hard]") {
   CHECK(generalization_figures(sides).front().figures.size() == 4);
 }
 
-TEST_CASE("further tests have their file and are read back", "[easy_hard]") {
+TEST_CASE("further tests have their file and are read back", "[easy_hard][glyphs]") {
   const TemporaryFolder folder;
   StudyOptions options = small_study(folder.path, {.corrupt_fractions = "0"});
   StudyData data = open_study_data(options);
@@ -105,7 +105,7 @@ TEST_CASE("further tests have their file and are read back", "[easy_hard]") {
   CHECK(again.over[0]->last().further.at("odd_test").count == 40);
 }
 
-TEST_CASE("a study's cost is estimated from measured steps", "[experiments]") {
+TEST_CASE("a study's cost is estimated from measured steps", "[experiments][glyphs]") {
   const TemporaryFolder folder;
   StudyOptions options = small_study(
       folder.path, {.aggregators = "mean@20,m3@30", .corrupt_fractions = "0,0.5", .epochs = 3});

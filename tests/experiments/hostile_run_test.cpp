@@ -101,7 +101,7 @@ fs::path finished_run_in(const fs::path& folder) {
 
 }  // namespace
 
-TEST_CASE("no value of a config or a summary is part of a command or a page", "[hostile]") {
+TEST_CASE("no value of a config or a summary is part of a command or a page", "[hostile][glyphs]") {
   const Attacked attacked;
   const fs::path run = finished_run_in(attacked.scratch.path / "runs");
   const RunRecord honest = read_run(run);
@@ -149,7 +149,7 @@ TEST_CASE("no value of a config or a summary is part of a command or a page", "[
   CHECK(attacked.unharmed());
 }
 
-TEST_CASE("a checkpoint moves nothing outside of its run, whatever it says", "[hostile]") {
+TEST_CASE("a checkpoint moves nothing outside of its run, whatever it says", "[hostile][glyphs]") {
   const Attacked attacked;
   const fs::path runs = attacked.scratch.path / "runs";
   const fs::path finished = finished_run_in(runs);
@@ -204,7 +204,7 @@ TEST_CASE("a checkpoint moves nothing outside of its run, whatever it says", "[h
   CHECK(refused == values + 9 + static_cast<int>(state.at("files").size()));
 }
 
-TEST_CASE("links and pipes in a run that others sent lead nowhere", "[hostile]") {
+TEST_CASE("links and pipes in a run that others sent lead nowhere", "[hostile][glyphs]") {
   const Attacked attacked;
   const fs::path runs = attacked.scratch.path / "runs";
   const fs::path finished = finished_run_in(runs), kept = attacked.scratch.path / "kept";
@@ -247,7 +247,7 @@ TEST_CASE("links and pipes in a run that others sent lead nowhere", "[hostile]")
   CHECK(fs::is_empty(attacked.scratch.path / "elsewhere"));
 }
 
-TEST_CASE("damage at any place is refused or without effect", "[hostile][resume]") {
+TEST_CASE("damage at any place is refused or without effect", "[hostile][resume][glyphs]") {
   const TemporaryFolder scratch;
   const fs::path runs = scratch.path / "runs";
   StudyOptions options = options_in(runs);

@@ -56,7 +56,7 @@ StudyOptions study_on(const fs::path& data, const fs::path& output) {
 
 }  // namespace
 
-TEST_CASE("sets are told apart by all that is known of them", "[identity]") {
+TEST_CASE("sets are told apart by all that is known of them", "[identity][glyphs]") {
   const TemporaryFolder folder;
   make_mnist(folder.path / "a");
   make_mnist(folder.path / "same");
@@ -192,7 +192,7 @@ TEST_CASE("what is taken for CIFAR-10 is called by its name", "[identity]") {
   refused("meta", "holds CIFAR-100");
 }
 
-TEST_CASE("what is not as one would expect of the data is said", "[identity]") {
+TEST_CASE("what is not as one would expect of the data is said", "[identity][glyphs]") {
   const TemporaryFolder folder;
   make_mnist(folder.path / "data");
   StudyOptions options = study_on(folder.path / "data", folder.path / "runs");

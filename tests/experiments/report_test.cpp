@@ -8,7 +8,6 @@
 
 #include "cograd/experiments/record/run_results.h"
 #include "cograd/experiments/report/accuracy.h"
-#include "cograd/experiments/report/coherence.h"
 #include "cograd/experiments/report/curves.h"
 #include "cograd/experiments/report/difficulty_gallery.h"
 #include "cograd/experiments/report/group_size.h"
@@ -307,7 +306,7 @@ struct TrainedStudy {
 
 }  // namespace
 
-TEST_CASE("a study leaves learning orders and coherences for figures", "[report]") {
+TEST_CASE("a study leaves learning orders for figures", "[report][glyphs]") {
   const TrainedStudy trained;
   const std::vector<RunRecord>& runs = trained.runs;
   const std::vector<FigureGroup> order = learning_order_figures(runs);
@@ -320,21 +319,6 @@ TEST_CASE("a study leaves learning orders and coherences for figures", "[report]
   CHECK(curve.x.front() == Approx(1.0 / 15));  // step 1 of 15
   CHECK(curve.y.back() >= runs[0].last().pristine.acc1);
 
-  const std::vector<FigureGroup> coherence = coherence_figures(runs);
-  REQUIRE(coherence.size() == 2);
-  REQUIRE(coherence[0].figures.size() == 2);
-  CHECK(coherence[0].figures[0].curves.size() == 6);  // three layers, two kinds
-  CHECK(coherence[1].figures[0].curves.size() == 3);
-  // Pristine and corrupt can be told apart where their curves end.
-  for (std::size_t layer = 0; layer < 3; ++layer) {
-    const Curve &pristine = coherence[0].figures[0].curves[layer],
-                &corrupt = coherence[0].figures[0].curves[3 + layer];
-    CHECK(corrupt.colour == pristine.colour);
-    CHECK(corrupt.marker == hollow(pristine.marker));
-    CHECK(corrupt.dash != pristine.dash);
-  }
-  CHECK(coherence[0].figures[0].curves[0].x == std::vector<double>{0.0, 1.0, 2.0, 3.0});
-
   const Table table = difficulty_table(runs);
   REQUIRE(table.rows.size() == 4);
   for (const auto& row : table.rows) {
@@ -342,7 +326,8 @@ TEST_CASE("a study leaves learning orders and coherences for figures", "[report]
   }
 }
 
-TEST_CASE("a study leaves examples for a gallery, and runs that can be read back", "[report]") {
+TEST_CASE("a study leaves examples for a gallery, and runs that can be read back",
+          "[report][glyphs]") {
   const TrainedStudy trained;
   const std::vector<RunRecord>& runs = trained.runs;
   const StudyData& data = trained.study.data;

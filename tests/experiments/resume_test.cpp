@@ -18,6 +18,7 @@
 #include "cograd/experiments/train/checkpoint.h"
 #include "cograd/models/registry.h"
 #include "cograd/models/safetensors.h"
+#include "cograd/optim/sgd.h"
 #include "tests/support/catch.h"
 #include "tests/support/small_study.h"
 #include "tests/support/temporary_folder.h"
@@ -79,14 +80,25 @@ StudyOptions study_options(const std::string& aggregator, const fs::path& folder
 
 }  // namespace
 
-TEST_CASE("a run that is broken off goes on to the bits of an unbroken one", "[resume]") {
+TEST_CASE("a run that is broken off goes on to the bits of an unbroken one", "[resume][glyphs]") {
   const TemporaryFolder scratch;
   Random random(20);
-  for (const std::string aggregator : {"m3@12", "rm3@10", "mean@16"}) {
-    CAPTURE(aggregator);
+  struct Case {
+    std::string aggregator, optimizer = "sgd";
+  };
+  for (const auto& [aggregator, optimizer] :
+       {Case{"m3@12"}, Case{"rm3@10"}, Case{"mean@16"}, Case{"m3@12", "adam"},
+        Case{"rm3@10", "adamw:0.8,0.95"}}) {
+    CAPTURE(aggregator, optimizer);
     const auto run = [&](const std::string& folder, std::int64_t stop_after) {
       StudyOptions options = study_options(aggregator, scratch.path / folder);
       if (aggregator == "mean@16") options.momentum_of_mean = 0.9;
+      options.run.optimizer = optimizer;
+      if (optimizer != "sgd") {
+        options.learning_rates = "0.002";
+        options.run.weight_decay = 0.1;
+        options.run.warmup = 1.5;
+      }
       Study study = prepare_study(options);
       if (stop_after >= 0) {
         study.data.train = std::make_shared<Stopping>(study.data.train, stop_after);
@@ -124,7 +136,7 @@ TEST_CASE("a run that is broken off goes on to the bits of an unbroken one", "[r
   }
 }
 
-TEST_CASE("a signal ends a run after a checkpoint, and no bit is lost", "[resume]") {
+TEST_CASE("a signal ends a run after a checkpoint, and no bit is lost", "[resume][glyphs]") {
   const TemporaryFolder scratch;
   Random random(21);
   const auto run = [&](const std::string& folder, std::int64_t signal_at) {
@@ -159,7 +171,7 @@ TEST_CASE("a signal ends a run after a checkpoint, and no bit is lost", "[resume
   }
 }
 
-TEST_CASE("the weights are on the disk before anything is made of them", "[resume]") {
+TEST_CASE("the weights are on the disk before anything is made of them", "[resume][glyphs]") {
   const TemporaryFolder scratch;
   StudyOptions options = study_options("mean@20", scratch.path);
   Study study = prepare_study(options);
@@ -181,7 +193,7 @@ TEST_CASE("the weights are on the disk before anything is made of them", "[resum
   CHECK(run_study(prepare_study(options))[0].finished());
 }
 
-TEST_CASE("a finished run is taken for no run of other settings", "[resume]") {
+TEST_CASE("a finished run is taken for no run of other settings", "[resume][glyphs]") {
   const TemporaryFolder scratch;
   const Study study = prepare_study(study_options("mean@20", scratch.path));
   run_study(study);
@@ -196,7 +208,7 @@ TEST_CASE("a finished run is taken for no run of other settings", "[resume]") {
                     contains("schedule \"constant\" instead of unset"));
 }
 
-TEST_CASE("without --resume what is left of a run is replaced", "[resume]") {
+TEST_CASE("without --resume what is left of a run is replaced", "[resume][glyphs]") {
   const TemporaryFolder scratch;
   StudyOptions options = study_options("mean@20", scratch.path);
   Study study = prepare_study(options);

@@ -8,6 +8,7 @@
 
 #include "cograd/data/cifar10.h"
 #include "cograd/data/data_identity.h"
+#include "cograd/data/glyphs.h"
 #include "cograd/data/index_file.h"
 #include "cograd/data/subset.h"
 #include "cograd/engine/error.h"
@@ -158,7 +159,7 @@ TEST_CASE("indices of another set are refused", "[study-data][identity]") {
   CHECK_THROWS_WITH(opens(other), contains("indices.csv names example 51: mnist train has 51"));
 }
 
-TEST_CASE("glyphs are drawn as many as their indices count in", "[study-data][identity]") {
+TEST_CASE("glyphs are drawn as many as their indices count in", "[study-data][identity][glyphs]") {
   const TemporaryFolder scratch;
   StudyOptions options;
   options.train_size = 60;
@@ -242,6 +243,37 @@ TEST_CASE("a CIFAR-10 file that is short of records is told", "[study-data][cifa
   CHECK_THAT(notes, contains("cifar10 train: data_batch_3.bin has 1 records: the published set has "
                              "10000\n"));
   CHECK_THAT(notes, contains("cifar10 test: test_batch.bin has 1 records"));
+}
+
+TEST_CASE("a program's own data set is opened, cut and identified as any other", "[data]") {
+  std::vector<fs::path> folders;
+  register_dataset("drawn", [&](Split split, const fs::path& folder, std::uint64_t seed) {
+    folders.push_back(folder);
+    return draw_glyphs({.size = split == Split::train ? 50 : 20, .split = split, .seed = seed});
+  });
+  StudyOptions options;
+  options.dataset = "drawn";
+  options.train_size = 30;
+  const StudyData data = open_study_data(options);
+  CHECK(data.train->size() == 30);
+  CHECK(data.test->size() == 20);
+  CHECK(folders == std::vector<fs::path>{"", ""});
+  CHECK(data.transform.crop == data.train->image_shape()[1]);
+  CHECK(identity_of(data.train->whole()).kind == "glyphs train");
+  options.data = "here";
+  open_study_data(options);
+  CHECK(folders.back() == "here");
+  options.augment = true;
+  CHECK_THROWS_WITH(open_study_data(options), contains("[drawn] --augment needs"));
+
+  const auto none = [](Split, const fs::path&, std::uint64_t) { return DatasetPtr(); };
+  register_dataset("none", none);
+  options.augment = false;
+  options.dataset = "none";
+  CHECK_THROWS_WITH(open_study_data(options), "[none] there is no such data: expected a data set");
+  for (const char* name : {"drawn", "mnist", ""}) {
+    CHECK_THROWS_AS(register_dataset(name, none), ValueError);
+  }
 }
 
 }  // namespace cograd::testing

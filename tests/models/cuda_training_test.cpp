@@ -1,5 +1,6 @@
 // Training on the cuda backend against the reference, and steps as CUDA graphs.
 #include "cograd/models/registry.h"
+#include "cograd/optim/optimizer_registry.h"
 #include "cograd/optim/sgd.h"
 #include "tests/support/cuda_device.h"
 
@@ -63,17 +64,25 @@ TEST_CASE("20 steps on cuda follow those on the reference", "[cuda]") {
 TEST_CASE("a replayed step is the step itself", "[cuda]") {
   Backend* cuda = device();
   if (cuda == nullptr) return;
-  for (const auto& [name, aggregator_name] :
-       {std::pair{"mlp", "mean"}, {"mlp", "rm3"}, {"resnet18_cifar", "m3"}}) {
-    CAPTURE(name, aggregator_name);
+  struct Case {
+    const char *name, *aggregator_name, *optimizer = "sgd";
+  };
+  for (const auto& [name, aggregator_name, optimizer] : {Case{"mlp", "mean"},
+                                                         {"mlp", "rm3"},
+                                                         {"resnet18_cifar", "m3"},
+                                                         {"mlp", "m3", "adam"},
+                                                         {"mlp", "rm3", "adamw"}}) {
+    CAPTURE(name, aggregator_name, optimizer);
     const auto run = [&](bool replayed) {
       const auto model =
           make_model(name, {.image = {3, 8, 8}, .classes = 4, .width = 4, .seed = 5});
       model->to(*cuda);
       const auto aggregator = parse_aggregator(aggregator_name);
-      const bool rolling = aggregator->window() > 1;
-      Sgd sgd(model->parameters(), *aggregator,
-              {.learning_rate = 0.05, .momentum = rolling ? 0.0 : 0.9});
+      const bool heavy = aggregator->window() == 1 && std::string(optimizer) == "sgd";
+      const auto rule = make_optimizer(optimizer, model->parameters(), *aggregator,
+                                       {.momentum = heavy ? 0.9 : 0.0, .weight_decay = 0.01});
+      REQUIRE(rule->recordable());
+      int replays = 0;
       Tensor images = Tensor::zeros({9, 3, 8, 8}, Dtype::f32, *cuda);
       Tensor labels = Tensor::zeros({9}, Dtype::i64, *cuda);
       Tensor losses = Tensor::zeros({aggregator->groups(9)}, Dtype::f32, *cuda);
@@ -82,7 +91,7 @@ TEST_CASE("a replayed step is the step itself", "[cuda]") {
             cross_entropy((*model)(Variable(images, Groups(9, aggregator->groups(9)))), labels);
         losses.copy_from(loss.value());
         backward(loss, *aggregator);
-        sgd.step();
+        rule->step();
       };
       const auto recorder = cuda->step_recorder();
       Random random(86);
@@ -92,12 +101,13 @@ TEST_CASE("a replayed step is the step itself", "[cuda]") {
         std::vector<std::int64_t> classes(9);
         for (std::int64_t& c : classes) c = static_cast<std::int64_t>(random.below(4));
         labels.copy_from(Tensor::from(classes, {9}, reference_backend()));
-        sgd.set_learning_rate(i < 12 ? 0.05 : 0.01);
+        rule->set_learning_rate(i < 12 ? 0.05 : 0.01);
         const Tensor bystander = Tensor::full({1000}, 3.0, Dtype::f32, *cuda);
         if (!replayed || i == 0) {  // the first takes what stays
           step();
-        } else if (recorder->run(sgd.variant(), step)) {
-          sgd.count_replayed_step();
+        } else if (recorder->run(rule->variant(), step)) {
+          rule->count_replayed_step();
+          ++replays;
         }
         CHECK(bystander.to_vector<float>() == std::vector<float>(1000, 3.0f));
         for (float v : losses.to_vector<float>()) history.push_back(v);
@@ -105,6 +115,8 @@ TEST_CASE("a replayed step is the step itself", "[cuda]") {
       for (const Parameter* p : model->parameters()) {
         for (float v : p->value.to_vector<float>()) history.push_back(v);
       }
+      CHECK(rule->steps() == 24);
+      CHECK((replays > 0) == replayed);
       return history;
     };
     CHECK(run(true) == run(false));

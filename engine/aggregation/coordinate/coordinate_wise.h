@@ -40,10 +40,13 @@ inline constexpr int kMostCoordinateGroups = 16;
 
 namespace coordinate_wise_detail {
 
-#if defined(__x86_64__) && !defined(__CUDACC__)
+#if defined(__CUDACC__) || defined(COGRAD_EMULATES_CUDA)
+#define COGRAD_COMPILES_KERNELS 1
+#endif
+#ifdef __x86_64__
 #define COGRAD_TARGETS 1
 #endif
-#if defined(__GNUC__) && !defined(__clang__) && !defined(__CUDACC__)
+#if defined(__GNUC__) && !defined(__clang__)
 #define COGRAD_VECTORIZE [[gnu::optimize("O3")]]
 #else
 #define COGRAD_VECTORIZE
@@ -109,7 +112,7 @@ class Loop {
 #endif
 };
 
-#ifdef __CUDACC__
+#ifdef COGRAD_COMPILES_KERNELS
 template <class Functor, int K>
 __global__ void kernel(Functor functor, Stack<float> stack, float* out) {
   const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
@@ -131,14 +134,15 @@ class Rule final : public CoordinateRule {
   void reduce(const Stack<double>& stack, double* out) const override { run(stack, out); }
   bool reduce_on_device([[maybe_unused]] const Stack<float>& stack, [[maybe_unused]] float* out,
                         [[maybe_unused]] void* stream) const override {
-#ifdef __CUDACC__
+#ifdef COGRAD_COMPILES_KERNELS
     for_groups([&]<int K>() {
-      constexpr int kThreads = 256;
-      constexpr std::int64_t kMostBlocks = 4096;
+      constexpr std::int64_t kThreads = 256, kMostBlocks = 4096;
       const std::int64_t blocks = (stack.n + kThreads - 1) / kThreads;
-      const auto grid = static_cast<unsigned>(blocks < kMostBlocks ? blocks : kMostBlocks);
-      kernel<Functor, K>
-          <<<grid, kThreads, 0, static_cast<cudaStream_t>(stream)>>>(functor_, stack, out);
+      cudaLaunchConfig_t config{};
+      config.gridDim = dim3(static_cast<unsigned>(blocks < kMostBlocks ? blocks : kMostBlocks));
+      config.blockDim = dim3(static_cast<unsigned>(kThreads));
+      config.stream = static_cast<cudaStream_t>(stream);
+      cudaLaunchKernelEx(&config, kernel<Functor, K>, functor_, stack, out);
     });
     return true;
 #else
@@ -164,6 +168,7 @@ class Rule final : public CoordinateRule {
   Functor functor_;
 };
 
+#undef COGRAD_COMPILES_KERNELS
 #undef COGRAD_TARGETS
 #undef COGRAD_VECTORIZE
 

@@ -1,5 +1,7 @@
 #include "cograd/engine/aggregation/coordinate/meamed.h"
 
+#include <type_traits>
+
 #include "cograd/engine/aggregation/coordinate/coordinate_wise.h"
 #include "cograd/engine/error.h"
 
@@ -11,14 +13,17 @@ struct MeanAroundMedian {
 
   template <class T, int K>
   COGRAD_HOST_DEVICE T operator()(T (&x)[K]) const {
-    T sorted[K], distance[K], rank[K];
+    // The middle two of an even number are equally far from the median: no rounding may choose.
+    using Distance = std::conditional_t<K % 2 == 0, double, T>;
+    T sorted[K], rank[K];
+    Distance distance[K];
     COGRAD_UNROLL
     for (int k = 0; k < K; ++k) sorted[k] = x[k];
     sort(sorted);
-    const T middle = sorted[(K - 1) / 2] * T(0.5) + sorted[K / 2] * T(0.5);
+    const Distance middle = (Distance(sorted[(K - 1) / 2]) + sorted[K / 2]) * Distance(0.5);
     COGRAD_UNROLL
     for (int k = 0; k < K; ++k) {
-      distance[k] = x[k] < middle ? middle - x[k] : x[k] - middle;
+      distance[k] = x[k] < middle ? middle - x[k] : Distance(x[k]) - middle;
       rank[k] = T(k);  // as if all before it were nearer
     }
     COGRAD_UNROLL

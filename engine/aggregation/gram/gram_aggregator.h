@@ -17,7 +17,7 @@ class GramAggregator : public Aggregator {
   /// Throws ValueError unless there is at least one group.
   explicit GramAggregator(std::int64_t groups);
   std::int64_t groups(std::int64_t batch_size) const final;
-  bool waits_for_device() const final { return true; }
+  bool coordinate_wise() const final { return false; }
 
   /// w [K]; all NaN for a matrix that is not finite.
   std::vector<double> weights(const GramMatrix& gram) const;

@@ -1,28 +1,22 @@
-// Draws figures with gnuplot. Script and SVG pass through anonymous files, so no path needs
-// quoting. Texts are inserted into the SVG afterwards, so none is ever part of a script.
+// Draws figures with gnuplot. Texts are inserted into the SVG afterwards, so none is ever part of a
+// script.
 #include "cograd/experiments/report/page/figure.h"
 
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
-#include <cstring>
 #include <limits>
-#include <memory>
 #include <numeric>
 #include <optional>
 #include <string_view>
-#include <system_error>
 
 #include "cograd/engine/error.h"
 #include "cograd/engine/text.h"
 #include "cograd/experiments/console/columns.h"
+#include "cograd/experiments/report/page/gnuplot.h"
 #include "cograd/experiments/report/page/html.h"
 
 namespace cograd {
@@ -43,67 +37,6 @@ constexpr double kLargest = 1e12;
 constexpr std::array kDashes = {"solid", "(9,5)", "(3,4)", "(12,4,3,4)"};
 constexpr std::array kMarkers = {7, 5, 9, 13, 11, 6, 4, 8};  // gnuplot's point types
 constexpr int kFailedMarker = 2;                             // a cross
-
-struct Closer {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-using File = std::unique_ptr<std::FILE, Closer>;
-
-File temporary_file() {
-  File file(std::tmpfile());
-  require<IoError>(file != nullptr, "[figures] no temporary file: {}", std::strerror(errno));
-  return file;
-}
-
-std::string content(std::FILE* file) {
-  std::string text;
-  std::rewind(file);
-  std::array<char, 4096> buffer;
-  while (const std::size_t n = std::fread(buffer.data(), 1, buffer.size(), file)) {
-    text.append(buffer.data(), n);
-  }
-  return text;
-}
-
-/// The environment, without variables that make gnuplot read other files or draw elsewhere.
-std::vector<char*> environment_for_gnuplot() {
-  std::vector<char*> variables;
-  for (char** variable = environ; *variable != nullptr; ++variable) {
-    const std::string_view text = *variable;
-    if (!text.starts_with("GNU") && !text.starts_with("FIT_")) variables.push_back(*variable);
-  }
-  variables.push_back(nullptr);
-  return variables;
-}
-
-std::string run_gnuplot(const std::string& script) {
-  const File in = temporary_file(), out = temporary_file(), errors = temporary_file();
-  std::fwrite(script.data(), 1, script.size(), in.get());
-  std::rewind(in.get());
-
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, fileno(in.get()), 0);
-  posix_spawn_file_actions_adddup2(&actions, fileno(out.get()), 1);
-  posix_spawn_file_actions_adddup2(&actions, fileno(errors.get()), 2);
-  posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-  char name[] = "gnuplot", defaults[] = "-d";  // without a user's initialization file
-  char* const arguments[] = {name, defaults, nullptr};
-  std::vector<char*> environment = environment_for_gnuplot();
-  pid_t child = 0;
-  const int failure = posix_spawnp(&child, name, &actions, nullptr, arguments, environment.data());
-  posix_spawn_file_actions_destroy(&actions);
-  require<IoError>(failure == 0, "[figures] gnuplot cannot be started ({}): install gnuplot-nox",
-                   std::strerror(failure));
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-  std::string complaint = content(errors.get());
-  std::replace(complaint.begin(), complaint.end(), '\n', ' ');
-  complaint = printable(complaint);
-  require<IoError>(WIFEXITED(status) && WEXITSTATUS(status) == 0, "[figures] gnuplot failed: {}",
-                   complaint);
-  return content(out.get());
-}
 
 bool drawable(const Figure& figure, double x, double y) {
   return std::abs(x) < kLargest && std::abs(y) < kLargest && (!figure.x_log || x > 0.0);
@@ -272,13 +205,18 @@ std::string gnuplot_script(const Figure& figure) {
           "{}$curve{} using 1:3:4 with filledcurves fs transparent solid 0.18 noborder lc rgb '{}'",
           bands.empty() ? "" : ", ", i, curve.colour);
     }
-    script += fmt::format(
-        "set label {} at graph 1.02, first {:.6g} left point {} ps 0.7 offset 0.8,-0.15\n",
-        placeholder(2 + i), places[j], style);
-    plot += fmt::format("{}$curve{} with linespoints lw {} dt {} {} ps 0.6{}", j ? ", " : "", i,
-                        curve.failed ? 1 : 2,
-                        kDashes[static_cast<std::size_t>(curve.dash) % kDashes.size()], style,
-                        curve.failed ? "" : " pn 7");
+    script += fmt::format("set label {} at graph 1.02, first {:.6g} left {} offset 0.8,-0.15\n",
+                          placeholder(2 + i), places[j],
+                          curve.reference ? "" : "point " + style + " ps 0.7");
+    plot += j ? ", " : "";
+    if (curve.reference) {
+      plot += fmt::format("$curve{} with lines lw 1 lc rgb '{}'", i, curve.colour);
+      continue;
+    }
+    plot +=
+        fmt::format("$curve{} with linespoints lw {} dt {} {} ps 0.6{}", i, curve.failed ? 1 : 2,
+                    kDashes[static_cast<std::size_t>(curve.dash) % kDashes.size()], style,
+                    curve.failed ? "" : " pn 7");
   }
   return script + "plot " + bands + (bands.empty() ? "" : ", ") + plot + "\n";
 }

@@ -15,6 +15,7 @@ struct Curve {
   int marker = 0;                     ///< likewise; hollow() makes others of the first three
   std::vector<double> low{}, high{};  ///< a band around the curve; empty: none
   bool failed = false;                ///< of a run that failed: thin, with crosses for markers
+  bool reference = false;             ///< a level to compare with: thin, without markers
 };
 
 /// The hollow one of the same shape, for the markers 0 (circle), 1 (square), 2 (triangle).

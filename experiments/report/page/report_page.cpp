@@ -195,6 +195,7 @@ std::string report_html(const Report& report, const std::vector<std::string>& dr
     if (drawings.empty() && group.note.empty()) continue;
     html += "<h3>" + escaped(group.heading) + "</h3>\n";
     if (!group.note.empty()) html += "<p class=\"failed\">" + escaped(group.note) + "</p>\n";
+    if (!group.text.empty()) html += "<p>" + escaped(group.text) + "</p>\n";
     html += "<div class=\"figures\">\n";
     for (const Figure& figure : group.figures) {
       if (drawing == drawings.end()) break;

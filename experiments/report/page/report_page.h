@@ -18,6 +18,7 @@ struct FigureGroup {
   std::string heading;
   std::vector<Figure> figures;
   std::string note{};  ///< below the heading: which runs failed
+  std::string text{};  ///< how to read them; may be empty
 };
 
 struct Table {

@@ -14,7 +14,8 @@ using Row = std::vector<std::string>;
 
 constexpr const char* kColumns =
     "run,status,dataset,aggregator,groups,batch_size,corrupt_fraction,learning_rate,momentum,"
-    "weight_decay,schedule,model,width,dropout,precision,seed,epochs,train_loss,train_acc1,"
+    "weight_decay,optimizer,schedule,warmup,model,width,dropout,precision,seed,epochs,train_loss,"
+    "train_acc1,"
     "pristine_loss,pristine_acc1,corrupt_loss,corrupt_acc1,test_loss,test_acc1,best_test_acc1,"
     "best_test_epoch,gap,seconds,training_seconds,skipped_images";
 
@@ -89,7 +90,9 @@ std::string runs_csv(const std::vector<RunRecord>& runs, const std::filesystem::
             number(s.learning_rate),
             number(s.momentum),
             number(s.weight_decay),
+            text(s.optimizer),
             text(s.schedule),
+            number(s.warmup),
             text(s.model),
             fmt::format("{}", s.width),
             s.dropout ? number(*s.dropout) : "",

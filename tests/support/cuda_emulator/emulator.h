@@ -11,6 +11,8 @@
 #include <cstring>
 #include <functional>
 
+#define COGRAD_EMULATES_CUDA 1
+
 #undef __global__
 #undef __device__
 #undef __host__

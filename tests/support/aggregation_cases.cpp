@@ -1,0 +1,336 @@
+#include "tests/support/aggregation_cases.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <string>
+
+#include "cograd/engine/aggregation/aggregator_registry.h"
+#include "cograd/engine/aggregation/coordinate/coordinate_wise.h"
+#include "cograd/engine/aggregation/gram/gram_aggregator.h"
+#include "cograd/engine/aggregation/parameter_aggregator.h"
+#include "tests/support/backend_cases.h"
+
+namespace cograd::testing {
+namespace {
+
+using Values = std::vector<double>;
+using Rule = std::function<double(Values)>;
+
+double middle(Values x) {
+  std::sort(x.begin(), x.end());
+  return (x[(x.size() - 1) / 2] + x[x.size() / 2]) / 2;
+}
+
+double sum_of(const Values& x) {
+  double sum = 0.0;
+  for (const double v : x) sum += v;
+  return sum;
+}
+
+double mean_of_nearest(const Values& x, std::size_t kept) {
+  const double m = middle(x);
+  Values near = x;
+  std::stable_sort(near.begin(), near.end(),
+                   [m](double a, double b) { return std::abs(a - m) < std::abs(b - m); });
+  near.resize(kept);
+  return sum_of(near) / static_cast<double>(kept);
+}
+
+double signs_of(const Values& x) {
+  double votes = 0.0;
+  for (const double v : x) votes += v > 0 ? 1 : v < 0 ? -1 : 0;
+  return votes;
+}
+
+double huber(const Values& x) {
+  double m = middle(x);
+  Values distances;
+  for (const double v : x) distances.push_back(std::abs(v - m));
+  const double limit = 1.345 * 1.4826 * middle(distances);
+  for (int step = 0; step < 5; ++step) {
+    double sum = 0.0, weights = 0.0;
+    for (const double v : x) {
+      const double w = std::abs(v - m) > limit ? limit / std::abs(v - m) : 1.0;
+      sum += w * v;
+      weights += w;
+    }
+    if (weights > 0) m = sum / weights;
+  }
+  return m;
+}
+
+struct NamedRule {
+  std::string name;
+  std::int64_t k;
+  Rule definition;
+};
+
+std::vector<NamedRule> rules() {
+  std::vector<NamedRule> all;
+  for (const std::int64_t k : {1, 2, 3, 4, 5, 8, 9, 13, 16}) {
+    const auto n = static_cast<std::size_t>(k);
+    for (const std::size_t f : {std::size_t{0}, (n - 1) / 2, n - 1}) {
+      all.push_back({fmt::format("meamed:{},{}", k, f), k,
+                     [=](const Values& x) { return mean_of_nearest(x, n - f); }});
+    }
+    for (const double tau : {0.0, 0.3, 1.0}) {
+      all.push_back({fmt::format("and:{},{}", k, tau), k, [=](const Values& x) {
+                       const bool agree = std::abs(signs_of(x)) >= tau * static_cast<double>(n);
+                       return agree ? sum_of(x) / static_cast<double>(n) : 0.0;
+                     }});
+    }
+    all.push_back({fmt::format("signs:{}", k), k, [](const Values& x) {
+                     const double votes = signs_of(x);
+                     return votes > 0 ? 1.0 : votes < 0 ? -1.0 : 0.0;
+                   }});
+    all.push_back({fmt::format("huber:{}", k), k, huber});
+  }
+  return all;
+}
+
+/// Normal values with some zeros; a NaN in one coordinate of seven.
+Tensor stack_of(std::int64_t k, std::int64_t n, bool with_nans, Random& random) {
+  std::vector<float> x(static_cast<std::size_t>(k * n));
+  for (float& v : x) v = random.below(8) == 0 ? 0.0f : static_cast<float>(random.normal());
+  for (std::int64_t i = 3; with_nans && i < n; i += 7) {
+    x[static_cast<std::size_t>(static_cast<std::int64_t>(random.below(k)) * n + i)] =
+        std::numeric_limits<float>::quiet_NaN();
+  }
+  return Tensor::from(x, {k, n}, reference_backend());
+}
+
+void check_rule(Backend& backend, const NamedRule& rule, std::int64_t n, Random& random) {
+  CAPTURE(rule.name, n);
+  const Tensor stack = stack_of(rule.k, n, n > 4, random);
+  const Reduction reduction = parse_aggregator(rule.name)->over_groups();
+  Tensor out = Tensor::empty({n}, Dtype::f32, backend);
+  backend.reduce(reduction, stack.to(backend), out, nullptr);
+  const std::vector<float> x = stack.to_vector<float>(), got = out.to_vector<float>();
+  int wrong = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    Values column;
+    bool nan = false;
+    for (std::int64_t k = 0; k < rule.k; ++k) {
+      column.push_back(x[static_cast<std::size_t>(k * n + i)]);
+      nan = nan || std::isnan(column.back());
+    }
+    const float y = got[static_cast<std::size_t>(i)];
+    wrong += nan ? !std::isnan(y) : !(std::abs(y - rule.definition(column)) < 2e-6);
+  }
+  CHECK(wrong == 0);
+
+  const Tensor clean = stack_of(rule.k, n, false, random);
+  GroupNorms norms, expected;
+  backend.reduce(reduction, clean.to(backend), out, &norms);
+  Tensor mean = Tensor::empty({n}, Dtype::f32, reference_backend());
+  reference_backend().reduce({}, clean, mean, &expected);
+  CHECK(norms.squared_mean == Approx(expected.squared_mean).epsilon(1e-5));
+  CHECK(norms.mean_squared == Approx(expected.mean_squared).epsilon(1e-5));
+}
+
+// --- networks ------------------------------------------------------------------------------------
+
+/// Convolution, batch norm and a square dense layer that is used twice.
+struct SmallNet {
+  std::vector<Parameter> p;
+  RunningStatistics running;
+
+  SmallNet(Backend& backend, Dtype dtype) {
+    Random random(81);
+    const auto add = [&](const char* name, const Shape& shape, double shift = 0.0) {
+      Parameter parameter;
+      parameter.name = name;
+      parameter.value =
+          normal(shape, random, reference_backend(), Dtype::f64, 0.5, shift).to(dtype).to(backend);
+      p.push_back(std::move(parameter));
+    };
+    add("conv", {4, 2, 3, 3});
+    add("gamma", {4}, 1.0);
+    add("beta", {4});
+    add("shared", {4, 4});
+    add("shared bias", {4});
+    add("out", {3, 4});
+    running.mean = Tensor::zeros({4}, dtype, backend);
+    running.variance = Tensor::full({4}, 1.0, dtype, backend);
+  }
+
+  Variable loss(const Tensor& x, const Tensor& labels, const Groups& groups, bool norm) {
+    Variable h = conv2d(Variable(x, groups), p[0], nullptr, {.padding = {1, 1}});
+    if (norm) h = batch_norm(h, p[1], p[2], running, 1e-5);
+    h = flatten(adaptive_avg_pool2d(relu(std::move(h)), {1, 1}));
+    h = relu(linear(h, p[3], &p[4]));
+    h = relu(linear(h, p[3], &p[4]));
+    return cross_entropy(linear(h, p[5], nullptr), labels);
+  }
+};
+
+struct Images {
+  Tensor x, labels;
+  Images(std::int64_t n, Backend& backend, Dtype dtype) {
+    Random random(82);
+    x = normal({n, 2, 5, 5}, random).to(dtype).to(backend);
+    std::vector<std::int64_t> l;
+    for (std::int64_t i = 0; i < n; ++i) l.push_back(static_cast<std::int64_t>(random.below(3)));
+    labels = Tensor::from(l, {n}, reference_backend()).to(backend);
+  }
+};
+
+/// Twice the first group's gradient minus the last one's, which no reduction can express.
+class FirstAgainstLast final : public ParameterAggregator {
+ public:
+  std::string name() const override { return "first-against-last"; }
+  std::int64_t groups(std::int64_t) const override { return 3; }
+  void reduce(Tensor& groups, Tensor& gradient) const override {
+    const Tensor host = groups.to(reference_backend()).to(Dtype::f64);
+    const Values all = host.to_vector<double>();
+    const std::size_t n = all.size() / 3;
+    Values result(n);
+    for (std::size_t i = 0; i < n; ++i) result[i] = 2 * all[i] - all[2 * n + i];
+    gradient.copy_from(Tensor::from(result, gradient.shape(), reference_backend())
+                           .to(gradient.dtype())
+                           .to(gradient.backend()));
+  }
+};
+
+/// What each parameter's gradient must be, given its group gradients [K, n] by name.
+using Definition = std::function<Values(const std::map<std::string, Values>&, const std::string&)>;
+
+Definition definition_of(const Aggregator& aggregator, std::int64_t k) {
+  const auto columns = [k](const Values& groups, const Rule& rule) {
+    const std::size_t n = groups.size() / static_cast<std::size_t>(k);
+    Values result;
+    for (std::size_t i = 0; i < n; ++i) {
+      Values column;
+      for (std::size_t g = 0; g < static_cast<std::size_t>(k); ++g) {
+        column.push_back(groups[g * n + i]);
+      }
+      result.push_back(rule(column));
+    }
+    return result;
+  };
+  if (const auto* gram = dynamic_cast<const GramAggregator*>(&aggregator)) {
+    return [gram, k, columns](const auto& all, const std::string& name) {
+      GramMatrix products(k);
+      for (const auto& [parameter, groups] : all) {
+        const GramMatrix of_parameter = GramMatrix::of(k, groups);
+        for (std::int64_t i = 0; i < k; ++i) {
+          for (std::int64_t j = 0; j < k; ++j) products(i, j) += of_parameter(i, j);
+        }
+      }
+      const Values w = gram->weights(products);
+      return columns(all.at(name), [&w](const Values& column) {
+        double sum = 0.0;
+        for (std::size_t g = 0; g < w.size(); ++g) sum += w[g] * column[g];
+        return sum;
+      });
+    };
+  }
+  if (dynamic_cast<const ParameterAggregator*>(&aggregator) != nullptr) {
+    return [columns](const auto& all, const std::string& name) {
+      return columns(all.at(name), [](const Values& x) { return 2 * x.front() - x.back(); });
+    };
+  }
+  return [columns](const auto& all, const std::string& name) {
+    return columns(all.at(name), [](const Values& x) {
+      return mean_of_nearest(x, x.size() - 1);  // meamed:K,1
+    });
+  };
+}
+
+/// The rows [3, 7), [0, 3) and [7, n): groups that some micro-batches lack.
+std::vector<RowRange> parts_of(std::int64_t n) { return {{3, 7}, {0, 3}, {7, n}}; }
+
+void check_aggregator(const Aggregator& aggregator, Backend& backend, Dtype dtype,
+                      double tolerance) {
+  CAPTURE(aggregator.name());
+  constexpr std::int64_t kRows = 14;  // groups of unequal size
+  const Groups groups(kRows, aggregator.groups(kRows));
+  const Images images(kRows, backend, dtype);
+  for (const bool norm : {true, false}) {
+    CAPTURE(norm);
+    std::map<std::string, Values> seen;
+    const auto observe = [&](const Parameter& p, const Tensor& g) {
+      REQUIRE(g.shape() == p.value.shape().prepended(groups.count()));
+      REQUIRE(seen.emplace(p.name, g.to(Dtype::f64).to_vector<double>()).second);
+    };
+    SmallNet net(backend, dtype);
+    backward(net.loss(images.x, images.labels, groups, norm), Mean(groups.count()),
+             {.observe = observe});
+    REQUIRE(seen.size() == (norm ? 6 : 4));
+    const std::map<std::string, Values> all = seen;
+    const Definition definition = definition_of(aggregator, groups.count());
+    const auto check = [&](const std::string& way) {
+      CAPTURE(way);
+      for (const Parameter& p : net.p) {
+        if (!all.contains(p.name)) continue;
+        CAPTURE(p.name);
+        CHECK(relative_error(p.gradient.to(Dtype::f64).to_vector<double>(),
+                             definition(all, p.name)) <= tolerance);
+      }
+    };
+    for (const std::size_t budget : {std::size_t{0}, std::size_t{1} << 20}) {
+      seen.clear();
+      backward(net.loss(images.x, images.labels, groups, norm), aggregator,
+               {.observe = observe, .gram_budget = budget});
+      check(fmt::format("observed, budget {}", budget));
+      CHECK(seen.size() == all.size());
+      backward(net.loss(images.x, images.labels, groups, norm), aggregator,
+               {.measure_coherence = true, .gram_budget = budget});
+      check(fmt::format("budget {}", budget));
+      CHECK(net.p[0].norms.mean_squared > 0.0);
+      CHECK(net.p[5].norms.mean_squared > 0.0);
+    }
+    if (norm) continue;  // whose statistics are those of a micro-batch
+    Backward pass(aggregator);
+    for (const RowRange& r : parts_of(kRows)) {
+      pass.run(net.loss(images.x.rows(r.begin, r.end), images.labels.rows(r.begin, r.end),
+                        groups.micro_batch(r.begin, r.size()), norm));
+    }
+    pass.finish();
+    check("micro-batches");
+  }
+}
+
+}  // namespace
+
+void check_coordinate_rules(Backend& backend) {
+  Random random(83);
+  for (const NamedRule& rule : rules()) {
+    for (const std::int64_t n :
+         {std::int64_t{1}, std::int64_t{63}, std::int64_t{64}, 1000 + rule.k})
+      check_rule(backend, rule, n, random);
+  }
+  check_rule(backend, rules().back(), 70001, random);  // more than a thread's block
+}
+
+void check_inner_products(Backend& backend) {
+  Random random(84);
+  for (const std::int64_t k : {1, 2, 5, 16}) {
+    for (const std::int64_t n : {1, 15, 17, 513, 70001}) {
+      CAPTURE(k, n);
+      const Tensor stack = random_f32({k, n}, random);
+      const Tensor initial = normal({k, k}, random);
+      Tensor products = initial.to(backend).clone();
+      backend.add_inner_products(stack.to(backend), products);
+      const GramMatrix expected = GramMatrix::of(k, stack.to(Dtype::f64).to_vector<double>());
+      const Values got = products.to_vector<double>(), before = initial.to_vector<double>();
+      for (std::int64_t i = 0; i < k * k; ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        const double size = expected.norm(i / k) * expected.norm(i % k);
+        CHECK(std::abs(got[at] - before[at] - expected(i / k, i % k)) <= 1e-6 * size);
+      }
+    }
+  }
+}
+
+void check_backward_by_definition(Backend& backend, Dtype dtype, double tolerance) {
+  for (const char* name : {"krum:4,1", "multikrum:5,1,2", "geomed:3", "clipping:3,0.1,2", "mgda:3",
+                           "upgrad:3", "pcgrad:3", "gaf:4,0.5", "meamed:3,1", "meamed:5,1"}) {
+    check_aggregator(*parse_aggregator(name), backend, dtype, tolerance);
+  }
+  check_aggregator(FirstAgainstLast(), backend, dtype, tolerance);
+}
+
+}  // namespace cograd::testing
