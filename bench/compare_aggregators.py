@@ -196,8 +196,8 @@ def main():
                     print("\n".join(found), flush=True)
                     rows += found
     text = "\n\n".join([
-        f"PyTorch {torch.__version__}, ByzFL {version('byzfl')}, TorchJD {version('torchjd')}, {ARGS.threads} threads; "
-        f"medians of {ARGS.rounds} rounds.",
+        f"PyTorch {torch.__version__}, ByzFL {version('byzfl')}, TorchJD {version('torchjd')}, {ARGS.threads} "
+        f"thread{'s'[:ARGS.threads > 1]}; medians of {ARGS.rounds} rounds.",
         "\n".join(["| rule/K/N | cograd, us (share of the triad) | peer | its us | ratio (min to max) |",
                    "| --- | --- | --- | --- | --- |", *rows])])
     print(text)

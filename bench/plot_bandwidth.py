@@ -42,7 +42,9 @@ def read(path):
 
 
 def script(of_k, name):
-    lines = ["set terminal svg size 760,420 font 'sans-serif,15' background '#ffffff'",
+    elements = [n for of_n in of_k.values() for n in of_n]
+    lines = [f"set xrange [{min(elements) / 1.5}:{max(elements) * 1.5}]",
+             "set terminal svg size 760,420 font 'sans-serif,15' background '#ffffff'",
              "set logscale x", "set format x '10^{%L}'", "set yrange [0:*]", "set border 3", "set tics nomirror",
              "set grid ytics lc rgb '#e0e0e0'", "set key outside right center reverse Left samplen 2",
              "set xlabel 'N, elements of a row'", "set ylabel 'share of the bandwidth of the triad'",
