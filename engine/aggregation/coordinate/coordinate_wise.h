@@ -27,10 +27,13 @@
 
 /// Before a loop over the K values: GCC vectorizes no loop over the coordinates around one that it
 /// leaves as a loop.
-#if defined(__CUDACC__) || defined(__clang__)
+#if defined(__CUDA_ARCH__) || defined(__clang__)
 #define COGRAD_UNROLL _Pragma("unroll")
 #else
 #define COGRAD_UNROLL _Pragma("GCC unroll 16")
+#endif
+#ifdef __CUDACC__  // nvcc does not know it, but hands it on to GCC
+#pragma nv_diag_suppress 1675
 #endif
 
 namespace cograd {
