@@ -48,17 +48,18 @@ Names:
   rolling_step/fused/N, rolling_step/kernels/N              RM3's whole step
   winsorized_products/B/N, sgd_update/N
 
-Counters: bytes_per_second over what must be read and written once; bandwidth_share, the same over
-that of a triad (a = b + s c) over as much memory, measured in the same run (1 is the speed of memory).
-Each result is compared with the definition before it is timed; a wrong one is an error, exit status 1.
+Counters: bytes_per_second over what must be read and written once; bandwidth_share, the same
+over that of a triad (a = b + s c) over as much memory, measured in the same run (1 is the speed
+of memory). Each result is compared with the definition before it is timed; a wrong one is an
+error of its row, and the exit status is 1.
 
 A variant of yours: a function of (stack, k, n, out) and a line in the list of
 bench/variant_kernels.cpp, whose head shows both. It is compiled as the library's kernels are.
 
-Time and memory: all of it takes about 20 minutes; --benchmark_filter='/1000000$|/1000000/' about 3.
-median/K/N needs 8 (K + 1) N bytes; what does not fit is an error of its row, the rest goes on.
-Threads: OMP_NUM_THREADS. Instruction set: COGRAD_SIMD (baseline, avx2, avx512). Two runs are compared
-by compare.py of Debian's libbenchmark-tools; bench/plot_bandwidth.py draws them.
+Time: 600 benchmarks of about a second each, those of N = 100000000 up to a minute.
+Memory: 8 (K + 1) N bytes; a benchmark that does not fit is left out with an error of its row.
+Threads: OMP_NUM_THREADS. Instruction set: COGRAD_SIMD (baseline, avx2, avx512). Two runs are
+compared by compare.py of Debian's libbenchmark-tools; bench/plot_bandwidth.py draws them.
 )";
 
 /// What the command line chooses instead of the defaults.
@@ -66,7 +67,8 @@ struct Sizes {
   std::vector<std::int64_t> groups, elements;
 };
 
-/// Takes "--NAME=1,2,3" off the arguments. Throws ValueError for what is no list of positive numbers.
+/// Takes "--NAME=1,2,3" off the arguments. Throws ValueError for what is no list of positive
+/// numbers.
 std::vector<std::int64_t> take_list(int& argc, char** argv, const std::string& name) {
   const std::string start = "--" + name + "=";
   std::vector<std::int64_t> list;

@@ -139,7 +139,7 @@ def our_seconds(rule, k, n):
 
 def peer_seconds(function, stack):
     times, start = [], time.perf_counter()
-    while time.perf_counter() - start < SECONDS or len(times) < 3:
+    while time.perf_counter() - start < SECONDS or len(times) < 2:
         begin = time.perf_counter()
         function(stack)
         times.append(time.perf_counter() - begin)
@@ -147,7 +147,7 @@ def peer_seconds(function, stack):
 
 
 def spread(values):
-    return f"{statistics.median(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+    return f"{statistics.median(values):.2g} ({min(values):.2g} to {max(values):.2g})"
 
 
 def rows_of(rule, k, n):
@@ -196,8 +196,8 @@ def main():
                     print("\n".join(found), flush=True)
                     rows += found
     text = "\n\n".join([
-        f"PyTorch {torch.__version__}, ByzFL {version('byzfl')}, TorchJD {version('torchjd')}, {ARGS.threads} threads; "
-        f"medians of {ARGS.rounds} rounds.",
+        f"PyTorch {torch.__version__}, ByzFL {version('byzfl')}, TorchJD {version('torchjd')}, {ARGS.threads} "
+        f"thread{'s'[:ARGS.threads > 1]}; medians of {ARGS.rounds} rounds.",
         "\n".join(["| rule/K/N | cograd, us (share of the triad) | peer | its us | ratio (min to max) |",
                    "| --- | --- | --- | --- | --- |", *rows])])
     print(text)

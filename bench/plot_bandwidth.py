@@ -2,9 +2,9 @@
 """Draws the share of the triad's bandwidth over N, a curve for each K, from bench_median's JSON.
 
 Usage: build/release/bin/bench_median --benchmark_filter='^median/' --benchmark_format=json > median.json
-       bench/plot_bandwidth.py median.json > docs/bandwidth.svg
+       bench/plot_bandwidth.py median.json... > docs/bandwidth.svg
        bench/plot_bandwidth.py --name meamed ... for the curves of another benchmark NAME/K/N
-With --benchmark_repetitions the medians are drawn. Needs gnuplot.
+Of several files or repetitions the medians are drawn. Needs gnuplot.
 """
 import argparse
 import json
@@ -15,17 +15,17 @@ import subprocess
 import sys
 
 PARSER = argparse.ArgumentParser(usage=__doc__)
-PARSER.add_argument("results", type=pathlib.Path)
+PARSER.add_argument("results", type=pathlib.Path, nargs="+")
 PARSER.add_argument("--name", default="median")
 # Dark to light, so that the order of K is seen without colours too; the last two need their markers.
 COLOURS = ["#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0c52a", "#e0a11b"]
 MARKERS = [7, 5, 9, 13, 11, 6, 4, 8]
 
 
-def curves(results, name):
+def curves(runs, name):
     """K -> {N: median share}."""
     shares = {}
-    for run in results["benchmarks"]:
+    for run in runs:
         found = re.match(rf"{re.escape(name)}/(\d+)/(\d+)/real_time", run["name"])
         if found and run["run_type"] == "iteration" and "bandwidth_share" in run:
             k, n = map(int, found.groups())
@@ -34,8 +34,17 @@ def curves(results, name):
             for k, of_n in sorted(shares.items())}
 
 
+def read(path):
+    try:
+        return json.loads(path.read_text())["benchmarks"]
+    except (OSError, ValueError, KeyError) as error:
+        sys.exit(f"plot_bandwidth: {path}: {error}: expected what bench_median --benchmark_format=json prints")
+
+
 def script(of_k, name):
-    lines = ["set terminal svg size 760,420 font 'sans-serif,15' background '#ffffff'",
+    elements = [n for of_n in of_k.values() for n in of_n]
+    lines = [f"set xrange [{min(elements) / 1.5}:{max(elements) * 1.5}]",
+             "set terminal svg size 760,420 font 'sans-serif,15' background '#ffffff'",
              "set logscale x", "set format x '10^{%L}'", "set yrange [0:*]", "set border 3", "set tics nomirror",
              "set grid ytics lc rgb '#e0e0e0'", "set key outside right center reverse Left samplen 2",
              "set xlabel 'N, elements of a row'", "set ylabel 'share of the bandwidth of the triad'",
@@ -49,12 +58,9 @@ def script(of_k, name):
 
 def main():
     args = PARSER.parse_args()
-    try:
-        of_k = curves(json.loads(args.results.read_text()), args.name)
-    except (OSError, ValueError, KeyError) as error:
-        sys.exit(f"plot_bandwidth: {args.results}: {error}: expected what bench_median --benchmark_format=json prints")
+    of_k = curves([run for path in args.results for run in read(path)], args.name)
     if not of_k:
-        sys.exit(f"plot_bandwidth: {args.results} has no {args.name}/K/N: see bench_median --help for the names")
+        sys.exit(f"plot_bandwidth: {args.results[0]} has no {args.name}/K/N: see bench_median --help for the names")
     try:
         drawn = subprocess.run(["gnuplot", "-d"], input=script(of_k, args.name), text=True, capture_output=True)
     except FileNotFoundError:

@@ -11,6 +11,9 @@
 #else
 #define COGRAD_UNROLL _Pragma("GCC unroll 16")
 #endif
+#ifdef __CUDACC__  // nvcc does not know it, but hands it on to GCC
+#pragma nv_diag_suppress 1675
+#endif
 
 namespace cograd {
 
