@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cograd/engine/aggregation/coordinate/coordinate_aggregator.h"
 #include "cograd/engine/aggregation/selection_network.h"
 #include "cograd/engine/cpu/cpu_backend.h"
 #include "cograd/engine/threads.h"
@@ -71,6 +72,10 @@ void reduce(const Reduction& reduction, const float* stack, std::int64_t k, std:
 }
 
 }  // namespace cpu
+
+Registers registers_in_force() {
+  return static_cast<Registers>(std::min<std::size_t>(simd::instruction_set_index(), 2));
+}
 
 void CpuBackend::reduce(const Reduction& reduction, const Tensor& stack, Tensor& out,
                         GroupNorms* norms) {

@@ -1,9 +1,7 @@
 #include "cograd/engine/aggregation/coordinate/coordinate_aggregator.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "cograd/engine/cpu/simd/instruction_set.h"
 #include "cograd/engine/error.h"
 
 namespace cograd {
@@ -22,10 +20,6 @@ std::int64_t CoordinateAggregator::groups(std::int64_t batch_size) const {
 
 Reduction CoordinateAggregator::over_groups() const {
   return {.kind = Reduction::Kind::rule, .rule = rule_};
-}
-
-Registers registers_in_force() {
-  return static_cast<Registers>(std::min<std::size_t>(simd::instruction_set_index(), 2));
 }
 
 void check_coordinate_groups(const std::string& name, std::int64_t groups, std::int64_t most) {

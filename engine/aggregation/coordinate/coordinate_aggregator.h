@@ -22,7 +22,8 @@ class CoordinateAggregator final : public Aggregator {
   std::shared_ptr<const CoordinateRule> rule_;
 };
 
-/// The vector registers that a rule's loop may use: COGRAD_SIMD and the processor decide.
+/// The vector registers that a rule's loop may use: the cpu backend says, by COGRAD_SIMD and the
+/// processor.
 enum class Registers : std::uint8_t { baseline, avx2, avx512 };
 Registers registers_in_force();
 
