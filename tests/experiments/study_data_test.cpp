@@ -245,7 +245,7 @@ TEST_CASE("a CIFAR-10 file that is short of records is told", "[study-data][cifa
   CHECK_THAT(notes, contains("cifar10 test: test_batch.bin has 1 records"));
 }
 
-TEST_CASE("a program's own data set is opened, cut and identified as any other", "[data]") {
+TEST_CASE("a program's own data set is opened, cut and identified as any other", "[data][glyphs]") {
   std::vector<fs::path> folders;
   register_dataset("drawn", [&](Split split, const fs::path& folder, std::uint64_t seed) {
     folders.push_back(folder);
