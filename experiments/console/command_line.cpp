@@ -10,7 +10,6 @@
 #include "cograd/engine/text.h"
 #include "cograd/engine/threads.h"
 #include "cograd/experiments/console/columns.h"
-#include "cograd/experiments/console/interruption.h"
 #include "cograd/experiments/console/terminal.h"
 #include "cograd/experiments/console/version.h"
 
@@ -174,28 +173,6 @@ std::string quoted_command(int argc, const char* const* argv) {
   std::string command;
   for (int i = 0; i < argc; ++i) command += (i ? " " : "") + shell_quoted(argv[i]);
   return command;
-}
-
-int report_errors(std::string_view name, const std::function<void()>& body) {
-  guard_standard_streams();
-  const auto complain = [&](const std::string& text) {
-    show(stderr, fmt::format("{}: {}\n", name, printable(text)));
-  };
-  try {
-    body();
-  } catch (const Interrupted& interruption) {
-    complain(interruption.what());
-    return 128 + interruption.signal();
-  } catch (const UsageError& error) {
-    complain(fmt::format("error: {} (--help lists the options)", error.what()));
-    return 2;
-  } catch (const std::exception& error) {
-    complain(fmt::format("error: {}", error.what()));
-    return 1;
-  }
-  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return 0;
-  complain("error: standard output could not be written");
-  return 1;
 }
 
 }  // namespace cograd

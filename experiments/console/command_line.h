@@ -1,21 +1,14 @@
-// The command line of a program: parsing, help and errors.
+// The command line of a program: parsing and help.
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "cograd/engine/error.h"
+#include "cograd/experiments/console/program_errors.h"
 
 namespace cograd {
-
-/// An error in the command line.
-class UsageError : public Error {
- public:
-  using Error::Error;
-};
 
 /// Fills the variables that `app` binds. Returns an empty string, or the text of --help or
 /// --version, which the program prints instead of running. Throws UsageError; for an unknown option
@@ -40,10 +33,5 @@ std::string did_you_mean(std::string_view text, const std::vector<std::string>& 
 
 /// The command line as printable text that a shell can run.
 std::string quoted_command(int argc, const char* const* argv);
-
-/// Runs the body of a main() and returns its exit status. An error becomes one line on stderr,
-/// "NAME: error: ...": status 2 for a UsageError, 128 + signal for an interruption, else 1, also if
-/// stdout could not be written.
-int report_errors(std::string_view name, const std::function<void()>& body);
 
 }  // namespace cograd

@@ -8,6 +8,7 @@
 #include "cograd/engine/aggregation/aggregator_registry.h"
 #include "cograd/engine/text.h"
 #include "cograd/engine/threads.h"
+#include "cograd/experiments/console/command_line.h"
 #include "cograd/experiments/record/run_config.h"
 #include "cograd/experiments/study/datasets.h"
 #include "cograd/models/registry.h"

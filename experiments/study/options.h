@@ -7,8 +7,12 @@
 #include <string_view>
 #include <vector>
 
-#include "cograd/experiments/console/command_line.h"
+#include "cograd/experiments/console/program_errors.h"
 #include "cograd/experiments/record/run_settings.h"
+
+namespace CLI {
+class App;
+}
 
 namespace cograd {
 

@@ -1,5 +1,7 @@
 #include "cograd/experiments/study/presets.h"
 
+#include "cograd/experiments/console/command_line.h"
+
 namespace cograd {
 namespace {
 

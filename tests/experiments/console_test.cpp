@@ -2,6 +2,7 @@
 #include <sstream>
 
 #include "cograd/experiments/console/columns.h"
+#include "cograd/experiments/console/command_line.h"
 #include "cograd/experiments/study/cost_estimate.h"
 #include "cograd/experiments/study/options.h"
 #include "cograd/experiments/study/presets.h"

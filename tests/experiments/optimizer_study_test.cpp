@@ -2,7 +2,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "cograd/experiments/console/command_line.h"
+#include "cograd/experiments/console/program_errors.h"
 #include "cograd/experiments/record/run_config.h"
 #include "cograd/experiments/record/run_optimizer.h"
 #include "cograd/experiments/study/cost_estimate.h"
