@@ -124,7 +124,7 @@ TEST_CASE("a run warms up step by step", "[experiments][glyphs]") {
   CHECK(whole < 2.29);  // log 10 = 2.30 before training
 }
 
-TEST_CASE("the cost of a step counts the optimizer's state", "[experiments]") {
+TEST_CASE("the cost of a step counts the optimizer's state", "[experiments][glyphs]") {
   const TemporaryFolder folder;
   constexpr std::size_t kParameters = 4 * 335114;  // bytes of the MLP's
   const std::size_t sgd = peak_of_a_step(folder.path / "a", "sgd", "mean@20");

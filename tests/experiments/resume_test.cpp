@@ -86,9 +86,9 @@ TEST_CASE("a run that is broken off goes on to the bits of an unbroken one", "[r
   struct Case {
     std::string aggregator, optimizer = "sgd";
   };
-  for (const auto& [aggregator, optimizer] :
-       {Case{"m3@12"}, Case{"rm3@10"}, Case{"mean@16"}, Case{"m3@12", "adam"},
-        Case{"rm3@10", "adamw:0.8,0.95"}}) {
+  for (const Case& c : {Case{"m3@12"}, Case{"rm3@10"}, Case{"mean@16"}, Case{"m3@12", "adam"},
+                        Case{"rm3@10", "adamw:0.8,0.95"}}) {
+    const std::string aggregator = c.aggregator, optimizer = c.optimizer;
     CAPTURE(aggregator, optimizer);
     const auto run = [&](const std::string& folder, std::int64_t stop_after) {
       StudyOptions options = study_options(aggregator, scratch.path / folder);
