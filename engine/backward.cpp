@@ -176,6 +176,8 @@ void Backward::State::run(const Variable& loss, Backward& pass) {
   } else {
     products = Tensor::zeros({k, k}, Dtype::f64, loss.backend());
     run_sweep(Sweep::products, nodes, ones, pass);
+    pending.clear();  // the next sweep counts anew
+    order.clear();
     std::vector<double> seeds = weights();
     for (double& w : seeds) w *= static_cast<double>(k);  // the mean over the groups divides by K
     const Tensor seed = Tensor::from(seeds, loss.shape(), reference_backend());
@@ -189,7 +191,6 @@ void Backward::State::run(const Variable& loss, Backward& pass) {
 void Backward::State::run_sweep(Sweep kind, Nodes& nodes, Tensor seed, Backward& pass) {
   sweep = kind;
   const bool keep = kind == Sweep::products;
-  if (!micro_batches) pending.clear(), order.clear();
   count_uses(nodes);
   nodes.front()->gradient = std::move(seed);
   for (auto& node : nodes) {

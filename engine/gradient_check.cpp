@@ -11,16 +11,6 @@
 namespace cograd {
 namespace {
 
-double relative_error(const std::vector<double>& a, const std::vector<double>& b) {
-  if (a.size() != b.size()) return HUGE_VAL;  // no gradient reached it
-  double difference = 0.0, norm = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    difference += (a[i] - b[i]) * (a[i] - b[i]);
-    norm += b[i] * b[i];
-  }
-  return norm > 0.0 ? std::sqrt(difference / norm) : std::sqrt(difference);
-}
-
 /// Over the groups: one value for each element, from its K differences.
 template <class Reduce>
 std::vector<double> over_groups(const std::vector<std::vector<double>>& differences,
@@ -52,6 +42,16 @@ std::vector<double> by_group(const std::vector<std::vector<double>>& differences
 }
 
 }  // namespace
+
+double relative_error(const std::vector<double>& a, const std::vector<double>& b) {
+  if (a.size() != b.size()) return HUGE_VAL;
+  double difference = 0.0, norm = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    difference += (a[i] - b[i]) * (a[i] - b[i]);
+    norm += b[i] * b[i];
+  }
+  return norm > 0.0 ? std::sqrt(difference / norm) : std::sqrt(difference);
+}
 
 std::vector<GradientCheck::Error> GradientCheck::errors() const {
   for (const Tensor& t : inputs) {
@@ -128,21 +128,17 @@ Variable projected_loss(const Variable& y, const Tensor& weight) {
   const Groups groups = y.groups();
   const auto v = y.value().to_vector<double>();
   const auto w = weight.to_vector<double>();
-  const std::size_t row = v.size() / static_cast<std::size_t>(groups.rows());
-  std::vector<std::size_t> group_of(v.size());
-  for (std::int64_t g = 0; g < groups.count(); ++g) {
-    const RowRange range = groups.range(g);
-    std::fill(group_of.begin() + range.begin * static_cast<std::int64_t>(row),
-              group_of.begin() + range.end * static_cast<std::int64_t>(row),
-              static_cast<std::size_t>(g));
-  }
+  const auto group_of = [groups,
+                         row = v.size() / static_cast<std::size_t>(groups.rows())](std::size_t i) {
+    return static_cast<std::size_t>(groups.group_of(static_cast<std::int64_t>(i / row)));
+  };
   std::vector<double> loss(static_cast<std::size_t>(groups.count()), 0.0);
-  for (std::size_t i = 0; i < v.size(); ++i) loss[group_of[i]] += v[i] * w[i];
+  for (std::size_t i = 0; i < v.size(); ++i) loss[group_of(i)] += v[i] * w[i];
   return record("projected_loss", Tensor::from(loss, {groups.count()}, backend), {y}, {},
                 [w, group_of, shape = y.shape(), &backend](const Tensor& dloss, Backward& pass) {
                   const auto scale = dloss.to_vector<double>();
                   std::vector<double> dy(w.size());
-                  for (std::size_t i = 0; i < w.size(); ++i) dy[i] = w[i] * scale[group_of[i]];
+                  for (std::size_t i = 0; i < w.size(); ++i) dy[i] = w[i] * scale[group_of(i)];
                   pass.input_gradient(0, Tensor::from(dy, shape, backend));
                 });
 }

@@ -10,6 +10,10 @@
 
 namespace cograd {
 
+/// || a - b || / || b ||; || a || where b is zero; infinite for vectors of different sizes, as of a
+/// gradient that was never written.
+double relative_error(const std::vector<double>& a, const std::vector<double>& b);
+
 /// A graph under test, in f64 on the reference backend: its inputs and parameters, and the function
 /// that builds the losses of the groups, [K], from the inputs.
 ///

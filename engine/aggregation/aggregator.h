@@ -32,6 +32,10 @@ class Aggregator {
   virtual int window() const { return 1; }
   /// Over the gradients of the last window() steps.
   virtual Reduction over_steps() const { return {}; }
+
+ protected:
+  /// `groups`, for groups(). Throws ValueError if the batch has fewer examples.
+  std::int64_t split(std::int64_t batch_size, std::int64_t groups) const;
 };
 
 /// The mean over the batch: plain SGD. With K > 1 the mean of the K group means, which differs only

@@ -5,13 +5,6 @@
 namespace cograd {
 namespace {
 
-std::int64_t split(const Aggregator& aggregator, std::int64_t batch_size, std::int64_t groups) {
-  require<ValueError>(batch_size >= groups,
-                      "[{}] a batch of {} cannot be split into {} group{}: expected at least {}",
-                      aggregator.name(), batch_size, groups, groups == 1 ? "" : "s", groups);
-  return groups;
-}
-
 void require_groups(const Aggregator& aggregator, std::int64_t groups) {
   require<ValueError>(groups >= 1, "[{}] {} groups: expected at least 1", aggregator.name(),
                       groups);
@@ -24,13 +17,18 @@ void require_window(const Aggregator& aggregator, int window) {
 
 }  // namespace
 
+std::int64_t Aggregator::split(std::int64_t batch_size, std::int64_t groups) const {
+  require<ValueError>(batch_size >= groups,
+                      "[{}] a batch of {} cannot be split into {} group{}: expected at least {}",
+                      name(), batch_size, groups, groups == 1 ? "" : "s", groups);
+  return groups;
+}
+
 Mean::Mean(std::int64_t groups) : groups_(groups) { require_groups(*this, groups); }
 
 std::string Mean::name() const { return groups_ == 1 ? "mean" : fmt::format("mean:{}", groups_); }
 
-std::int64_t Mean::groups(std::int64_t batch_size) const {
-  return split(*this, batch_size, groups_);
-}
+std::int64_t Mean::groups(std::int64_t batch_size) const { return split(batch_size, groups_); }
 
 MedianOfMeans::MedianOfMeans(std::int64_t groups) : groups_(groups) {
   require_groups(*this, groups);
@@ -41,24 +39,20 @@ std::string MedianOfMeans::name() const {
 }
 
 std::int64_t MedianOfMeans::groups(std::int64_t batch_size) const {
-  return split(*this, batch_size, groups_);
+  return split(batch_size, groups_);
 }
 
 RollingMedian::RollingMedian(int window) : window_(window) { require_window(*this, window); }
 
 std::string RollingMedian::name() const { return fmt::format("rm{}", window_); }
 
-std::int64_t RollingMedian::groups(std::int64_t batch_size) const {
-  return split(*this, batch_size, 1);
-}
+std::int64_t RollingMedian::groups(std::int64_t batch_size) const { return split(batch_size, 1); }
 
 RollingMean::RollingMean(int window) : window_(window) { require_window(*this, window); }
 
 std::string RollingMean::name() const { return fmt::format("ra{}", window_); }
 
-std::int64_t RollingMean::groups(std::int64_t batch_size) const {
-  return split(*this, batch_size, 1);
-}
+std::int64_t RollingMean::groups(std::int64_t batch_size) const { return split(batch_size, 1); }
 
 TrimmedMean::TrimmedMean(std::int64_t groups, std::int64_t trim) : groups_(groups), trim_(trim) {
   require_groups(*this, groups);
@@ -70,7 +64,7 @@ TrimmedMean::TrimmedMean(std::int64_t groups, std::int64_t trim) : groups_(group
 std::string TrimmedMean::name() const { return fmt::format("trimmed:{},{}", groups_, trim_); }
 
 std::int64_t TrimmedMean::groups(std::int64_t batch_size) const {
-  return split(*this, batch_size, groups_);
+  return split(batch_size, groups_);
 }
 
 Reduction TrimmedMean::over_groups() const {

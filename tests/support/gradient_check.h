@@ -32,15 +32,10 @@ inline Tensor spaced(const Shape& shape, Random& random) {
   return Tensor::from(values, shape, reference_backend());
 }
 
-/// || a - b || / || b ||, Frobenius, in double; || a || where b is zero.
+/// The library's, of vectors that must have one size.
 inline double relative_error(const std::vector<double>& a, const std::vector<double>& b) {
   REQUIRE(a.size() == b.size());
-  double difference = 0.0, norm = 0.0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    difference += (a[i] - b[i]) * (a[i] - b[i]);
-    norm += b[i] * b[i];
-  }
-  return norm > 0.0 ? std::sqrt(difference / norm) : std::sqrt(difference);
+  return cograd::relative_error(a, b);
 }
 
 inline double relative_error(const Tensor& a, const Tensor& b) {

@@ -11,11 +11,7 @@ CoordinateAggregator::CoordinateAggregator(std::string name,
     : name_(std::move(name)), rule_(std::move(rule)) {}
 
 std::int64_t CoordinateAggregator::groups(std::int64_t batch_size) const {
-  const std::int64_t k = rule_->groups();
-  require<ValueError>(batch_size >= k,
-                      "[{}] a batch of {} cannot be split into {} groups: expected at least {}",
-                      name_, batch_size, k, k);
-  return k;
+  return split(batch_size, rule_->groups());
 }
 
 Reduction CoordinateAggregator::over_groups() const {

@@ -1,8 +1,5 @@
 #include "cograd/engine/aggregation/gram/centred_clipping.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "cograd/engine/error.h"
 
 namespace cograd {
@@ -22,13 +19,9 @@ std::vector<double> CentredClipping::weights_of(const GramMatrix& gram) const {
   const std::int64_t k = gram.size();
   std::vector<double> weights(static_cast<std::size_t>(k), 0.0);
   for (std::int64_t iteration = 0; iteration < options_.iterations; ++iteration) {
-    const double squared_norm = gram.squared_norm_of(weights);
     std::vector<double> shares;
     double total = 0.0;
-    for (std::int64_t i = 0; i < k; ++i) {
-      const double squared_distance =
-          squared_norm + gram(i, i) - 2.0 * gram.product_with(i, weights);
-      const double distance = std::sqrt(std::max(0.0, squared_distance));
+    for (const double distance : gram.distances_to(weights)) {
       const double clip = distance > options_.radius ? options_.radius / distance : 1.0;
       shares.push_back(clip / static_cast<double>(k));
       total += shares.back();

@@ -8,16 +8,11 @@
 namespace cograd {
 
 std::vector<double> weiszfeld(const GramMatrix& gram, const WeiszfeldOptions& options) {
-  const std::int64_t k = gram.size();
-  std::vector<double> weights(static_cast<std::size_t>(k), 0.0);
+  std::vector<double> weights(static_cast<std::size_t>(gram.size()), 0.0);
   for (std::int64_t iteration = 0; iteration < options.iterations; ++iteration) {
-    const double squared_norm = gram.squared_norm_of(weights);
     std::vector<double> next;
     double sum = 0.0;
-    for (std::int64_t i = 0; i < k; ++i) {
-      const double squared_distance =
-          squared_norm + gram(i, i) - 2.0 * gram.product_with(i, weights);
-      const double distance = std::sqrt(std::max(0.0, squared_distance));
+    for (const double distance : gram.distances_to(weights)) {
       next.push_back(1.0 / std::max(options.smoothing, distance));
       sum += next.back();
     }

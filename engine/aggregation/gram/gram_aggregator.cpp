@@ -11,10 +11,7 @@ GramAggregator::GramAggregator(std::int64_t groups) : groups_(groups) {
 }
 
 std::int64_t GramAggregator::groups(std::int64_t batch_size) const {
-  require<ValueError>(batch_size >= groups_,
-                      "[{}] a batch of {} cannot be split into {} groups: expected at least {}",
-                      name(), batch_size, groups_, groups_);
-  return groups_;
+  return split(batch_size, groups_);
 }
 
 std::vector<double> GramAggregator::weights(const GramMatrix& gram) const {

@@ -61,6 +61,16 @@ double GramMatrix::squared_norm_of(std::span<const double> weights) const {
   return std::max(0.0, sum);
 }
 
+std::vector<double> GramMatrix::distances_to(std::span<const double> weights) const {
+  const double squared_norm = squared_norm_of(weights);
+  std::vector<double> distances;
+  for (std::int64_t i = 0; i < k_; ++i) {
+    const double squared = squared_norm + (*this)(i, i) - 2.0 * product_with(i, weights);
+    distances.push_back(std::sqrt(std::max(0.0, squared)));
+  }
+  return distances;
+}
+
 bool GramMatrix::finite() const {
   return std::all_of(products_.begin(), products_.end(), [](double p) { return std::isfinite(p); });
 }

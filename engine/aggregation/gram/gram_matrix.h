@@ -30,6 +30,8 @@ class GramMatrix {
   double product_with(std::int64_t i, std::span<const double> weights) const;
   /// || sum_k weights[k] g_k ||^2, at least 0.
   double squared_norm_of(std::span<const double> weights) const;
+  /// || g_i - sum_k weights[k] g_k || for each i.
+  std::vector<double> distances_to(std::span<const double> weights) const;
   bool finite() const;
 
  private:
