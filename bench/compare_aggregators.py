@@ -25,6 +25,8 @@ import subprocess
 import sys
 import time
 
+from peers import enter_environment, update_section
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PARSER = argparse.ArgumentParser(usage=__doc__)
 PARSER.add_argument("--rounds", type=int, default=7)
@@ -37,22 +39,9 @@ PARSER.add_argument("--update", type=pathlib.Path)
 PARSER.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
 SECONDS = 0.05  # of one measurement, at least
 
-
-def enter_environment():
-    env = pathlib.Path(os.environ.get("COGRAD_AGGREGATORS_ENV", pathlib.Path.home() / ".cache/cograd/aggregators"))
-    python = env / "bin/python"
-    if str(env) == "system" or pathlib.Path(sys.prefix).resolve() == env.resolve():
-        return
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", env], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "torch", "numpy", "byzfl", "torchjd[quadprog_projector]"],
-                       check=True)
-    os.execv(python, [str(python), *sys.argv])
-
-
 if __name__ == "__main__":
     ARGS = PARSER.parse_args()
-    enter_environment()
+    enter_environment("COGRAD_AGGREGATORS_ENV", "aggregators", ["torch", "numpy", "byzfl", "torchjd[quadprog_projector]"])
 
 import byzfl  # noqa: E402
 import torch  # noqa: E402
@@ -202,10 +191,7 @@ def main():
                    "| --- | --- | --- | --- | --- |", *rows])])
     print(text)
     if ARGS.update:
-        page = ARGS.update.read_text()
-        begin, end = "<!-- aggregators -->\n", "\n<!-- /aggregators -->"
-        head, rest = page.split(begin)
-        ARGS.update.write_text(head + begin + text + end + rest.split(end)[1])
+        update_section(ARGS.update, "aggregators", lambda _: text)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,8 @@ import subprocess
 import sys
 import time
 
+from peers import enter_environment, update_section
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PARSER = argparse.ArgumentParser()
 PARSER.add_argument("--rounds", type=int, default=5)
@@ -50,22 +52,8 @@ if ARGS.rounds < 2:
     PARSER.error(f"--rounds is {ARGS.rounds}: expected at least 2, for a spread")
 os.environ["COGRAD_DEVICE"] = ARGS.device
 
-
-def enter_environment():
-    env = pathlib.Path(os.environ.get("COGRAD_TORCH_ENV", pathlib.Path.home() / ".cache/cograd/torch"))
-    python = env / "bin/python"
-    if str(env) == "system":
-        return
-    if pathlib.Path(sys.prefix).resolve() == env.resolve():
-        return
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", env], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "torch", "numpy"], check=True)
-    os.execv(python, [str(python), *sys.argv])
-
-
 if __name__ == "__main__":
-    enter_environment()
+    enter_environment("COGRAD_TORCH_ENV", "torch", ["torch", "numpy"])
 
 import torch  # noqa: E402
 import torch._dynamo  # noqa: E402
@@ -210,11 +198,7 @@ def main():
                    "| --- | --- | --- |", *ratios])])
     print(text)
     if args.update:
-        page = args.update.read_text()
-        begin, end = "<!-- steps -->\n", "\n<!-- /steps -->"
-        head, rest = page.split(begin)
-        old, tail = rest.split(end)
-        args.update.write_text(head + begin + merged(old, text) + end + tail)
+        update_section(args.update, "steps", lambda old: merged(old, text))
     if failed:
         sys.exit(f"compare_pytorch: failed: {', '.join(failed)}")
 
