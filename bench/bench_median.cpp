@@ -12,7 +12,6 @@
 #include <string_view>
 #include <vector>
 
-#include "bench/definitions.h"
 #include "bench/numbers.h"
 #include "bench/own_median.h"
 #include "bench/report.h"
@@ -26,9 +25,13 @@
 #include "cograd/engine/cpu/aggregation.h"
 #include "cograd/engine/cpu/simd/instruction_set.h"
 #include "cograd/engine/error.h"
+#include "tests/support/definitions.h"
 
 namespace cograd::bench {
 namespace {
+
+using testing::Definition;
+using testing::definition_of;
 
 constexpr const char* kHelp =
     R"(bench_median: speed of the aggregation kernels, K rows of N floats to one.
@@ -160,10 +163,11 @@ void add_coordinate_rules(std::int64_t k, std::int64_t n) {
     add_reduction("plain_" + name, rule->over_groups(), definition, k, n, false);
   };
   add_rule("own_median", own_median(k), definition_of(median));
-  add_rule("meamed", cograd::mean_around_median(k, outliers), mean_around_median(outliers));
-  add_rule("and_mask", cograd::and_mask(k, 0.5), and_mask(0.5));
-  add_rule("signs", cograd::sign_majority(k), sign_majority());
-  add_rule("huber", cograd::huber_mean(k), huber_mean());
+  add_rule("meamed", cograd::mean_around_median(k, outliers),
+           testing::mean_around_median(outliers));
+  add_rule("and_mask", cograd::and_mask(k, 0.5), testing::and_mask(0.5));
+  add_rule("signs", cograd::sign_majority(k), testing::sign_majority());
+  add_rule("huber", cograd::huber_mean(k), testing::huber_mean());
 }
 
 void add_reductions(const Sizes& sizes, std::int64_t n) {

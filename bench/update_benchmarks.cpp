@@ -4,14 +4,17 @@
 #include <cmath>
 #include <vector>
 
-#include "bench/definitions.h"
 #include "bench/numbers.h"
 #include "bench/report.h"
 #include "cograd/engine/cpu/aggregation.h"
 #include "cograd/engine/cpu/reduced_matmul.h"
 #include "cograd/engine/cpu/update.h"
+#include "tests/support/definitions.h"
 
 namespace cograd::bench {
+
+using testing::Definition;
+using testing::definition_of;
 
 void rolling_step(benchmark::State& state, std::int64_t n, bool fused) {
   const std::int64_t footprint = 6 * n * 4;

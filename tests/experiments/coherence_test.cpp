@@ -15,37 +15,23 @@
 #include "cograd/models/registry.h"
 #include "tests/support/catch.h"
 #include "tests/support/csv.h"
+#include "tests/support/example_gradient.h"
 #include "tests/support/records.h"
-#include "tests/support/small_study.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/trained_study.h"
 
 namespace cograd::testing {
 namespace {
 
 /// The gradient of one example's loss, all parameters joined.
 std::vector<double> gradient_of(Module& model, const Dataset& data, std::int64_t index) {
-  const Example example = data.get(index);
-  const Shape image = data.image_shape();
-  const Variable x(Tensor::from(example.pixels, {1, image[0], image[1], image[2]}, cpu_backend()));
-  const Tensor label = Tensor::from(std::vector<std::int64_t>{example.label}, {1}, cpu_backend());
-  Mean mean;
-  backward(cross_entropy(model(x), label), mean);
+  backward_of_example(model, data, index);
   std::vector<double> all;
   for (const Parameter* parameter : model.parameters()) {
     for (const float g : parameter->gradient.to_vector<float>()) all.push_back(g);
   }
   return all;
 }
-
-/// A small study with and without noise.
-struct TrainedStudy {
-  TemporaryFolder folder;
-  Study study = prepare_study(small_study(folder.path, {.train_size = 300,
-                                                        .aggregators = "mean@20,m3@30",
-                                                        .corrupt_fractions = "0,0.5",
-                                                        .epochs = 3}));
-  std::vector<RunRecord> runs = run_study(study);
-};
 
 /// A record of one run of three epochs whose folder has this file.
 RunRecord run_in(const std::filesystem::path& folder, const std::string& content,

@@ -12,6 +12,7 @@
 #include "cograd/layers/linear.h"
 #include "cograd/models/registry.h"
 #include "tests/support/catch.h"
+#include "tests/support/example_gradient.h"
 #include "tests/support/temporary_folder.h"
 
 namespace cograd::testing {
@@ -21,12 +22,7 @@ ExampleResult learned(bool yes) { return {.rank = yes ? 0 : 3}; }
 
 /// Squared norms of the gradients of one example's loss, by parameter.
 std::vector<double> squared_norms(Module& model, const Dataset& data, std::int64_t index) {
-  const Example example = data.get(index);
-  const Shape image = data.image_shape();
-  const Variable x(Tensor::from(example.pixels, {1, image[0], image[1], image[2]}, cpu_backend()));
-  const Tensor label = Tensor::from(std::vector<std::int64_t>{example.label}, {1}, cpu_backend());
-  Mean mean;
-  backward(cross_entropy(model(x), label), mean);
+  backward_of_example(model, data, index);
   std::vector<double> norms;
   for (const Parameter* parameter : model.parameters()) {
     norms.push_back(0.0);

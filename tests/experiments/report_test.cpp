@@ -23,14 +23,14 @@
 #include "cograd/experiments/study/study.h"
 #include "tests/support/catch.h"
 #include "tests/support/records.h"
-#include "tests/support/small_study.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/trained_study.h"
 
 using namespace cograd;
 using cograd::testing::contains;
 using cograd::testing::run_with;
-using cograd::testing::small_study;
 using cograd::testing::TemporaryFolder;
+using cograd::testing::TrainedStudy;
 
 TEST_CASE("points hold the seeds of one setting", "[experiments]") {
   std::vector<RunRecord> runs{
@@ -291,20 +291,6 @@ TEST_CASE("every figure of a report lies beside it as a file of its own", "[repo
     CHECK(std::filesystem::exists(folder.path / fmt::format("50-noise-{}.svg", name)));
   }
 }
-
-namespace {
-
-/// A small study with and without noise.
-struct TrainedStudy {
-  TemporaryFolder folder;
-  Study study = prepare_study(small_study(folder.path, {.train_size = 300,
-                                                        .aggregators = "mean@20,m3@30",
-                                                        .corrupt_fractions = "0,0.5",
-                                                        .epochs = 3}));
-  std::vector<RunRecord> runs = run_study(study);
-};
-
-}  // namespace
 
 TEST_CASE("a study leaves learning orders for figures", "[report][glyphs]") {
   const TrainedStudy trained;

@@ -11,81 +11,30 @@
 #include "cograd/engine/aggregation/gram/gram_aggregator.h"
 #include "cograd/engine/aggregation/parameter_aggregator.h"
 #include "tests/support/backend_cases.h"
+#include "tests/support/definitions.h"
 
 namespace cograd::testing {
 namespace {
 
 using Values = std::vector<double>;
-using Rule = std::function<double(Values)>;
-
-double middle(Values x) {
-  std::sort(x.begin(), x.end());
-  return (x[(x.size() - 1) / 2] + x[x.size() / 2]) / 2;
-}
-
-double sum_of(const Values& x) {
-  double sum = 0.0;
-  for (const double v : x) sum += v;
-  return sum;
-}
-
-double mean_of_nearest(const Values& x, std::size_t kept) {
-  const double m = middle(x);
-  Values near = x;
-  std::stable_sort(near.begin(), near.end(),
-                   [m](double a, double b) { return std::abs(a - m) < std::abs(b - m); });
-  near.resize(kept);
-  return sum_of(near) / static_cast<double>(kept);
-}
-
-double signs_of(const Values& x) {
-  double votes = 0.0;
-  for (const double v : x) votes += v > 0 ? 1 : v < 0 ? -1 : 0;
-  return votes;
-}
-
-double huber(const Values& x) {
-  double m = middle(x);
-  Values distances;
-  for (const double v : x) distances.push_back(std::abs(v - m));
-  const double limit = 1.345 * 1.4826 * middle(distances);
-  for (int step = 0; step < 5; ++step) {
-    double sum = 0.0, weights = 0.0;
-    for (const double v : x) {
-      const double w = std::abs(v - m) > limit ? limit / std::abs(v - m) : 1.0;
-      sum += w * v;
-      weights += w;
-    }
-    if (weights > 0) m = sum / weights;
-  }
-  return m;
-}
 
 struct NamedRule {
   std::string name;
   std::int64_t k;
-  Rule definition;
+  Definition definition;
 };
 
 std::vector<NamedRule> rules() {
   std::vector<NamedRule> all;
   for (const std::int64_t k : {1, 2, 3, 4, 5, 8, 9, 13, 16}) {
-    const auto n = static_cast<std::size_t>(k);
-    for (const std::size_t f : {std::size_t{0}, (n - 1) / 2, n - 1}) {
-      all.push_back({fmt::format("meamed:{},{}", k, f), k,
-                     [=](const Values& x) { return mean_of_nearest(x, n - f); }});
+    for (const std::int64_t f : {std::int64_t{0}, (k - 1) / 2, k - 1}) {
+      all.push_back({fmt::format("meamed:{},{}", k, f), k, mean_around_median(f)});
     }
     for (const double tau : {0.0, 0.3, 1.0}) {
-      all.push_back({fmt::format("and:{},{}", k, tau), k, [=](const Values& x) {
-                       const bool agree = std::abs(signs_of(x)) >= tau * static_cast<double>(n);
-                       return agree ? sum_of(x) / static_cast<double>(n) : 0.0;
-                     }});
+      all.push_back({fmt::format("and:{},{}", k, tau), k, and_mask(tau)});
     }
-    all.push_back({fmt::format("signs:{}", k), k, [](const Values& x) {
-                     const double votes = signs_of(x);
-                     return votes > 0 ? 1.0 : votes < 0 ? -1.0 : 0.0;
-                   }});
-    all.push_back({fmt::format("huber:{}", k), k, huber});
+    all.push_back({fmt::format("signs:{}", k), k, sign_majority()});
+    all.push_back({fmt::format("huber:{}", k), k, huber_mean()});
   }
   return all;
 }
@@ -202,10 +151,10 @@ class FirstAgainstLast final : public ParameterAggregator {
 };
 
 /// What each parameter's gradient must be, given its group gradients [K, n] by name.
-using Definition = std::function<Values(const std::map<std::string, Values>&, const std::string&)>;
+using NetworkRule = std::function<Values(const std::map<std::string, Values>&, const std::string&)>;
 
-Definition definition_of(const Aggregator& aggregator, std::int64_t k) {
-  const auto columns = [k](const Values& groups, const Rule& rule) {
+NetworkRule network_rule_of(const Aggregator& aggregator, std::int64_t k) {
+  const auto columns = [k](const Values& groups, const Definition& rule) {
     const std::size_t n = groups.size() / static_cast<std::size_t>(k);
     Values result;
     for (std::size_t i = 0; i < n; ++i) {
@@ -240,9 +189,7 @@ Definition definition_of(const Aggregator& aggregator, std::int64_t k) {
     };
   }
   return [columns](const auto& all, const std::string& name) {
-    return columns(all.at(name), [](const Values& x) {
-      return mean_of_nearest(x, x.size() - 1);  // meamed:K,1
-    });
+    return columns(all.at(name), mean_around_median(1));  // meamed:K,1
   };
 }
 
@@ -267,14 +214,14 @@ void check_aggregator(const Aggregator& aggregator, Backend& backend, Dtype dtyp
              {.observe = observe});
     REQUIRE(seen.size() == (norm ? 6 : 4));
     const std::map<std::string, Values> all = seen;
-    const Definition definition = definition_of(aggregator, groups.count());
+    const NetworkRule expected = network_rule_of(aggregator, groups.count());
     const auto check = [&](const std::string& way) {
       CAPTURE(way);
       for (const Parameter& p : net.p) {
         if (!all.contains(p.name)) continue;
         CAPTURE(p.name);
         CHECK(relative_error(p.gradient.to(Dtype::f64).to_vector<double>(),
-                             definition(all, p.name)) <= tolerance);
+                             expected(all, p.name)) <= tolerance);
       }
     };
     for (const std::size_t budget : {std::size_t{0}, std::size_t{1} << 20}) {

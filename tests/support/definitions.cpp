@@ -1,10 +1,10 @@
-#include "bench/definitions.h"
+#include "tests/support/definitions.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
-namespace cograd::bench {
+namespace cograd::testing {
 namespace {
 
 using Values = std::vector<double>;
@@ -87,4 +87,4 @@ Definition huber_mean() {
   };
 }
 
-}  // namespace cograd::bench
+}  // namespace cograd::testing

@@ -7,7 +7,7 @@
 
 #include "cograd/engine/aggregation/reduction.h"
 
-namespace cograd::bench {
+namespace cograd::testing {
 
 /// One value of the K of a coordinate.
 using Definition = std::function<double(std::vector<double> values)>;
@@ -22,4 +22,4 @@ Definition sign_majority();
 /// Five steps of Huber's weighted mean from the median, as engine/aggregation/coordinate has it.
 Definition huber_mean();
 
-}  // namespace cograd::bench
+}  // namespace cograd::testing
