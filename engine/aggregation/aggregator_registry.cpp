@@ -16,6 +16,7 @@
 #include "cograd/engine/aggregation/gram/mgda.h"
 #include "cograd/engine/aggregation/gram/pcgrad.h"
 #include "cograd/engine/aggregation/gram/upgrad.h"
+#include "cograd/engine/aggregation/norm_matched.h"
 #include "cograd/engine/form_registry.h"
 
 namespace cograd {
@@ -103,9 +104,17 @@ std::int64_t whole_number(double number) {
 
 void register_aggregator(AggregatorForm form) { registry().add(std::move(form)); }
 
-std::vector<std::string> aggregator_forms() { return registry().texts(); }
+std::vector<std::string> aggregator_forms() {
+  std::vector<std::string> all = registry().texts();
+  all.emplace_back("RULE~NORM");
+  return all;
+}
 
 std::unique_ptr<Aggregator> parse_aggregator(std::string_view text) {
+  if (const std::size_t at = text.find('~'); at != std::string_view::npos) {
+    return std::make_unique<NormMatched>(parse_aggregator(text.substr(0, at)),
+                                         parse_aggregator(text.substr(at + 1)));
+  }
   if (auto rule = rolling(text)) return rule;
   const auto [form, numbers] = registry().match(text);
   try {

@@ -3,10 +3,12 @@
 
 #include <cmath>
 #include <numeric>
+#include <tuple>
 
 #include "cograd/engine/aggregation/aggregator_registry.h"
 #include "cograd/engine/aggregation/coordinate/coordinate_wise.h"
 #include "cograd/engine/aggregation/gram/gram_aggregator.h"
+#include "cograd/engine/aggregation/parameter_aggregator.h"
 #include "cograd/engine/ops/ops.h"
 #include "tests/support/aggregation_cases.h"
 #include "tests/support/backend_cases.h"
@@ -49,6 +51,8 @@ class Longest final : public GramAggregator {
     return w;
   }
 };
+
+bool contains_norm(std::string_view form) { return form.find('~') != std::string_view::npos; }
 
 std::string all_forms() { return fmt::format("{}", fmt::join(aggregator_forms(), ", ")); }
 
@@ -199,14 +203,16 @@ TEST_CASE("every form of aggregator is read, and names itself as it is read", "[
        {"mean",    "mean:3",   "m3",          "mom:5",           "rm3",        "rm7",
         "ra3",     "ra2",      "trimmed:5,1", "winsorized:4",    "meamed:5,1", "and:4,0.25",
         "signs:3", "huber:7",  "krum:5,1",    "multikrum:5,1,2", "geomed:4",   "clipping:4,0.5,3",
-        "mgda:2",  "upgrad:3", "pcgrad:4",    "gaf:4,0.97"}) {
+        "mgda:2",  "upgrad:3", "pcgrad:4",    "gaf:4,0.97",      "m3~mean",    "mean~mom:5"}) {
     CHECK(parse_aggregator(name)->name() == name);
     const std::string_view all = name;
-    if (all.starts_with("rm7") || all.starts_with("ra2")) continue;
+    if (all.starts_with("rm7") || all.starts_with("ra2") || contains_norm(all)) continue;
     CHECK_THAT(all_forms(), contains(std::string(all.substr(0, all.find(':')))));
   }
-  for (const char* name : {"", "krum", "krum:5", "krum:5,1,2", "krum:5;1", "krum:,", "krum:5,1,",
-                           "krum:nan,1", "m3:4", "rm", "rmx", "meamed:5 ,1", "huber:1e99"}) {
+  for (const char* name :
+       {"",           "krum", "krum:5",   "krum:5,1,2", "krum:5;1",    "krum:,",     "krum:5,1,",
+        "krum:nan,1", "m3:4", "rm",       "rmx",        "meamed:5 ,1", "huber:1e99", "~",
+        "m3~",        "~m3",  "m3~~mean", "m3~rm3",     "rm3~mean",    "m3~krum:5,1"}) {
     CAPTURE(name);
     CHECK_THROWS_AS(parse_aggregator(name), ValueError);
   }
@@ -214,6 +220,45 @@ TEST_CASE("every form of aggregator is read, and names itself as it is read", "[
                     "[krum:5,3] 3 of 5 groups leave 0 neighbours: expected K >= F + 3");
   CHECK_THROWS_WITH(parse_aggregator("krum:5.5,1"), contains("cannot read 'krum:5.5,1'"));
   CHECK_THROWS_WITH(parse_aggregator("huber:17"), "[huber:17] 17 groups: expected 1 to 16");
+}
+
+TEST_CASE("a matched gradient has one rule's direction and the other's norm", "[own]") {
+  Random random(31);
+  constexpr std::int64_t kSize = 1021;
+  const Tensor stack = random_f32({3, kSize}, random);
+  for (Backend* backend : {&reference_backend(), &cpu_backend()}) {
+    CAPTURE(backend->name());
+    const auto norm = [](const std::vector<float>& x) {
+      return std::sqrt(std::inner_product(x.begin(), x.end(), x.begin(), 0.0));
+    };
+    const std::vector<float> median = reduced(MedianOfMeans(3), stack, *backend);
+    const std::vector<float> mean = reduced(Mean(3), stack, *backend);
+    for (const auto& [name, direction, length] :
+         {std::tuple{"m3~mean", &median, &mean}, {"mean~m3", &mean, &median}}) {
+      CAPTURE(name);
+      const auto rule = parse_aggregator(name);
+      CHECK(rule->groups(30) == 3);
+      Tensor groups = stack.to(*backend).clone(),
+             gradient = Tensor::empty({kSize}, Dtype::f32, *backend);
+      dynamic_cast<const ParameterAggregator&>(*rule).reduce(groups, gradient);
+      const std::vector<float> got = gradient.to_vector<float>();
+      CHECK(norm(got) == Approx(norm(*length)).epsilon(1e-6));
+      const double factor = norm(*length) / norm(*direction);
+      CHECK(std::abs(factor - 1.0) > 0.05);  // of normal values, a median has the larger norm
+      for (std::size_t i = 0; i < got.size(); i += 97) {
+        CHECK(got[i] == Approx(factor * (*direction)[i]).epsilon(1e-5).margin(1e-7));
+      }
+    }
+  }
+  // One group of three has all there is of a coordinate: the median's direction is none.
+  Tensor sparse =
+      Tensor::from(std::vector<float>{1, 0, 0, 0, 2, 0, 0, 0, 3}, {3, 3}, reference_backend());
+  Tensor gradient = Tensor::empty({3}, Dtype::f32, reference_backend());
+  dynamic_cast<const ParameterAggregator&>(*parse_aggregator("m3~mean")).reduce(sparse, gradient);
+  CHECK(gradient.to_vector<float>() == std::vector<float>(3, 0.0f));
+  CHECK_THROWS_WITH(parse_aggregator("mom:5~m3")->groups(30),
+                    "[aggregator] mom:5~m3: 5 and 3 groups: expected the same number");
+  CHECK_THROWS_WITH(parse_aggregator("m3~rm3"), contains("rm3 has no norm per parameter and step"));
 }
 
 TEST_CASE("a program names its own aggregators", "[own]") {
