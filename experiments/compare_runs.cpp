@@ -132,6 +132,7 @@ void run(int argc, char** argv) {
   report.claims = memorization_claims(records);
   const std::vector<Claim> winsorized = winsorization_claims(records);
   report.claims.insert(report.claims.end(), winsorized.begin(), winsorized.end());
+  report.answer = memorization_answer(records, report.claims);
   report.facts.emplace_back("Command", quoted_command(argc, argv));
   for (const char* key : {"dataset", "model", "machine", "backend", "version", "command"}) {
     std::vector<std::string> values;

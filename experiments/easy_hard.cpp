@@ -93,6 +93,21 @@ SideRuns train_side(const std::string& name, const EasyHardOptions& options, con
   return {name, run_study(prepare_study(study, std::move(data)))};
 }
 
+/// How far each scout agrees with the next one, around the circle; two scouts are one pair.
+std::vector<Agreement> agreements_of(const std::vector<RunRecord>& scouts, std::int64_t examples) {
+  std::vector<Agreement> agreements;
+  const auto easy = [](const RunRecord& scout) {
+    return read_index_file(scout.folder / "learned_examples.csv").indices;
+  };
+  const std::size_t pairs = scouts.size() > 2 ? scouts.size() : 1;
+  for (std::size_t i = 0; i < pairs; ++i) {
+    agreements.push_back(
+        agreement(easy(scouts[i]), easy(scouts[(i + 1) % scouts.size()]), examples));
+    agreements.back().seed = scouts[i].settings.seed;
+  }
+  return agreements;
+}
+
 void run(int argc, char** argv) {
   const auto start = std::chrono::steady_clock::now();
   const EasyHardOptions options = parse_easy_hard_options(argc, argv, kDescription);
@@ -137,10 +152,8 @@ void run(int argc, char** argv) {
   for (const SideRuns& side : sides) {
     report.runs.insert(report.runs.end(), side.runs.begin(), side.runs.end());
   }
-  report.claims = generalization_claims(
-      sides, agreement(read_index_file(scouted[0].folder / "learned_examples.csv").indices,
-                       read_index_file(scouted[1].folder / "learned_examples.csv").indices,
-                       scouts.data.train->size()));
+  report.claims = generalization_claims(sides, agreements_of(scouted, scouts.data.train->size()));
+  report.answer = summary_of(report.claims);
   report.figures = generalization_figures(sides);
   report.tables = {generalization_table(sides), difficulty_table(scouted)};
   report.galleries = {

@@ -69,6 +69,18 @@ GradientStatistics statistics_of(const GroupNorms& norms, const Groups& groups) 
   return s;
 }
 
+Interval mean_interval(std::span<const double> values) {
+  require<ValueError>(!values.empty(), "[statistics] no value: expected at least one");
+  const double infinity = std::numeric_limits<double>::infinity();
+  const auto n = static_cast<double>(values.size());
+  double mean = 0.0, squares = 0.0;
+  for (const double value : values) mean += value / n;
+  if (values.size() < 2) return {mean, -infinity, infinity};
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  const double half = t_quantile(std::ssize(values) - 1) * std::sqrt(squares / (n - 1) / n);
+  return {mean, mean - half, mean + half};
+}
+
 Interval alpha_of(std::span<const GradientStatistics> batches) {
   require<ValueError>(!batches.empty(), "[statistics] no batch: expected at least one");
   GradientStatistics sum;

@@ -48,10 +48,13 @@ GradientStatistics statistics_of(const GroupNorms& norms, const Groups& groups);
 /// mean_k 1 / b_k: a group mean has this share of an example's variance. Sizes may differ by one.
 double mean_inverse_size(const Groups& groups);
 
-/// An estimate and the ends of its 95 % interval; both infinite for fewer than two batches.
+/// An estimate and the ends of its 95 % interval; both infinite for fewer than two values.
 struct Interval {
   double estimate = 0.0, low = 0.0, high = 0.0;
 };
+/// The mean of independent values, with the interval of Student's t. Throws ValueError without a
+/// value.
+Interval mean_interval(std::span<const double> values);
 /// Alpha from the sums of |G|^2 and tr Sigma over batches, with a jackknife interval that leaves
 /// out one batch at a time. Throws ValueError without a batch.
 Interval alpha_of(std::span<const GradientStatistics> batches);

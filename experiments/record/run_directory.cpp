@@ -31,8 +31,8 @@ constexpr const char* kEvents = "events";
 constexpr const char* kSecondsFile = "seconds";
 constexpr const char* kSummaryFile = "summary.json";
 constexpr std::array kCsvFiles = {
-    "train.csv", "pristine.csv",  "corrupt.csv",          "train_sample.csv",
-    "test.csv",  "coherence.csv", "example_coherence.csv"};
+    "train.csv", "pristine.csv",  "corrupt.csv",   "train_sample.csv",
+    "test.csv",  kValidationFile, "coherence.csv", "example_coherence.csv"};
 
 /// Whether a run can have a CSV file of this name; the name may come from an untrusted checkpoint.
 bool is_csv_of_run(const std::string& name) {
@@ -216,6 +216,7 @@ void RunDirectory::evaluation(const EpochRecord& record) {
   write("corrupt.csv", record.corrupt);
   write("train_sample.csv", record.train_sample);
   write("test.csv", record.test);
+  write(kValidationFile, record.validation);
   for (const auto& [name, e] : record.further) write(name + ".csv", e);
   flush();
 }

@@ -25,6 +25,7 @@ struct EpochRecord {
   Evaluation corrupt;       ///< training examples with a false label, evaluated on that label
   Evaluation train_sample;  ///< training examples of both kinds
   Evaluation test;
+  Evaluation validation;  ///< held-out training examples, on their labels, noise included
   std::map<std::string, Evaluation> further;  ///< StudyData::further_tests
 
   /// Training minus test accuracy, in points.
@@ -38,6 +39,7 @@ struct RunRecord {
   std::string failure{};
   /// Images that could not be read and do not count in any number.
   std::int64_t skipped_images = 0;
+  std::int64_t classes = 0;           ///< of the data; 0: unknown
   std::int64_t groups = 1;            ///< K of the aggregator at this batch size
   double seconds = 0.0;               ///< the whole run
   double training_seconds = 0.0;      ///< in training steps, including waiting for data

@@ -47,6 +47,9 @@ std::vector<EpochRecord> read_rows_in(const fs::path& folder, std::int64_t epoch
   read_rows(folder / "corrupt.csv", records, std::mem_fn(&EpochRecord::corrupt));
   read_rows(folder / "train_sample.csv", records, std::mem_fn(&EpochRecord::train_sample));
   read_rows(folder / "test.csv", records, std::mem_fn(&EpochRecord::test));
+  if (std::error_code none; fs::exists(folder / kValidationFile, none)) {
+    read_rows(folder / kValidationFile, records, std::mem_fn(&EpochRecord::validation));
+  }
   for (const fs::path& path : entries_of(folder)) {
     if (!path.filename().native().ends_with(kFurtherTest)) continue;
     const std::string name = path.stem();
@@ -72,10 +75,18 @@ void read_summary(const fs::path& path, RunRecord& record) {
   record.failure = printable(summary.text("failure"));
 }
 
-RunRecord results_in(const fs::path& folder, const RunSettings& settings) {
+/// The number of classes of the data; 0 if the config does not tell.
+std::int64_t classes_in(const Json& config, const fs::path& folder) {
+  if (!config.contains("classes")) return 0;
+  const std::string complaint = fmt::format("[output] {} is damaged", printable(folder.native()));
+  return JsonReader(config, complaint).integer("classes", 0, kMostCounted);
+}
+
+RunRecord results_in(const fs::path& folder, const RunSettings& settings, const Json& config) {
   check_checksums(folder, /*with_tensors=*/false);
   RunRecord record;
   record.settings = settings;
+  record.classes = classes_in(config, folder);
   record.folder = folder;
   read_summary(folder / "summary.json", record);
   record.epochs = record.finished() ? read_evaluations(folder, settings.epochs)
@@ -112,7 +123,7 @@ std::optional<RunRecord> run_in(const fs::path& parent, const RunSettings& setti
     require<IoError>(other.empty(),
                      "[output] {} holds a run with {}: remove it or choose another --output-dir",
                      printable(folder.native()), other);
-    return results_in(folder, settings);
+    return results_in(folder, settings, config);
   }
   return std::nullopt;
 }
@@ -126,9 +137,9 @@ Json read_config(const fs::path& folder) {
 }
 
 RunRecord read_run(const fs::path& folder) {
-  const RunSettings settings =
-      settings_from(read_config(folder), printable((folder / "config.json").native()));
-  return results_in(folder, settings);
+  const Json config = read_config(folder);
+  const RunSettings settings = settings_from(config, printable((folder / "config.json").native()));
+  return results_in(folder, settings, config);
 }
 
 }  // namespace cograd

@@ -16,6 +16,8 @@ namespace cograd {
 inline constexpr const char* kFailed = ".failed";
 inline constexpr const char* kPartial = ".partial";
 
+/// Only runs with held-out examples have it.
+inline constexpr const char* kValidationFile = "validation.csv";
 inline constexpr const char* kEvaluationHeader = "epoch,count,loss,acc1,acc5";
 inline constexpr const char* kTrainHeader = "epoch,step,count,loss";
 

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "cograd/experiments/report/curves.h"
+#include "cograd/experiments/report/evidence.h"
 #include "cograd/experiments/report/setting.h"
 
 namespace cograd {
@@ -48,34 +49,31 @@ Setting setting_of(const SideRuns& side) {
 }
 
 /// The claim that one accuracy is at least kFarAbove points above another.
-Evidence far_above(const Setting& a, const Quantity& of_a, const Setting& b, const Quantity& of_b) {
-  return {.values = {a.last(of_a).mean, b.last(of_b).mean},
-          .margin = [](const auto& v) { return v[0] - v[1] - kFarAbove; },
-          .text =
-              [=](int digits) {
-                return fmt::format("{} against {}", last_text(a, of_a, " %", digits),
-                                   last_text(b, of_b, " %", digits));
-              }};
+Claim far_above(std::string text, const Setting& a, const Quantity& of_a, const Setting& b,
+                const Quantity& of_b) {
+  return make_claim(std::move(text), Source::paper,
+                    paired({last_value(a, of_a), last_value(b, of_b)},
+                           [](const std::vector<double>& v) { return v[0] - v[1] - kFarAbove; }));
 }
 
 void claims_about_sides(const Setting& easy, const Setting& hard, std::vector<Claim>& claims) {
   const Quantity on_easy = accuracy_on("easy_test"), on_hard = accuracy_on("hard_test");
   if (easy.seeds() > 0 && hard.seeds() > 0) {
     claims.push_back(
-        make_claim(fmt::format("easy examples generalize better among themselves: trained "
-                               "and tested on easy ones the accuracy is at least {:.0f} "
-                               "points above that of trained and tested on hard ones",
-                               kFarAbove),
-                   far_above(easy, on_easy, hard, on_hard)));
+        far_above(fmt::format("easy examples generalize better among themselves: trained "
+                              "and tested on easy ones the accuracy is at least {:.0f} "
+                              "points above that of trained and tested on hard ones",
+                              kFarAbove),
+                  easy, on_easy, hard, on_hard));
   }
   if (easy.seeds() > 0) {
     claims.push_back(
-        make_claim(fmt::format("what is learned on easy examples does not carry over to "
-                               "hard ones as it does to easy ones: trained on easy ones, "
-                               "accuracy on easy tests is at least {:.0f} points above "
-                               "that on hard tests",
-                               kFarAbove),
-                   far_above(easy, on_easy, easy, on_hard)));
+        far_above(fmt::format("what is learned on easy examples does not carry over to "
+                              "hard ones as it does to easy ones: trained on easy ones, "
+                              "accuracy on easy tests is at least {:.0f} points above "
+                              "that on hard tests",
+                              kFarAbove),
+                  easy, on_easy, easy, on_hard));
   }
 }
 
@@ -94,22 +92,26 @@ Agreement agreement(const std::vector<std::int64_t>& easy, const std::vector<std
 }
 
 std::vector<Claim> generalization_claims(const std::vector<SideRuns>& sides,
-                                         const Agreement& agreement) {
+                                         const std::vector<Agreement>& agreements) {
   std::vector<Claim> claims;
-  claims_about_sides(setting_of(sides.at(0)), setting_of(sides.at(1)), claims);
+  const Setting easy = setting_of(sides.at(0)), hard = setting_of(sides.at(1));
+  claims_about_sides(easy, hard, claims);
+  Evidence evidence;
+  evidence.values = {{"agreement", {}}, {"by chance", {}}, {"of the way", {}}};
+  for (const Agreement& pair : agreements) {
+    evidence.seeds.push_back(pair.seed);
+    evidence.values[0].by_seed.push_back(100.0 * pair.both);
+    evidence.values[1].by_seed.push_back(100.0 * pair.chance);
+    evidence.values[2].by_seed.push_back(100.0 * pair.beyond_chance());
+  }
+  evidence.margin = [](const std::vector<double>& v) { return v[2] - 100.0 * kBeyondChance; };
+  evidence.between = " %, ";
+  evidence.unit = " % (agreement, by chance, share of the way)";
   claims.push_back(make_claim(
       fmt::format("what is easy is easy to another seed as well: the agreement of two runs "
-                  "is at least {:.1f} of the way from chance to full",
-                  kBeyondChance),
-      {.values = {agreement.beyond_chance()},
-       .margin = [](const auto& v) { return 100.0 * (v[0] - kBeyondChance); },
-       .text =
-           [&](int digits) {
-             return fmt::format("{:.1f} %, by chance {:.1f} %: {:.{}f} of the way",
-                                100.0 * agreement.both, 100.0 * agreement.chance,
-                                agreement.beyond_chance(), digits);
-           },
-       .decimals = 2}));
+                  "is at least {:.0f} % of the way from chance to full",
+                  100.0 * kBeyondChance),
+      Source::ours, evidence));
   return claims;
 }
 

@@ -20,8 +20,9 @@ struct SideRuns {
 
 /// The agreement of two runs on the easy examples.
 struct Agreement {
-  double both = 0.0;    ///< share of the first run's easy examples that are easy in the second
-  double chance = 0.0;  ///< share of all examples that are easy in the second
+  double both = 0.0;       ///< share of the first run's easy examples that are easy in the second
+  double chance = 0.0;     ///< share of all examples that are easy in the second
+  std::uint64_t seed = 1;  ///< of the first run
   /// (both - chance) / (1 - chance): 0 by chance, 1 if the second set contains the first.
   double beyond_chance() const { return chance < 1.0 ? (both - chance) / (1.0 - chance) : 0.0; }
 };
@@ -30,11 +31,11 @@ struct Agreement {
 Agreement agreement(const std::vector<std::int64_t>& easy, const std::vector<std::int64_t>& other,
                     std::int64_t examples);
 
-/// Claims: easy examples generalize better among themselves than hard ones, and the data decide
+/// Claims, with an agreement per pair of runs: easy examples generalize better among themselves than hard ones, and the data decide
 /// more than the seed which examples are easy. Zielinski, Krishnan, Chatterjee, arXiv 2003.07422,
 /// section 3.
 std::vector<Claim> generalization_claims(const std::vector<SideRuns>& sides,
-                                         const Agreement& agreement);
+                                         const std::vector<Agreement>& agreements);
 
 /// Accuracy on the easy, the hard and the full test set over the epochs, by training set.
 std::vector<FigureGroup> generalization_figures(const std::vector<SideRuns>& sides);

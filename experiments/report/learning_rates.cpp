@@ -1,119 +1,156 @@
 #include "cograd/experiments/report/learning_rates.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "cograd/experiments/report/curves.h"
-#include "cograd/experiments/report/setting.h"
+#include "cograd/experiments/report/evidence.h"
 
 namespace cograd {
 namespace {
 
-std::size_t last_epoch(const Setting& setting) { return setting.epochs() - 1; }
-
-/// ", 2 of 3 seeds" if the others failed.
-std::string seeds_note(const Setting& setting) {
-  return setting.failed.empty() ? "" : fmt::format(", {} seeds", seeds_text(setting));
+Compared at_choice(const Choice& choice) {
+  return {choice.setting, label_of(choice.setting->run_settings()),
+          [epoch = choice.epoch](const RunRecord& run) { return run.epochs.at(epoch).test.acc1; }};
 }
 
-/// Chooses the index of an epoch.
-using EpochOf = std::size_t (*)(const Setting&);
+double rate_of(const Choice& choice) { return choice.setting->run_settings().learning_rate; }
 
-/// The setting with the highest test accuracy; null if no run finished.
-const Setting* best_of(const std::vector<const Setting*>& settings, EpochOf epoch_of) {
-  const Setting* best = nullptr;
-  const auto accuracy = [&](const Setting& setting) {
-    return setting.at(epoch_of(setting), test_accuracy).mean;
-  };
-  for (const Setting* setting : settings) {
-    if (setting->runs.empty()) continue;
-    if (best == nullptr || accuracy(*setting) > accuracy(*best)) best = setting;
+Evidence difference_of(const Choice& ours, const Choice& mean) {
+  Evidence evidence = paired({at_choice(ours), at_choice(mean)},
+                             [](const std::vector<double>& v) { return v[0] - v[1]; });
+  evidence.strict = true;
+  return evidence;
+}
+
+/// The accuracy by which a choice was made.
+double accuracy_of(const Choice& choice, bool held_out) {
+  return choice.setting->at(choice.epoch, held_out ? held_out_accuracy : test_accuracy).mean;
+}
+
+/// The choice of the mean's best batch size among `grids`, which are of one noise level.
+Choice best_mean(const std::vector<const RateGrid*>& grids, Stop stop, bool held_out) {
+  Choice best;
+  for (const RateGrid* grid : grids) {
+    if (role_of(grid->run_settings().aggregator) != Role::mean) continue;
+    const Choice choice = choose(*grid, stop);
+    if (choice.setting == nullptr) continue;
+    if (best.setting == nullptr || accuracy_of(choice, held_out) > accuracy_of(best, held_out)) {
+      best = choice;
+    }
   }
   return best;
 }
 
-/// "61.0 (0.03)": the best of an aggregator's settings at one noise level, and behind it the rates
-/// at which no run finished: "; failed at 0.3".
-std::string best_text(const std::vector<const Setting*>& settings, EpochOf epoch_of,
-                      bool name_epoch) {
-  const Setting* best = best_of(settings, epoch_of);
-  std::vector<double> failed;
-  for (const Setting* setting : settings) {
-    if (setting->runs.empty()) failed.push_back(setting->run_settings().learning_rate);
+/// "0.03", "0.003 (the smallest)", "0.1; failed at 0.3", "–; failed at 0.1".
+std::string rate_text(const RateGrid& grid, const Choice& choice) {
+  std::string text = choice.setting == nullptr ? "–" : fmt::format("{:.4g}", rate_of(choice));
+  if (grid.compares_rates() && choice.setting == grid.settings.front()) text += " (the smallest)";
+  if (grid.compares_rates() && choice.setting == grid.settings.back()) text += " (the largest)";
+  std::vector<std::string> failed;
+  for (const Setting* setting : grid.settings) {
+    if (!setting->runs.empty()) continue;
+    failed.push_back(fmt::format("{:.4g}", setting->run_settings().learning_rate));
   }
-  std::string text = "–";
-  if (best != nullptr) {
-    text = fmt::format("{} ({:.4g}{}{})",
-                       spread_text(best->at(epoch_of(*best), test_accuracy), best->seeds()),
-                       best->run_settings().learning_rate, seeds_note(*best),
-                       name_epoch ? ", " + epoch_text(*best, epoch_of(*best)) : "");
-  }
-  for (std::size_t i = 0; i < failed.size(); ++i) {
-    text += fmt::format("{}{:.4g}", i == 0 ? "; failed at " : ", ", failed[i]);
-  }
+  if (!failed.empty()) text += fmt::format("; failed at {}", fmt::join(failed, ", "));
   return text;
 }
 
-/// Adds the columns and rows of best_learning_rates(), with the epoch that `epoch_of` chooses.
-void compare_learning_rates(const std::vector<RunRecord>& runs, EpochOf epoch_of, bool name_epoch,
-                            Table& table) {
-  table.header = {"aggregator"};
-  const std::vector<Setting> settings = all_settings_of(runs);
-  std::vector<double> fractions = fractions_of(runs);
-  std::sort(fractions.begin(), fractions.end());
-  for (const double fraction : fractions) table.header.push_back("test %, " + noise_text(fraction));
-  table.header.emplace_back("s per epoch");
+/// "-1.2 (-3.0 to 0.6)", "-1.2" for one seed, "–" for the mean itself.
+std::string difference_text(const Choice& ours, const Choice& mean) {
+  if (mean.setting == nullptr || mean.setting == ours.setting) return "–";
+  const Claim claim = make_claim("", Source::ours, difference_of(ours, mean));
+  if (claim.seeds.empty()) return "–";
+  if (claim.seeds.size() == 1) return fmt::format("{:+.1f}", claim.margin.estimate);
+  return fmt::format("{:+.1f} ({:.1f} to {:.1f})", claim.margin.estimate, claim.margin.low,
+                     claim.margin.high);
+}
 
-  std::vector<std::string> labels;  // in the order of their first runs
-  bool several = false;
-  for (const Setting& setting : settings) {
-    const std::string label = label_of(setting.run_settings());
-    if (std::find(labels.begin(), labels.end(), label) == labels.end()) labels.push_back(label);
-    for (const Setting& other : settings) {
-      several =
-          several || (label_of(other.run_settings()) == label &&
-                      other.run_settings().learning_rate != setting.run_settings().learning_rate);
+void add_rows(const std::vector<const RateGrid*>& grids, Stop stop, bool held_out, Table& table) {
+  const Choice mean = best_mean(grids, stop, held_out);
+  for (const RateGrid* grid : grids) {
+    const Choice choice = choose(*grid, stop);
+    std::vector<std::string> row{label_of(grid->run_settings()),
+                                 percent_text(grid->run_settings().corrupt_fraction),
+                                 rate_text(*grid, choice)};
+    if (choice.setting == nullptr) {
+      row.resize(table.header.size(), "–");
+      table.rows.push_back(std::move(row));
+      continue;
     }
-  }
-  if (!several) return;
-  for (const std::string& label : labels) {
-    std::vector<std::string> row{label};
-    std::string time = "–";
-    for (const double fraction : fractions) {
-      std::vector<const Setting*> chosen = at_noise(settings, fraction);
-      std::erase_if(chosen, [&](const Setting* p) { return label_of(p->run_settings()) != label; });
-      row.push_back(best_text(chosen, epoch_of, name_epoch));
-      const Setting* best = best_of(chosen, epoch_of);
-      if (time == "–" && best != nullptr) {
-        time = fmt::format("{:.3g}", best->training_seconds_per_epoch());
-      }
+    const Setting& setting = *choice.setting;
+    const auto text = [&](const Quantity& quantity) {
+      return spread_text(setting.at(choice.epoch, quantity), setting.seeds());
+    };
+    if (stop == Stop::at_best_epoch) {
+      row.push_back(fmt::format("{}", setting.runs.front()->epochs[choice.epoch].epoch));
     }
-    row.push_back(time);
+    row.push_back(seeds_text(setting));
+    if (held_out) row.push_back(text(held_out_accuracy));
+    row.push_back(text(test_accuracy));
+    row.push_back(difference_text(choice, mean));
     table.rows.push_back(std::move(row));
   }
 }
 
+void compare_learning_rates(const std::vector<RunRecord>& runs, Stop stop, Table& table) {
+  const std::vector<Setting> settings = all_settings_of(runs);
+  const std::vector<RateGrid> grids = rate_grids_of(settings);
+  if (std::none_of(grids.begin(), grids.end(), std::mem_fn(&RateGrid::compares_rates))) return;
+  const bool held_out = std::all_of(grids.begin(), grids.end(), has_held_out);
+  table.text += held_out
+                    ? " The choice is made by the accuracy on held-out training examples, whose "
+                      "labels are as noisy as those trained on; the test set is only reported."
+                    : " The choice is made by this very test accuracy, for all aggregators alike: "
+                      "someone without clean labels could not make it. --validation 0.1 chooses on "
+                      "held-out noisy labels instead.";
+  table.text += " The difference from the best mean is taken seed by seed, with its 95 % interval.";
+  table.header = {"run", "noise %", "learning rate"};
+  if (stop == Stop::at_best_epoch) table.header.emplace_back("epoch");
+  table.header.emplace_back("seeds");
+  if (held_out) table.header.emplace_back("held out %");
+  table.header.insert(table.header.end(), {"test %", "minus mean, points"});
+  for (const double fraction : fractions_of(runs)) {
+    std::vector<const RateGrid*> at_fraction;
+    for (const RateGrid& grid : grids) {
+      if (grid.run_settings().corrupt_fraction == fraction) at_fraction.push_back(&grid);
+    }
+    add_rows(at_fraction, stop, held_out, table);
+  }
+  for (const std::string& warning : edge_warnings(runs)) table.text += " " + warning + ".";
+}
+
 }  // namespace
+
+Claim tuned_claim(const Comparison& comparison) {
+  const Choice ours = choose(comparison.ours, Stop::at_best_epoch);
+  const Choice mean = choose(comparison.mean, Stop::at_best_epoch);
+  const bool fair = has_held_out(comparison.ours) && has_held_out(comparison.mean);
+  Claim claim = make_claim(
+      fmt::format("{}: with rate and epoch chosen {}, {} tests better than {}", comparison.where,
+                  fair ? "on held-out noisy labels" : "by the test set itself", comparison.name(),
+                  comparison.mean_text()),
+      Source::ours, difference_of(ours, mean));
+  claim.measured += fmt::format(", at rates {:.4g} and {:.4g}", rate_of(ours), rate_of(mean));
+  return claim;
+}
 
 Table best_learning_rates(const std::vector<RunRecord>& runs) {
   Table table{.heading = "Best learning rates",
-              .text =
-                  "Test accuracy after the last epoch, at the learning rate (in brackets) where "
-                  "it is highest. The rates were chosen by this very accuracy, for all "
-                  "aggregators alike. Time is that of training alone, at the first noise level.",
+              .text = "Each aggregator after its last epoch, at its own learning rate.",
               .header = {}};
-  compare_learning_rates(runs, last_epoch, /*name_epoch=*/false, table);
+  compare_learning_rates(runs, Stop::at_end, table);
   return table;
 }
 
 Table best_stops(const std::vector<RunRecord>& runs) {
   Table table{.heading = "Best learning rates, stopped at the best epoch",
-              .text =
-                  "The same for one who has clean labels to tell by when to stop: rate and epoch "
-                  "where the test accuracy is highest.",
+              .text = "The same, with the epoch to stop at chosen as well.",
               .header = {}};
-  compare_learning_rates(runs, best_epoch, /*name_epoch=*/true, table);
+  compare_learning_rates(runs, Stop::at_best_epoch, table);
   return table;
 }
 

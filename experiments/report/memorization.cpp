@@ -1,11 +1,18 @@
 #include "cograd/experiments/report/memorization.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
+#include "cograd/experiments/report/comparison.h"
 #include "cograd/experiments/report/curves.h"
-#include "cograd/experiments/report/setting.h"
+#include "cograd/experiments/report/evidence.h"
+#include "cograd/experiments/report/learning_rates.h"
+#include "cograd/experiments/report/overfit.h"
+#include "cograd/experiments/report/windows.h"
 
 namespace cograd {
 namespace {
@@ -13,219 +20,245 @@ namespace {
 // Thresholds of the claims, in points of accuracy unless they are ratios.
 constexpr double kMemorizes = 70.0;
 constexpr double kRobustRatio = 0.5;
-constexpr double kEarlyStopRatio = 0.75;
 constexpr double kPristineLoss = 10.0;
 constexpr double kControlRatio = 0.8;
 constexpr double kTestAdvantage = 5.0;
-constexpr double kGapReduction = 10.0;
+constexpr double kOverfitReduction = 10.0;
 constexpr double kCleanLoss = 2.0;
-
-/// Controls average what a median sees: "ra3" the steps of rm3; "mean:3" the groups of m3, with the
-/// same statistics of batch norm.
-bool control(const RunSettings& run) {
-  return run.aggregator == "ra3" || run.aggregator.starts_with("mean:");
-}
-
-bool robust(const RunSettings& run) { return run.aggregator != "mean" && !control(run); }
-
-std::string controlled_by(const std::string& aggregator) {
-  if (aggregator == "ra3") return "rm3";
-  const std::string groups = aggregator.substr(aggregator.find(':') + 1);
-  return groups == "3" ? "m3" : "mom:" + groups;
-}
-
-/// The mean at this batch size, with otherwise equal settings except for momentum, which differs in
-/// the paper, too.
-const Setting* mean_partner(const std::vector<Setting>& settings, const RunSettings& run,
-                            std::int64_t batch_size) {
-  RunSettings wanted = run;
-  wanted.aggregator = "mean";
-  wanted.batch_size = batch_size;
-  for (const Setting& setting : settings) {
-    wanted.momentum = setting.run_settings().momentum;
-    wanted.force_momentum = setting.run_settings().force_momentum;
-    if (same_but_seed(setting.run_settings(), wanted)) return &setting;
-  }
-  return nullptr;
-}
-
-/// "50 % noise, batch 30", and other differences from the settings of the same aggregator.
-std::string where_of(const Setting& setting, const std::vector<Setting>& settings) {
-  std::vector<const Setting*> alike;
-  std::size_t place = 0;
-  for (const Setting& other : settings) {
-    const RunSettings &a = setting.run_settings(), &b = other.run_settings();
-    if (a.aggregator != b.aggregator || a.batch_size != b.batch_size) continue;
-    if (a.corrupt_fraction != b.corrupt_fraction) continue;
-    if (&other == &setting) place = alike.size();
-    alike.push_back(&other);
-  }
-  const std::string name = names_of(alike)[place].substr(label_of(setting.run_settings()).size());
-  const RunSettings& run = setting.run_settings();
-  return fmt::format("{}, batch {}{}{}", noise_text(run.corrupt_fraction), run.batch_size,
-                     run.optimizer == "sgd" ? "" : ", " + run.optimizer,
-                     name.empty() ? "" : "," + name);
-}
 
 double pristine_of(const EpochRecord& e) { return e.pristine.acc1; }
 double corrupt_of(const EpochRecord& e) { return e.corrupt.acc1; }
-double test_of(const EpochRecord& e) { return e.test.acc1; }
-double gap_of(const EpochRecord& e) { return e.gap(); }
 
-/// Compares two settings after their last epoch: `margin` is how far the first one lies on the
-/// claim's side.
-Evidence against(const Setting& a, const Setting& b, const Quantity& quantity,
-                 double (*margin)(double a, double b), const std::string& unit = " %") {
-  return {.values = {a.last(quantity).mean, b.last(quantity).mean},
-          .margin = [=](const auto& v) { return margin(v[0], v[1]); },
-          .text =
-              [=](int digits) {
-                return fmt::format("{} against {}", last_text(a, quantity, unit, digits),
-                                   last_text(b, quantity, unit, digits));
-              }};
-}
+using Margin = double (*)(double ours, double mean);
 
-void claim_about_mean(const Setting& mean, const std::string& where, std::vector<Claim>& claims) {
-  const std::string& optimizer = mean.run_settings().optimizer;
-  claims.push_back(make_claim(
-      fmt::format("{}: mean ({}) memorizes: it fits at least {:.0f} % of the corrupt labels", where,
-                  optimizer == "sgd" ? "plain SGD" : optimizer, kMemorizes),
-      {.values = {mean.last(corrupt_of).mean},
-       .margin = [](const auto& v) { return v[0] - kMemorizes; },
-       .text = [&](int digits) { return last_text(mean, corrupt_of, " %", digits); }}));
-}
+double half_margin(double ours, double mean) { return kRobustRatio * mean - ours; }
 
-void claim_about_control(const Setting& setting, const Setting& mean, const std::string& where,
-                         std::vector<Claim>& claims) {
-  const std::string& name = setting.run_settings().aggregator;
-  claims.push_back(make_claim(
-      fmt::format("{}: {}, the control for {}, fits at least {:.1f} times as many corrupt "
-                  "labels as mean",
-                  where, name, controlled_by(name), kControlRatio),
-      against(setting, mean, corrupt_of,
-              [](double ours, double theirs) { return ours - kControlRatio * theirs; })));
-}
+/// A number of a setting's runs.
+using ValueOf = Compared (*)(const Setting&);
 
-/// Fitted examples of either kind, in percent.
-struct Fitted {
-  double pristine, corrupt;
-};
+Compared corrupt_fitted(const Setting& s) { return last_value(s, corrupt_of); }
+Compared pristine_fitted(const Setting& s) { return last_value(s, pristine_of); }
+Compared tested(const Setting& s) { return last_value(s, test_accuracy); }
+Compared overfit(const Setting& s) { return last_value(s, adjusted_overfit(s.first())); }
 
-/// The accuracies of `mean` when its pristine accuracy first reached `pristine` (interpolated
-/// between epochs); its final ones if it never did.
-Fitted stopped_at(const Setting& mean, double pristine) {
-  for (std::size_t epoch = 1; epoch < mean.epochs(); ++epoch) {
-    const double now = mean.at(epoch, pristine_of).mean;
-    if (now < pristine) continue;
-    const double before = mean.at(epoch - 1, pristine_of).mean;
-    const double from = mean.at(epoch - 1, corrupt_of).mean, to = mean.at(epoch, corrupt_of).mean;
-    const double part = now > before ? (pristine - before) / (now - before) : 1.0;
-    return {pristine, from + (to - from) * part};
+bool memorizes(const Setting& mean) { return mean.last(corrupt_of).mean >= kMemorizes; }
+
+/// The claim about each pair, or about the pair of all rates where it fares worst. With `premise`,
+/// only pairs count whose mean memorizes.
+Claim claim_about(const Comparison& c, const std::string& text, Source source, ValueOf value,
+                  Margin margin, bool premise, const std::string& unit = " %") {
+  std::optional<Claim> worst;
+  double most = 0.0;
+  std::string rate;
+  for (const SettingPair& pair : c.pairs) {
+    most = std::max(most, pair.mean->last(corrupt_of).mean);
+    if (premise && !memorizes(*pair.mean)) continue;
+    Evidence evidence = paired({value(*pair.ours), value(*pair.mean)},
+                               [=](const std::vector<double>& v) { return margin(v[0], v[1]); });
+    evidence.unit = unit;
+    Claim claim = make_claim(text, source, evidence);
+    if (worst && worst->margin.estimate <= claim.margin.estimate) continue;
+    worst = std::move(claim);
+    rate = fmt::format("{:.4g}", pair.ours->run_settings().learning_rate);
   }
-  return {mean.last(pristine_of).mean, mean.last(corrupt_of).mean};
-}
-
-/// An aggregator that learns less of everything also memorizes less, which is no merit.
-void claims_at_equal_pristine(const Setting& setting, const Setting& mean, const std::string& where,
-                              std::vector<Claim>& claims) {
-  const std::string& name = setting.run_settings().aggregator;
-  claims.push_back(make_claim(
-      fmt::format("{}: {} fits pristine examples nearly as well, at most {:.0f} points "
-                  "below mean",
-                  where, name, kPristineLoss),
-      against(setting, mean, pristine_of,
-              [](double ours, double theirs) { return ours - theirs + kPristineLoss; })));
-  const double learned = setting.last(pristine_of).mean, ours = setting.last(corrupt_of).mean;
-  const Fitted theirs = stopped_at(mean, learned);
-  claims.push_back(make_claim(
-      fmt::format("{}: {} fits at most {:.2f} times as many corrupt labels as mean stopped early, "
-                  "at the same pristine accuracy",
-                  where, name, kEarlyStopRatio),
-      {.values = {ours, theirs.corrupt},
-       .margin = [](const auto& v) { return kEarlyStopRatio * v[1] - v[0]; },
-       .text =
-           [&](int digits) {
-             return fmt::format("{:.{}f} % against {:.{}f} % at {:.1f} % of the pristine{}", ours,
-                                digits, theirs.corrupt, digits, theirs.pristine,
-                                theirs.pristine < learned ? ", where it ends" : "");
-           }}));
-}
-
-double half_margin(double ours, double theirs) { return kRobustRatio * theirs - ours; }
-
-void claims_about_robust(const Setting& setting, const Setting& mean, const std::string& where,
-                         std::vector<Claim>& claims) {
-  const std::string& name = setting.run_settings().aggregator;
-  claims.push_back(make_claim(
-      fmt::format("{}: {} fits at most half as many corrupt labels as mean", where, name),
-      against(setting, mean, corrupt_of, half_margin)));
-  if (setting.run_settings().corrupt_fraction < 1.0) {
-    claims_at_equal_pristine(setting, mean, where, claims);
+  if (!worst) {
+    return not_tested(
+        text, source,
+        c.pairs.empty() ? "no learning rate in common"
+                        : fmt::format("mean fits {:.1f} % of the corrupt labels, less than {:.0f} "
+                                      "%: it has not memorized",
+                                      most, kMemorizes));
   }
-  claims.push_back(make_claim(
-      fmt::format("{}: the gap between training and test accuracy is at least {:.0f} points "
-                  "smaller with {} than with mean",
-                  where, kGapReduction, name),
-      against(
-          setting, mean, gap_of,
-          [](double ours, double theirs) { return theirs - ours - kGapReduction; }, "")));
-  // With random labels alone there is no test accuracy to gain.
-  if (setting.run_settings().corrupt_fraction == 1.0) return;
-  claims.push_back(make_claim(
-      fmt::format("{}: test accuracy is at least {:.0f} points higher with {} than with mean",
-                  where, kTestAdvantage, name),
-      against(setting, mean, test_of,
-              [](double ours, double theirs) { return ours - theirs - kTestAdvantage; })));
+  if (c.pairs.size() > 1) {
+    worst->measured += fmt::format(", at learning rate {}, the worst of those compared", rate);
+  }
+  return *worst;
 }
 
-/// Medians act through the size of their groups, so the mean at a batch of that size is compared,
-/// too.
-void claim_at_equal_group_size(const Setting& setting, const Setting& mean,
-                               const std::string& where, std::vector<Claim>& claims) {
-  claims.push_back(make_claim(
-      fmt::format("{}: {} fits at most half as many corrupt labels as mean at the batch "
-                  "size of its groups, {}",
-                  where, setting.run_settings().aggregator, mean.run_settings().batch_size),
-      against(setting, mean, corrupt_of, half_margin)));
+/// Plain SGD memorizes, at some learning rate: without it there is nothing to suppress.
+Claim claim_about_mean(const RateGrid& grid, const std::string& where) {
+  const std::string& optimizer = grid.run_settings().optimizer;
+  std::optional<Claim> best;
+  for (const Setting* setting : grid.settings) {
+    if (setting->runs.empty()) continue;
+    Claim claim = make_claim(
+        fmt::format("{}: mean ({}) memorizes: it fits at least {:.0f} % of the corrupt labels",
+                    where, optimizer == "sgd" ? "plain SGD" : optimizer, kMemorizes),
+        Source::paper, paired({corrupt_fitted(*setting)}, [](const std::vector<double>& v) {
+          return v[0] - kMemorizes;
+        }));
+    if (grid.compares_rates()) {
+      claim.measured +=
+          fmt::format(", at learning rate {:.4g}", setting->run_settings().learning_rate);
+    }
+    if (!best || claim.margin.estimate > best->margin.estimate) best = std::move(claim);
+  }
+  return *best;
 }
 
-void claim_without_noise(const Setting& setting, const Setting& mean, const std::string& where,
-                         std::vector<Claim>& claims) {
-  claims.push_back(
-      make_claim(fmt::format("{}: test accuracy with {} is at most {:.0f} points below mean's",
-                             where, setting.run_settings().aggregator, kCleanLoss),
-                 against(setting, mean, test_of,
-                         [](double ours, double theirs) { return ours - theirs + kCleanLoss; })));
+std::string text_of(const Comparison& comparison, const std::string& what) {
+  return fmt::format("{}: {} {}", comparison.where, comparison.name(), what);
+}
+
+void claims_of_paper(const Comparison& c, Source source, std::vector<Claim>& claims) {
+  const std::string mean = c.mean_text();
+  claims.push_back(claim_about(c, text_of(c, "fits at most half as many corrupt labels as " + mean),
+                               source, corrupt_fitted, half_margin, /*premise=*/true));
+  claims.push_back(claim_about(
+      c,
+      text_of(c, fmt::format("overfits by at least {:.0f} points less than {}: training accuracy "
+                             "beyond what test accuracy explains",
+                             kOverfitReduction, mean)),
+      source, overfit, [](double ours, double theirs) { return theirs - ours - kOverfitReduction; },
+      /*premise=*/true, " points"));
+}
+
+/// What else a reader asks: is less learned of everything, and does it help?
+void own_claims(const Comparison& c, std::vector<Claim>& claims) {
+  // With random labels alone there is nothing to generalize.
+  if (c.ours.run_settings().corrupt_fraction == 1.0) return;
+  claims.push_back(claim_about(
+      c,
+      text_of(c,
+              fmt::format("fits pristine examples nearly as well, at most {:.0f} points below {}",
+                          kPristineLoss, c.mean_text())),
+      Source::ours, pristine_fitted,
+      [](double ours, double mean) { return ours - mean + kPristineLoss; }, /*premise=*/false));
+  claims.push_back(claim_about(
+      c,
+      text_of(c, fmt::format("ends with a test accuracy at least {:.0f} points above that of {}",
+                             kTestAdvantage, c.mean_text())),
+      Source::ours, tested, [](double ours, double mean) { return ours - mean - kTestAdvantage; },
+      /*premise=*/true));
+  const std::vector<Claim> of_windows = window_claims(c);
+  claims.insert(claims.end(), of_windows.begin(), of_windows.end());
+  if (c.ours.compares_rates() && c.mean.compares_rates()) claims.push_back(tuned_claim(c));
+}
+
+void claims_about_noise(const std::vector<RateGrid>& grids, const RateGrid& grid,
+                        const std::string& where, std::vector<Claim>& claims) {
+  const RateGrid* mean = faithful_partner(grids, grid);
+  if (mean == nullptr) return;
+  const std::string& name = grid.run_settings().aggregator;
+  const Comparison comparison(grid, *mean, where);
+  if (role_of(name) == Role::control) {
+    claims.push_back(claim_about(
+        comparison,
+        text_of(
+            comparison,
+            fmt::format("(the control for {}) fits at least {:.1f} times as many corrupt labels "
+                        "as {}",
+                        controlled_by(name), kControlRatio, comparison.mean_text())),
+        Source::control, corrupt_fitted,
+        [](double ours, double theirs) { return ours - kControlRatio * theirs; },
+        /*premise=*/true));
+    return;
+  }
+  const bool matched = name.find('~') != std::string::npos;
+  claims_of_paper(comparison, matched ? Source::control : Source::paper, claims);
+  if (matched) return;
+  own_claims(comparison, claims);
+  const RateGrid* at_batch = mean_partner(grids, grid, grid.run_settings().batch_size);
+  if (at_batch == nullptr || at_batch == mean) return;
+  const Comparison same_batch(grid, *at_batch, where);
+  claims.push_back(claim_about(
+      same_batch,
+      text_of(same_batch,
+              "fits at most half as many corrupt labels as mean at the same batch size"),
+      Source::ours, corrupt_fitted, half_margin, /*premise=*/true));
+}
+
+void claim_without_noise(const std::vector<RateGrid>& grids, const RateGrid& grid,
+                         const std::string& where, std::vector<Claim>& claims) {
+  const RateGrid* mean = faithful_partner(grids, grid);
+  if (mean == nullptr || role_of(grid.run_settings().aggregator) != Role::robust) return;
+  const Comparison comparison(grid, *mean, where);
+  claims.push_back(claim_about(
+      comparison,
+      text_of(comparison, fmt::format("tests at most {:.0f} points below {}", kCleanLoss,
+                                      comparison.mean_text())),
+      Source::paper, tested, [](double ours, double theirs) { return ours - theirs + kCleanLoss; },
+      /*premise=*/false));
+}
+
+/// The noise level that the answer is about: the one nearest to half of the labels.
+double typical_fraction(const std::vector<RunRecord>& runs) {
+  double typical = 0.0;
+  for (const double fraction : fractions_of(runs)) {
+    if (fraction > 0.0 && std::abs(fraction - 0.5) < std::abs(typical - 0.5)) typical = fraction;
+  }
+  return typical;
+}
+
+/// "m3 b30 fits 16.4 % of the corrupt labels, mean b10 79.3 %: 62.9 points fewer (58.0 to 67.1)".
+std::string answer_about(const Comparison& c) {
+  const SettingPair* pair = nullptr;  // where the mean memorizes most
+  for (const SettingPair& other : c.pairs) {
+    if (pair == nullptr || other.mean->last(corrupt_of).mean > pair->mean->last(corrupt_of).mean) {
+      pair = &other;
+    }
+  }
+  if (pair == nullptr) return "";
+  const Claim claim = make_claim("", Source::paper,
+                                 paired({corrupt_fitted(*pair->ours), corrupt_fitted(*pair->mean)},
+                                        [](const std::vector<double>& v) { return v[1] - v[0]; }));
+  if (claim.seeds.empty()) return "";
+  const auto mean_over_seeds = [](const SeedValues& v) { return spread_of(v.by_seed).mean; };
+  const double fewer = claim.margin.estimate;
+  return fmt::format(
+      "{} fits {:.1f} % of the corrupt labels, {} {:.1f} %: {:.1f} points {}{}",
+      claim.values[0].name, mean_over_seeds(claim.values[0]), claim.values[1].name,
+      mean_over_seeds(claim.values[1]), std::abs(fewer), fewer >= 0.0 ? "fewer" : "more",
+      claim.seeds.size() > 1
+          ? fmt::format(" (95 % interval {:.1f} to {:.1f})", claim.margin.low, claim.margin.high)
+          : "");
 }
 
 }  // namespace
 
 std::vector<Claim> memorization_claims(const std::vector<RunRecord>& runs) {
-  const std::vector<Setting> settings = settings_of(runs);
+  const std::vector<Setting> settings = all_settings_of(runs);
+  const std::vector<RateGrid> grids = rate_grids_of(settings);
   std::vector<Claim> claims;
   for (const double fraction : fractions_of(runs)) {
-    for (const Setting& setting : settings) {
-      const RunSettings& run = setting.run_settings();
-      if (run.corrupt_fraction != fraction) continue;
-      const std::string where = where_of(setting, settings);
-      const auto mean_at = [&](std::int64_t batch) { return mean_partner(settings, run, batch); };
-      const Setting* mean = mean_at(run.batch_size);
-      if (mean == nullptr) continue;
+    for (const RateGrid& grid : grids) {
+      if (grid.run_settings().corrupt_fraction != fraction || !grid.finished()) continue;
+      const std::string where = where_of(grid, grids);
       if (fraction == 0.0) {
-        if (robust(run)) claim_without_noise(setting, *mean, where, claims);
-      } else if (&setting == mean) {
-        claim_about_mean(setting, where, claims);
-      } else if (robust(run)) {
-        claims_about_robust(setting, *mean, where, claims);
-        const Setting* small =
-            setting.groups() > 1 ? mean_at(run.batch_size / setting.groups()) : nullptr;
-        if (small != nullptr) claim_at_equal_group_size(setting, *small, where, claims);
+        claim_without_noise(grids, grid, where, claims);
+      } else if (role_of(grid.run_settings().aggregator) == Role::mean) {
+        claims.push_back(claim_about_mean(grid, where));
       } else {
-        claim_about_control(setting, *mean, where, claims);
+        claims_about_noise(grids, grid, where, claims);
       }
     }
   }
+  std::stable_sort(claims.begin(), claims.end(),
+                   [](const Claim& a, const Claim& b) { return a.source < b.source; });
   return claims;
+}
+
+std::string memorization_answer(const std::vector<RunRecord>& runs,
+                                const std::vector<Claim>& claims) {
+  const std::vector<Setting> settings = all_settings_of(runs);
+  const std::vector<RateGrid> grids = rate_grids_of(settings);
+  const double fraction = typical_fraction(runs);
+  std::vector<std::string> answers;
+  std::size_t seeds = 0;
+  for (const RateGrid& grid : grids) {
+    const RunSettings& run = grid.run_settings();
+    if (fraction == 0.0 || run.corrupt_fraction != fraction || !grid.finished()) continue;
+    if (role_of(run.aggregator) != Role::robust) continue;
+    const RateGrid* mean = faithful_partner(grids, grid);
+    if (mean == nullptr) continue;
+    std::string answer = answer_about(Comparison(grid, *mean, ""));
+    if (answer.empty()) continue;
+    answers.push_back(std::move(answer));
+    for (const Setting* setting : grid.settings) seeds = std::max(seeds, setting->seeds());
+  }
+  if (answers.empty()) return summary_of(claims);
+  return fmt::format("At {}, {} seed{}: {}. {}", noise_text(fraction), seeds, seeds == 1 ? "" : "s",
+                     fmt::join(answers, "; "), summary_of(claims));
 }
 
 }  // namespace cograd

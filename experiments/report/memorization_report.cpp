@@ -4,9 +4,11 @@
 
 #include "cograd/experiments/report/accuracy.h"
 #include "cograd/experiments/report/coherence.h"
+#include "cograd/experiments/report/frontier.h"
 #include "cograd/experiments/report/group_size.h"
 #include "cograd/experiments/report/learning_order.h"
 #include "cograd/experiments/report/learning_rates.h"
+#include "cograd/experiments/report/windows.h"
 
 namespace cograd {
 namespace {
@@ -30,12 +32,13 @@ Report memorization_report(const std::vector<RunRecord>& runs) {
   Report report;
   report.reading = kReading;
   report.runs = runs;
-  for (const auto figures :
-       {accuracy_figures, group_size_figures, learning_order_figures, coherence_figures}) {
+  for (const auto figures : {accuracy_figures, frontier_figures, group_size_figures,
+                             learning_order_figures, coherence_figures}) {
     std::vector<FigureGroup> groups = figures(runs);
     std::move(groups.begin(), groups.end(), std::back_inserter(report.figures));
   }
-  for (const auto table_of : {final_numbers, best_learning_rates, best_stops, difficulty_table}) {
+  for (const auto table_of :
+       {final_numbers, windows, best_learning_rates, best_stops, difficulty_table}) {
     Table table = table_of(runs);
     if (!table.rows.empty()) report.tables.push_back(std::move(table));
   }

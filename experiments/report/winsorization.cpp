@@ -7,6 +7,8 @@
 #include <set>
 
 #include "cograd/experiments/report/curves.h"
+#include "cograd/experiments/report/evidence.h"
+#include "cograd/experiments/report/overfit.h"
 #include "cograd/experiments/report/setting.h"
 
 namespace cograd {
@@ -18,7 +20,6 @@ constexpr double kRise = 2.0;
 
 double pristine_of(const EpochRecord& e) { return e.pristine.acc1; }
 double corrupt_of(const EpochRecord& e) { return e.corrupt.acc1; }
-double gap_of(const EpochRecord& e) { return e.gap(); }
 
 /// Compares pristine and corrupt accuracy at the first epoch that fits half of the pristine
 /// examples.
@@ -28,20 +29,19 @@ Claim claim_about_order(const Setting& mean, const std::string& where) {
       "large a share of the corrupt ones",
       where);
   for (std::size_t epoch = 1; epoch < mean.epochs(); ++epoch) {
-    const double pristine = mean.at(epoch, pristine_of).mean;
-    if (pristine < 50.0) continue;
-    const double corrupt = mean.at(epoch, corrupt_of).mean;
-    return make_claim(text, {.values = {pristine, corrupt},
-                             .margin = [](const auto& v) { return v[0] / 2 - v[1]; },
-                             .text =
-                                 [&](int digits) {
-                                   return fmt::format("{:.{}f} % and {:.{}f} % after epoch {}",
-                                                      pristine, digits, corrupt, digits,
-                                                      mean.runs.front()->epochs[epoch].epoch);
-                                 },
-                             .strict = true});
+    if (mean.at(epoch, pristine_of).mean < 50.0) continue;
+    const auto at_epoch = [&](const char* name, const Quantity& quantity) {
+      return Compared{&mean, name,
+                      [=](const RunRecord& run) { return quantity(run.epochs.at(epoch)); }};
+    };
+    Evidence evidence = paired({at_epoch("pristine", pristine_of), at_epoch("corrupt", corrupt_of)},
+                               [](const std::vector<double>& v) { return v[0] / 2 - v[1]; });
+    evidence.between = " % and ";
+    evidence.note += fmt::format(" after epoch {}", mean.runs.front()->epochs[epoch].epoch);
+    evidence.strict = true;
+    return make_claim(text, Source::paper, evidence);
   }
-  return {text, "half of them were never fitted", false};
+  return not_tested(text, Source::paper, "half of them were never fitted");
 }
 
 bool winsorized(const Setting& setting) {
@@ -78,28 +78,24 @@ void claims_about_strength(const Series& series, const std::string& where, doubl
                            std::vector<Claim>& claims) {
   const auto falls = [&](const std::string& what, const std::string& unit,
                          const Quantity& quantity) {
-    std::vector<double> values;
+    std::vector<Compared> compared;
     std::vector<std::string> strengths;
     for (const auto& [strength, setting] : series) {
-      values.push_back(setting->last(quantity).mean);
+      compared.push_back(last_value(*setting, quantity));
       strengths.push_back(fmt::format("{:g}", strength));
     }
-    const auto text = [&](int digits) {
-      std::vector<std::string> numbers;
-      for (const auto& [strength, setting] : series) {
-        numbers.push_back(last_text(*setting, quantity, "", digits));
-      }
-      return fmt::format("{}{} at c = {}", fmt::join(numbers, ", "), unit,
-                         fmt::join(strengths, ", "));
-    };
+    Evidence evidence = paired(compared, fall);
+    evidence.between = ", ";
+    evidence.unit = fmt::format("{} at c = {}", unit, fmt::join(strengths, ", "));
     claims.push_back(
         make_claim(fmt::format("{}: {} by at least {:.0f} points from the smallest c to "
                                "the largest, and no step of c raises it by more than {:.0f}",
                                where, what, kGapReduction, kRise),
-                   {.values = values, .margin = fall, .text = text}));
+                   Source::paper, evidence));
   };
   if (fraction > 0.0) falls("the share of corrupt labels fitted falls", " %", corrupt_of);
-  falls("the gap between training and test accuracy closes", " points", gap_of);
+  falls("the overfit falls: training accuracy beyond what test accuracy explains", " points",
+        adjusted_overfit(series.front().second->first()));
   if (fraction > 0.0 && fraction < 1.0 && series.front().first == 0.0) {
     claims.push_back(claim_about_order(*series.front().second, where));
   }

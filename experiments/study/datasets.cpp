@@ -1,10 +1,12 @@
 #include "cograd/experiments/study/datasets.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <initializer_list>
 #include <limits>
+#include <numeric>
 #include <unordered_set>
 
 #include "cograd/data/cifar10.h"
@@ -16,6 +18,7 @@
 #include "cograd/data/index_file.h"
 #include "cograd/data/mnist.h"
 #include "cograd/data/subset.h"
+#include "cograd/engine/random.h"
 #include "cograd/engine/text.h"
 
 namespace cograd {
@@ -236,6 +239,27 @@ void note_overlap(const Dataset& train, const Dataset& test, std::vector<std::st
                               printable(train.whole().name()), both, test.size()));
 }
 
+/// Moves a part of the training set to data.validation, drawn by the seed of the options. `plain`
+/// is the training set without augmentation.
+void hold_out(const StudyOptions& options, const DatasetPtr& plain, StudyData& data) {
+  constexpr std::uint64_t kHeldOut = 0x4e1d;
+  const double share = validation_share(options);
+  std::vector<std::int64_t> order(static_cast<std::size_t>(data.train->size()));
+  std::iota(order.begin(), order.end(), std::int64_t{0});
+  Random random(options.run.seed, kHeldOut);
+  shuffle(order.begin(), order.end(), random);
+  const auto count = std::llround(share * static_cast<double>(order.size()));
+  require<ValueError>(count > 0 && count < std::ssize(order),
+                      "[data] --validation {} of {} training examples holds out {}: expected at "
+                      "least one, and one to train on",
+                      share, order.size(), count);
+  const auto end = order.begin() + count;
+  std::sort(order.begin(), end);
+  std::sort(end, order.end());
+  data.validation = std::make_shared<Subset>(plain, std::vector(order.begin(), end));
+  data.train = std::make_shared<Subset>(data.train, std::vector(end, order.end()));
+}
+
 }  // namespace
 
 std::vector<std::string> dataset_names() {
@@ -285,6 +309,14 @@ StudyData open_study_data(const StudyOptions& options) {
         .statistics = {std::vector<float>(channels, 0.0f), std::vector<float>(channels, 1.0f)}};
   }
   data.train = chosen(train, choice, options.dataset, data.notes);
+  if (validation_share(options) > 0.0) {
+    std::vector<std::string> said_above;
+    hold_out(options,
+             options.augment ? chosen(open(Split::train, false, choice.file), choice,
+                                      options.dataset, said_above)
+                             : data.train,
+             data);
+  }
 
   choice = {Split::test,          options.classes,
             options.test_indices, indices_in(options.test_indices),

@@ -11,6 +11,7 @@
 #include "cograd/experiments/report/memorization.h"
 #include "cograd/experiments/report/memorization_report.h"
 #include "cograd/experiments/report/page/claims.h"
+#include "cograd/experiments/report/rate_grid.h"
 #include "cograd/experiments/study/cost_estimate.h"
 #include "cograd/experiments/study/presets.h"
 #include "cograd/experiments/study/study.h"
@@ -56,11 +57,15 @@ void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
   report.lead = text.lead;
   report.dataset = options.dataset;
   report.claims = text.claims(records);
+  report.answer = memorization_answer(records, report.claims);
   report.galleries.push_back(difficulty_gallery(run_for_gallery(records), *study.data.train,
                                                 study.data.transform.statistics));
   report.facts = facts_of(
       study, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 
+  for (const std::string& warning : edge_warnings(records)) {
+    show(stdout, "note: " + warning + "\n");
+  }
   publish(report, options.output_dir);
   check_all_finished(records);
 }

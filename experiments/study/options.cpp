@@ -2,8 +2,10 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include "cograd/engine/aggregation/aggregator_registry.h"
 #include "cograd/engine/text.h"
@@ -70,6 +72,12 @@ void add_data_flags(CLI::App& app, StudyOptions& options) {
       ->check(at_least(0));
   app.add_option("--test-size", options.test_size, "The same for the test examples")
       ->check(at_least(0));
+  app.add_option(
+      "--validation", options.validation,
+      fmt::format("Share of the training examples to hold out, labels as noisy as the "
+                  "rest; by them the report chooses learning rate and epoch (default: {} "
+                  "if --lr names several, else 0)",
+                  kUsualValidation));
 }
 
 void add_model_flags(CLI::App& app, RunSettings& run) {
@@ -97,6 +105,10 @@ void add_training_flags(CLI::App& app, StudyOptions& options) {
   app.add_option("--corrupt-fraction", options.corrupt_fractions,
                  "Comma-separated fractions of training labels to draw at random");
   app.add_option("--epochs", run.epochs, "Epochs")->check(at_least(1));
+  app.add_flag(
+      "--equal-updates", options.equal_updates,
+      "Give every batch size as many updates: --epochs is that of the smallest one, others "
+      "see the data more often");
   app.add_option("--batch-size", run.batch_size,
                  "Batch size of the aggregators without @BATCH; given without --aggregator it "
                  "replaces the batch sizes of the preset")
@@ -105,8 +117,11 @@ void add_training_flags(CLI::App& app, StudyOptions& options) {
                  fmt::format("Optimizer: {}; with a --lr of its own unless one is given",
                              fmt::join(optimizer_forms(), ", ")))
       ->check(one_form_of(optimizer_forms(), [](const std::string& s) { optimizer_form(s); }));
-  app.add_option("--lr", options.learning_rates,
-                 "Comma-separated learning rates; of several the report tells the best ones");
+  app.add_option(
+      "--lr", options.learning_rates,
+      fmt::format("Comma-separated learning rates, or grid for {}; of several the report "
+                  "tells the best ones",
+                  kRateGrid));
   app.add_option("--momentum", run.momentum, "Momentum of sgd, for all aggregators");
   app.add_option("--weight-decay", run.weight_decay, "Weight decay");
   app.add_option("--schedule", run.schedule,
@@ -164,6 +179,23 @@ std::vector<double> parse_numbers(std::string_view list, std::string_view flag,
     numbers.push_back(number);
   }
   return numbers;
+}
+
+std::int64_t batch_size_of(const AggregatorChoice& choice, const StudyOptions& options) {
+  return choice.batch_size > 0 ? choice.batch_size : options.run.batch_size;
+}
+
+std::int64_t smallest_batch(const StudyOptions& options) {
+  std::int64_t smallest = std::numeric_limits<std::int64_t>::max();
+  for (const AggregatorChoice& choice : parse_aggregators(options.aggregators)) {
+    smallest = std::min(smallest, batch_size_of(choice, options));
+  }
+  return smallest;
+}
+
+/// The epochs, rounded, in which a run makes as many updates as one at the smallest batch size.
+std::int64_t equal_updates(const RunSettings& run, std::int64_t smallest) {
+  return (run.epochs * run.batch_size + smallest / 2) / smallest;
 }
 
 }  // namespace
@@ -244,13 +276,23 @@ std::vector<double> parse_fractions(std::string_view list) {
 }
 
 std::vector<double> parse_learning_rates(std::string_view list) {
+  if (list == "grid") list = kRateGrid;
   return parse_numbers(list, "--lr", "a learning rate: expected a positive number",
                        [](double rate) { return rate > 0.0 && std::isfinite(rate); });
+}
+
+double validation_share(const StudyOptions& options) {
+  const bool several = parse_learning_rates(options.learning_rates).size() > 1;
+  const double share = options.validation.value_or(several ? kUsualValidation : 0.0);
+  require<UsageError>(share >= 0.0 && share < 1.0,
+                      "--validation: {} is no share: expected at least 0 and less than 1", share);
+  return share;
 }
 
 std::vector<RunSettings> list_runs(const StudyOptions& options) {
   std::vector<RunSettings> runs;
   const std::vector<double> rates = parse_learning_rates(options.learning_rates);
+  const std::int64_t smallest = smallest_batch(options);
   for (const double fraction : parse_fractions(options.corrupt_fractions)) {
     for (const AggregatorChoice& choice : parse_aggregators(options.aggregators)) {
       for (const double rate : rates) {
@@ -258,7 +300,8 @@ std::vector<RunSettings> list_runs(const StudyOptions& options) {
         run.aggregator = choice.name;
         run.corrupt_fraction = fraction;
         run.learning_rate = rate;
-        if (choice.batch_size > 0) run.batch_size = choice.batch_size;
+        run.batch_size = batch_size_of(choice, options);
+        if (options.equal_updates) run.epochs = equal_updates(run, smallest);
         const bool paper = choice.name == "mean" && optimizer_form(run.optimizer).takes_momentum;
         if (paper) run.momentum = options.momentum_of_mean;
         check_settings(run);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,10 @@ struct AggregatorChoice {
   friend bool operator==(const AggregatorChoice&, const AggregatorChoice&) = default;
 };
 
+/// The learning rates of "--lr grid": wide enough for the best one to lie inside.
+inline constexpr const char* kRateGrid = "0.003,0.01,0.03,0.1,0.3";
+inline constexpr double kUsualValidation = 0.1;
+
 struct StudyOptions {
   std::string preset = "quick";
   std::string dataset = "glyphs";
@@ -35,11 +40,16 @@ struct StudyOptions {
   std::string broken_images = "fail";  ///< or "skip"
   std::int64_t train_size = 0;         ///< number of examples to use; 0: all
   std::int64_t test_size = 0;
+  /// Share of the training examples to hold out; unset: kUsualValidation if several learning rates
+  /// are compared, else none.
+  std::optional<double> validation = std::nullopt;
   std::string aggregators = "mean";     ///< list, see parse_aggregators()
   std::string corrupt_fractions = "0";  ///< list
   std::string learning_rates = "0.1";   ///< list
   RunSettings run;                      ///< common to all runs, except for these lists
-  int seeds = 1;                        ///< runs of each setting, with seeds from run.seed on
+  /// Epochs are those of the smallest batch size; larger batches get as many updates.
+  bool equal_updates = false;
+  int seeds = 1;  ///< runs of each setting, with seeds from run.seed on
   /// Momentum of the mean, unless --momentum is given: the paper trains SGD with momentum and the
   /// medians without.
   double momentum_of_mean = 0.0;
@@ -71,8 +81,11 @@ void prepare_threads(const StudyOptions& options, char* const* argv);
 std::vector<AggregatorChoice> parse_aggregators(std::string_view list);
 /// "0,0.5,1": fractions, each in [0, 1].
 std::vector<double> parse_fractions(std::string_view list);
-/// "0.03,0.1": positive numbers.
+/// "0.03,0.1": positive numbers; "grid" is kRateGrid.
 std::vector<double> parse_learning_rates(std::string_view list);
+
+/// The share of training examples that the options hold out, 0 for none.
+double validation_share(const StudyOptions& options);
 
 /// One run per (fraction, aggregator, learning rate, seed), each checked by check_settings().
 /// Throws UsageError for a run that is named twice, and ValueError.

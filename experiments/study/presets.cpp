@@ -40,6 +40,7 @@ StudyOptions label_noise_preset(const std::string& preset, const std::string& da
     options.train_size = 10000;
     options.test_size = 4000;
     options.run.epochs = 40;
+    options.seeds = 3;
   }
   if (!dataset.empty()) options.dataset = dataset;
   if (!model.empty()) options.run.model = model;

@@ -57,6 +57,7 @@ std::vector<UsedData> used_data(const StudyData& data) {
     used.push_back({name, identity_of(set.whole()), set.size(), set.fingerprint()});
   };
   add("train", *data.train);
+  if (data.validation != nullptr) add("validation", *data.validation);
   add("test", *data.test);
   for (const auto& [name, set] : data.further_tests) add(name, *set);
   return used;
@@ -264,9 +265,12 @@ std::vector<std::pair<std::string, std::string>> facts_of(const Study& study, do
                                    : "";
   return {
       {"Command", study.options.command},
-      {"Data",
-       fmt::format("{}: {} training and {} test examples, {} classes", study.options.dataset,
-                   study.data.train->size(), study.data.test->size(), study.data.train->classes())},
+      {"Data", fmt::format("{}: {} training{} and {} test examples, {} classes",
+                           study.options.dataset, study.data.train->size(),
+                           study.data.validation == nullptr
+                               ? ""
+                               : fmt::format(", {} held-out", study.data.validation->size()),
+                           study.data.test->size(), study.data.train->classes())},
       {"Notes on the data",
        study.data.notes.empty() ? "none" : fmt::format("{}", fmt::join(study.data.notes, "; "))},
       {"Model", fmt::format("{}, {} parameters, activations in {}", run.model, study.parameters,

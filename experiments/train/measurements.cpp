@@ -16,6 +16,11 @@ std::function<void(const std::string&)> skip_broken(const StudyData& data) {
   return [notes = data.image_notes](const std::string& message) { notes->skipped(message); };
 }
 
+CorruptedLabels noisy_validation(const RunSettings& settings, const StudyData& data) {
+  constexpr std::uint64_t kOther = 0x9e3779b97f4a7c15;
+  return {data.validation, settings.corrupt_fraction, settings.seed ^ kOther};
+}
+
 Measurements::Measurements(const RunSettings& settings, const StudyData& data,
                            const std::shared_ptr<CorruptedLabels>& train,
                            std::int64_t steps_per_epoch, Backend& backend, RunDirectory& directory)
@@ -34,6 +39,11 @@ Measurements::Measurements(const RunSettings& settings, const StudyData& data,
                           skip_broken(data)),
       corrupt_coherence_(train, samples_.indices_of(samples_.corrupt), settings.seed, backend,
                          skip_broken(data)) {
+  if (data.validation != nullptr) {
+    evaluate_validation_.emplace(
+        std::make_shared<CorruptedLabels>(noisy_validation(settings, data)), backend,
+        settings.workers, skip_broken(data));
+  }
   for (const auto& [name, set] : data.further_tests) {
     evaluate_further_.emplace(name, Evaluator(set, backend, settings.workers, skip_broken(data)));
   }
@@ -68,6 +78,9 @@ EpochRecord Measurements::evaluate(Module& model, std::int64_t epoch) {
   record.corrupt = summarize(results_, samples_.corrupt);
   record.train_sample = summarize(results_, samples_.all);
   record.test = summarize(evaluate_test_(model, settings_.precision));
+  if (evaluate_validation_) {
+    record.validation = summarize((*evaluate_validation_)(model, settings_.precision));
+  }
   for (auto& [name, evaluator] : evaluate_further_) {
     record.further[name] = summarize(evaluator(model, settings_.precision));
   }
@@ -97,6 +110,7 @@ void Measurements::write_events(const EpochRecord& record) {
   write("corrupt", record.corrupt);
   write("train_sample", record.train_sample);
   write("test", record.test);
+  write("validation", record.validation);
   for (const auto& [name, evaluation] : record.further) write(name, evaluation);
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,10 @@ namespace cograd {
 
 /// The loaders' callback for images that cannot be read; empty if such an image ends the run.
 std::function<void(const std::string&)> skip_broken(const StudyData& data);
+
+/// The held-out examples of StudyData under labels as noisy as the training set's, drawn by a seed
+/// of their own.
+CorruptedLabels noisy_validation(const RunSettings& settings, const StudyData& data);
 
 /// Evaluates the model on samples of the training set and on the test sets, follows when examples
 /// are learned, measures the coherence of their gradients, and writes all of it to the run's files.
@@ -62,6 +67,7 @@ class Measurements {
 
   Samples samples_;
   Evaluator evaluate_train_, evaluate_test_;
+  std::optional<Evaluator> evaluate_validation_;
   std::map<std::string, Evaluator> evaluate_further_;
   std::vector<ExampleResult> results_;  // of samples_.evaluated, as last evaluated
   LearningOrder order_;

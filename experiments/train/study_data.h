@@ -15,6 +15,9 @@ namespace cograd {
 /// The training set, with true labels, and the test sets.
 struct StudyData {
   DatasetPtr train, test;
+  /// A part of the training set that is not trained on, for choosing rate and epoch. Its labels are
+  /// made as noisy as those of `train`. Null: none.
+  DatasetPtr validation{};
   /// Further sets to test on, by name: NAME.csv, EpochRecord::further.
   std::map<std::string, DatasetPtr> further_tests;
   /// The transform of the test images; the trained model is used with it.

@@ -270,6 +270,7 @@ std::int64_t examples_per_epoch(const RunSettings& settings, std::int64_t train_
 RunRecord train_run(const RunSettings& settings, const StudyData& data, Backend& backend,
                     RunDirectory& directory, Progress& progress) {
   RunRecord record{.settings = settings, .folder = directory.folder()};
+  record.classes = data.train->classes();
   record.groups = parse_aggregator(settings.aggregator)->groups(settings.batch_size);
   std::unique_ptr<Training> training;
   isolated(record, progress, [&] {

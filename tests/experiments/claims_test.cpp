@@ -6,128 +6,161 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <sstream>
 
 #include "cograd/experiments/console/columns.h"
-#include "cograd/experiments/report/generalization.h"
+#include "cograd/experiments/report/evidence.h"
 #include "cograd/experiments/report/memorization.h"
-#include "cograd/experiments/report/winsorization.h"
 #include "tests/support/catch.h"
 #include "tests/support/records.h"
 
 namespace cograd::testing {
 namespace {
 
-/// The numbers that stand in a text before " %", " points" or " against", as a reader sees them.
-std::vector<double> numbers_in(const std::string& text) {
-  std::vector<double> numbers;
-  for (std::size_t at = 0; at < text.size();) {
-    char* end = nullptr;
-    const double value = std::strtod(text.c_str() + at, &end);
-    const auto length = static_cast<std::size_t>(end - (text.c_str() + at));
-    if (length == 0) {
-      ++at;
-    } else {
-      numbers.push_back(value);
-      at += length;
-    }
+/// A record per seed, whose corrupt labels are fitted by these shares.
+std::vector<RunRecord> seeds_of(const RunRecord& run, const std::vector<double>& corrupt) {
+  std::vector<RunRecord> runs;
+  for (std::size_t i = 0; i < corrupt.size(); ++i) {
+    runs.push_back(run);
+    runs.back().settings.seed = i + 1;
+    runs.back().epochs.back().corrupt.acc1 = corrupt[i];
   }
-  return numbers;
+  return runs;
 }
 
-std::vector<Claim> about_m3(double fraction, RunRecord mean, RunRecord m3) {
-  std::vector<Claim> claims = memorization_claims({std::move(mean), std::move(m3)});
-  if (fraction > 0.0) claims.erase(claims.begin());
-  return claims;
+double corrupt_of(const EpochRecord& e) { return e.corrupt.acc1; }
+
+/// The claim that `ours` is at least `by` below `mean`, each a value per seed.
+Claim below(const std::vector<double>& ours, const std::vector<double>& mean, double by = 0.0) {
+  std::vector<RunRecord> runs = seeds_of(run_with("m3", 30, 0.5, 90.0, 0.0, 60.0), ours);
+  const std::vector<RunRecord> more = seeds_of(run_with("mean", 30, 0.5, 90.0, 0.0, 60.0), mean);
+  runs.insert(runs.end(), more.begin(), more.end());
+  const std::vector<Setting> settings = settings_of(runs);
+  return make_claim(
+      "below", Source::paper,
+      paired({last_value(settings[0], corrupt_of), last_value(settings[1], corrupt_of)},
+             [=](const std::vector<double>& v) { return v[1] - v[0] - by; }));
 }
 
 }  // namespace
 
-TEST_CASE("no verdict contradicts its rounded numbers", "[report][claims]") {
-  // 95.85 - 93.8 is more than two points.
-  Claim claim = about_m3(0.0, run_with("mean", 30, 0.0, 99.0, 0.0, 95.85),
-                         run_with("m3", 30, 0.0, 99.0, 0.0, 93.8))
-                    .at(0);
-  CHECK_FALSE(claim.holds);
-  CHECK(claim.measured == "93.80 % against 95.85 %");
-  claim = about_m3(0.0, run_with("mean", 30, 0.0, 99.0, 0.0, 95.84),
-                   run_with("m3", 30, 0.0, 99.0, 0.0, 93.84))
-              .at(0);
-  CHECK(claim.holds);
-  CHECK(claim.measured == "93.8 % against 95.8 %");  // a reader finds two points
-  // Six digits, as files have them, and all of them: the same verdict.
-  for (const double fitted : {100.0 / 6.0, 16.6667}) {
-    const double by_mean = fitted == 16.6667 ? 33.3333 : 100.0 / 3.0;
-    CHECK(about_m3(0.5, run_with("mean", 30, 0.5, 95.0, by_mean, 58.0),
-                   run_with("m3", 30, 0.5, 60.0, fitted, 69.0))
-              .at(0)
-              .holds);
+TEST_CASE("a verdict follows the interval of the margins, paired by seed", "[report][claims]") {
+  // Seeds differ by 30 points, the pairs by one: 10, 11 and 12 points below.
+  const Claim claim = below({20.0, 34.0, 48.0}, {30.0, 45.0, 60.0});
+  CHECK(claim.verdict == Verdict::holds);
+  CHECK(claim.margins == std::vector<double>{10.0, 11.0, 12.0});
+  CHECK(claim.margin.estimate == Approx(11.0));
+  CHECK(claim.margin.low == Approx(11.0 - 4.30265 / std::sqrt(3.0)));  // t of two degrees
+  CHECK(claim.margin.high == Approx(11.0 + 4.30265 / std::sqrt(3.0)));
+  CHECK(claim.measured == "34.0 ± 14.0 against 45.0 ± 15.0 %, margin +11.0 (8.5 to 13.5)");
+  CHECK(claim.seeds == std::vector<std::uint64_t>{1, 2, 3});
+
+  CHECK(below({20.0, 34.0, 48.0}, {30.0, 45.0, 60.0}, 11.0).verdict == Verdict::undecided);
+  CHECK(below({20.0, 34.0, 48.0}, {30.0, 45.0, 60.0}, 13.6).verdict == Verdict::does_not_hold);
+  CHECK(below({20.0}, {30.0}).verdict == Verdict::one_seed);
+  CHECK(below({20.0}, {30.0}).measured == "20.0 against 30.0 %, margin +10.0");
+  // Only the seeds that both have.
+  const Claim two = below({20.0, 34.0, 48.0}, {30.0, 45.0});
+  CHECK(two.seeds == std::vector<std::uint64_t>{1, 2});
+  CHECK_THAT(two.measured, contains("% (2 of 3 seeds), margin"));
+
+  std::vector<RunRecord> disjoint{run_with("m3", 30, 0.5, 90.0, 20.0, 60.0),
+                                  run_with("mean", 30, 0.5, 90.0, 30.0, 60.0)};
+  disjoint[1].settings.seed = 2;
+  CHECK(memorization_claims(disjoint).at(1).verdict == Verdict::not_tested);
+}
+
+TEST_CASE("without a true difference at most a twentieth of claims hold", "[report][claims]") {
+  std::mt19937 generator(11);
+  std::normal_distribution<double> noise(0.0, 3.0);
+  for (const std::size_t seeds : {2, 3, 5, 10}) {
+    int held = 0, fell = 0;
+    for (int draw = 0; draw < 1000; ++draw) {
+      std::vector<double> ours, mean;
+      for (std::size_t i = 0; i < seeds; ++i) {
+        const double shared = 50.0 + 5.0 * noise(generator);
+        ours.push_back(shared + noise(generator));
+        mean.push_back(shared + noise(generator));
+      }
+      const Verdict verdict = below(ours, mean).verdict;
+      held += verdict == Verdict::holds;
+      fell += verdict == Verdict::does_not_hold;
+    }
+    CAPTURE(seeds, held, fell);
+    CHECK(held <= 50);
+    CHECK(fell <= 50);
+    CHECK(held + fell >= 20);  // an interval that is too wide would never decide
   }
 }
 
-TEST_CASE("whoever checks a claim by its printed numbers agrees", "[report][claims]") {
+TEST_CASE("whoever reads the printed interval comes to the same verdict", "[report][claims]") {
   std::mt19937 generator(7);
-  const auto near = [&](double value) {  // of what decides, to all scales
-    std::uniform_real_distribution<double> unit(-1.0, 1.0);
-    std::uniform_int_distribution<int> scale(0, 4);
-    return std::clamp(value + unit(generator) * std::pow(10.0, -scale(generator)), 0.0, 100.0);
-  };
-  const auto agree = [](const Claim& claim, double margin, bool strict = false) {
-    CAPTURE(claim.text, claim.measured, claim.holds);
-    if (std::abs(std::abs(margin) - 1e-4) < 1e-6) return;  // the last digit that counts
-    CHECK(claim.holds == (strict ? margin > 1e-4 : margin >= -1e-4));
-  };
-  std::size_t held = 0, fell = 0;
-  for (int i = 0; i < 300; ++i) {
-    const double fitted = near(78.0), test = near(60.0);
-    RunRecord mean = run_with("mean", 30, 0.5, near(95.0), fitted, test);
-    RunRecord m3 = run_with("m3", 30, 0.5, near(90.0), near(fitted / 2), near(test + 5.0));
-    m3.epochs.back().pristine.acc1 = near(80.0);
-    const std::vector<Claim> claims = about_m3(0.5, mean, m3);
-    REQUIRE(claims.size() == 5);
-    const auto n = [&](std::size_t claim) { return numbers_in(claims[claim].measured); };
-    agree(claims[0], n(0)[1] / 2 - n(0)[0]);
-    agree(claims[1], n(1)[0] - n(1)[1] + 10.0);
-    agree(claims[2], 0.75 * n(2)[1] - n(2)[0]);
-    agree(claims[3], n(3)[1] - n(3)[0] - 10.0);
-    agree(claims[4], n(4)[0] - n(4)[1] - 5.0);
-    for (const Claim& claim : claims) (claim.holds ? held : fell) += 1;
-
-    const Claim control =
-        about_m3(0.5, mean, run_with("ra3", 30, 0.5, 90.0, near(0.8 * fitted), 1.0)).at(0);
-    agree(control, numbers_in(control.measured).at(0) - 0.8 * numbers_in(control.measured).at(1));
-    mean.epochs.back().corrupt.acc1 = near(70.0);
-    const Claim memorizes = memorization_claims({mean}).at(0);
-    agree(memorizes, numbers_in(memorizes.measured).at(0) - 70.0);
-
-    RunRecord weak = run_with("winsorized:1", 30, 0.5, 90.0, near(fitted + 2.0), 50.0);
-    RunRecord strong = run_with("winsorized:8", 30, 0.5, 90.0, near(fitted - 10.0), 50.0);
-    mean.epochs.back().corrupt.acc1 = fitted;
-    mean.epochs.back().pristine.acc1 = near(2 * fitted);
-    const std::vector<Claim> series = winsorization_claims({mean, weak, strong});
-    const std::vector<double> v = numbers_in(series.at(0).measured);
-    agree(series[0], std::min({v[0] - v[2] - 10.0, v[0] + 2.0 - v[1], v[1] + 2.0 - v[2]}));
-    const std::vector<double> order = numbers_in(series.at(2).measured);
-    agree(series[2], order[0] / 2 - order[1], /*strict=*/true);
+  std::uniform_real_distribution<double> unit(-1.0, 1.0);
+  std::uniform_int_distribution<int> scale(0, 4);
+  std::map<Verdict, int> counts;
+  for (int i = 0; i < 2000; ++i) {
+    const auto near = [&](double value) {
+      return value + unit(generator) * std::pow(10.0, -scale(generator));
+    };
+    const double half =
+        0.01 * 4.30265 / std::sqrt(3.0);  // the interval's, if the middle one is the mean
+    const double gap = near(i % 2 == 0 ? half : -half);
+    const Claim claim =
+        below({50.0 - 0.01, 50.0, 50.0 + 0.01}, {50.0 + gap, 50.0 + gap, 50.0 + gap});
+    const std::size_t bracket = claim.measured.rfind('(');
+    double low = 0.0, high = 0.0;
+    REQUIRE(std::sscanf(claim.measured.c_str() + bracket, "(%lf to %lf)", &low, &high) == 2);
+    CAPTURE(claim.measured);
+    const double to_edge = std::min(std::abs(low + 1e-4), std::abs(high + 1e-4));
+    if (to_edge < 2e-6) continue;  // the last digit that is printed
+    const Verdict read = low >= -1e-4    ? Verdict::holds
+                         : high >= -1e-4 ? Verdict::undecided
+                                         : Verdict::does_not_hold;
+    CHECK(read == claim.verdict);
+    ++counts[claim.verdict];
   }
-  CHECK(held > 200);
-  CHECK(fell > 200);
-  for (const double agreement : {0.6499, 0.64999, 0.65, 0.6501}) {
-    const Claim claim = generalization_claims({{"easy", {}}, {"hard", {}}}, {agreement, 0.5}).at(0);
-    agree(claim, 100.0 * (numbers_in(claim.measured).back() - 0.3));
+  for (const Verdict verdict : {Verdict::holds, Verdict::undecided, Verdict::does_not_hold}) {
+    CHECK(counts[verdict] > 100);
   }
+}
+
+TEST_CASE("claims as JSON have their numbers as numbers", "[report][claims]") {
+  const auto json = nlohmann::json::parse(
+      claims_json({below({20.0, 34.0, 48.0}, {30.0, 45.0, 60.0}), below({20.0}, {30.0}),
+                   not_tested("c", Source::control, "why")}));
+  REQUIRE(json.size() == 3);
+  CHECK(json[0]["verdict"] == "holds");
+  CHECK(json[0]["from"] == "paper");
+  CHECK(json[0]["values"][1]["name"] == "mean b30");
+  CHECK(json[0]["values"][1]["by_seed"] == std::vector<double>{30.0, 45.0, 60.0});
+  CHECK(json[0]["margin"].get<double>() == Approx(11.0));
+  CHECK(json[0]["margin_low"].is_number());
+  CHECK(json[1]["verdict"] == "one seed");
+  CHECK(json[1]["margin_low"].is_null());
+  CHECK(json[2]["verdict"] == "not tested");
+  CHECK(json[2]["measured"] == "why");
+  CHECK_FALSE(json[2].contains("margin"));
+}
+
+TEST_CASE("the summary counts verdicts by their source", "[report][claims]") {
+  CHECK(summary_of({}).empty());
+  const Claim held = below({20.0, 34.0, 48.0}, {30.0, 45.0, 60.0});
+  CHECK(summary_of({held, held, below({20.0}, {30.0}), not_tested("c", Source::control, "why")}) ==
+        "Claims of the paper: 2 hold, 1 rests on one seed. Controls: 1 was not tested.");
 }
 
 TEST_CASE("the claims table fits every terminal", "[report][claims]") {
   const std::vector<Claim> claims{
-      {"50 % noise, batch 30: m3 fits at most half as many corrupt labels as mean",
-       "16.1 ± 0.3 % against 89.7 ± 1.2 % (2 of 3 seeds)", true},
-      {"短い 主張 für Zeichen, die mehrere Bytes haben – und breite",
-       "99.1 ± 0.1, 80.2 ± 0.3, 60.0 ± 12.1, 40.0 ± 0.0 % at c = 0, 1, 2, 4", false},
-      {std::string(200, 'x'), std::string(90, '9'), false},
-      {"\x1b[31m" + std::string(5, '\n'), "\xff", true}};
+      {"50 % noise, batch 30: m3 fits at most half as many corrupt labels as mean", Source::paper,
+       Verdict::holds, "16.1 ± 0.3 % against 89.7 ± 1.2 % (2 of 3 seeds)"},
+      {"短い 主張 für Zeichen, die mehrere Bytes haben – und breite", Source::control,
+       Verdict::does_not_hold,
+       "99.1 ± 0.1, 80.2 ± 0.3, 60.0 ± 12.1, 40.0 ± 0.0 % at c = 0, 1, 2, 4"},
+      {std::string(200, 'x'), Source::ours, Verdict::undecided, std::string(90, '9')},
+      {"\x1b[31m" + std::string(5, '\n'), Source::ours, Verdict::holds, "\xff"}};
   for (int width = 15; width <= 150; ++width) {
     const std::string table = claims_table(claims, width);
     CAPTURE(width, table);
@@ -139,7 +172,7 @@ TEST_CASE("the claims table fits every terminal", "[report][claims]") {
     }
     CHECK(holds == 2);
     CHECK(table.find('\x1b') == std::string::npos);
-    if (width < 48) continue;
+    if (width < 60) continue;
     const std::size_t verdict = table.find("does not hold");
     REQUIRE(verdict != std::string::npos);
     CHECK(display_width(table.substr(table.rfind('\n', verdict) + 1,

@@ -155,7 +155,7 @@ TEST_CASE("a page over hostile names is well-formed and says them", "[report][ho
     for (RunRecord& run : runs) run.folder = folder.path / text.substr(0, 20);
     Report report = memorization_report(runs);
     report.title = report.lead = report.dataset = text;
-    report.claims = {{text, text, true}};
+    report.claims = {{text, Source::paper, Verdict::holds, text}};
     report.facts = {{text, text}};
     report.galleries = {{text, text, {{text, {{{1, 1}, {1, 2, 3}, text}}, {}}}}};
     write_report(report, folder.path / "report");

@@ -161,6 +161,34 @@ TEST_CASE("runs that cannot work are refused before they start", "[experiments]"
   CHECK(list_runs(options).size() == 1);
 }
 
+TEST_CASE("equal updates give every batch size its number of epochs", "[experiments]") {
+  const auto epochs = [](const StudyOptions& options) {
+    std::vector<std::int64_t> result;
+    for (const RunSettings& run : list_runs(options)) result.push_back(run.epochs);
+    return result;
+  };
+  const auto study = [](std::initializer_list<const char*> more) {
+    std::vector<const char*> arguments{
+        "--corrupt-fraction", "0", "--epochs", "8", "--seeds", "1", "--aggregator",
+        "mean@10,m3@30,m3@25"};
+    arguments.insert(arguments.end(), more);
+    return parse(arguments);
+  };
+  CHECK(epochs(study({})) == std::vector<std::int64_t>{8, 8, 8});
+  CHECK(epochs(study({"--equal-updates"})) == std::vector<std::int64_t>{8, 24, 20});
+}
+
+TEST_CASE("several learning rates hold out a tenth of the examples", "[experiments]") {
+  CHECK(validation_share(parse({"--lr", "0.1"})) == 0.0);
+  CHECK(validation_share(parse({"--lr", "grid"})) == 0.1);
+  CHECK(validation_share(parse({"--lr", "0.1,0.3", "--validation", "0"})) == 0.0);
+  CHECK(validation_share(parse({"--validation", "0.25"})) == 0.25);
+  for (const char* share : {"1", "-0.1", "nan", "1.5"}) {
+    CHECK_THROWS_WITH(validation_share(parse({"--validation", share})), contains("--validation"));
+  }
+  CHECK(parse_learning_rates("grid") == std::vector<double>{0.003, 0.01, 0.03, 0.1, 0.3});
+}
+
 TEST_CASE("the paper's momentum is the mean's alone, an explicit one everybody's",
           "[experiments]") {
   const auto momenta = [](const StudyOptions& options) {
@@ -170,6 +198,6 @@ TEST_CASE("the paper's momentum is the mean's alone, an explicit one everybody's
   };
   CHECK(momenta(parse({"--preset", "paper", "--corrupt-fraction", "0", "--aggregator",
                        "mean,m3"})) == std::vector<double>{0.9, 0.0});
-  CHECK(momenta(parse({"--momentum", "0.5", "--corrupt-fraction", "0", "--aggregator",
-                       "mean,m3"})) == std::vector<double>{0.5, 0.5});
+  CHECK(momenta(parse({"--momentum", "0.5", "--corrupt-fraction", "0", "--aggregator", "mean,m3",
+                       "--seeds", "1"})) == std::vector<double>{0.5, 0.5});
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <set>
 
 #include "cograd/data/corrupted_labels.h"
 #include "cograd/data/subset.h"
@@ -15,6 +16,7 @@
 #include "cograd/experiments/study/datasets.h"
 #include "cograd/experiments/study/presets.h"
 #include "cograd/experiments/train/evaluator.h"
+#include "cograd/experiments/train/measurements.h"
 #include "cograd/models/registry.h"
 #include "cograd/models/state_dict.h"
 #include "tests/support/catch.h"
@@ -152,6 +154,39 @@ TEST_CASE("a run leaves its weights and the list of what it learned", "[experime
   CHECK(config["aggregator"] == "m3");
   CHECK(config["parameters"] == run.study.parameters);
   CHECK(config["version"] == kVersion);
+}
+
+TEST_CASE("held-out examples are not trained on, and as noisy", "[experiments][glyphs]") {
+  const TemporaryFolder folder;
+  StudyOptions options = small_study(folder.path / "runs", {.train_size = 400, .test_size = 40});
+  options.validation = 0.25;
+  const StudyData data = open_study_data(options);
+  REQUIRE(data.validation != nullptr);
+  CHECK(data.train->size() == 300);
+  CHECK(data.validation->size() == 100);
+  std::set<std::int64_t> all;
+  for (const DatasetPtr& part : {data.train, data.validation}) {
+    for (std::int64_t i = 0; i < part->size(); ++i) all.insert(part->whole_index(i));
+  }
+  CHECK(all.size() == 400);
+
+  const Study study = prepare_study(options, data);
+  const RunRecord run = run_study(study).at(0);
+  for (const EpochRecord& e : run.epochs) CHECK(e.validation.count == 100);
+  const RunRecord read = read_run(run.folder);
+  CHECK(read.classes == 10);
+  CHECK(read.last().validation.acc1 == Approx(run.last().validation.acc1).epsilon(1e-5));
+  CHECK(read_config(run.folder)["data"]["validation"]["used_examples"] == 100);
+  // Corrupt labels are wrong nine times out of ten: a model of true labels is right on 55 %.
+  const CorruptedLabels noisy = noisy_validation(run.settings, data);
+  std::int64_t corrupt = 0;
+  for (std::int64_t i = 0; i < noisy.size(); ++i) corrupt += noisy.is_corrupt(i);
+  CHECK(corrupt > 35);
+  CHECK(corrupt <= 50);
+  options.validation = std::nullopt;
+  CHECK(open_study_data(options).validation == nullptr);
+  options.validation = 0.001;
+  CHECK_THROWS_WITH(open_study_data(options), contains("--validation 0.001 of 400"));
 }
 
 TEST_CASE("a resumed study keeps a finished run as it is", "[experiments][glyphs]") {

@@ -14,6 +14,7 @@ inline RunRecord run_with(const std::string& aggregator, std::int64_t batch, dou
   run.settings.aggregator = aggregator;
   run.settings.batch_size = batch;
   run.settings.corrupt_fraction = noise;
+  run.classes = 10;
   EpochRecord start, end;
   start.test = {100, 2.3, 10.0, 50.0};
   end.epoch = 1;

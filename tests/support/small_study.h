@@ -26,6 +26,7 @@ inline StudyOptions small_study(const std::filesystem::path& output, const Small
   options.aggregators = study.aggregators;
   options.corrupt_fractions = study.corrupt_fractions;
   options.run.epochs = study.epochs;
+  options.seeds = 1;
   options.device = "cpu";
   options.output_dir = output.string();
   return options;

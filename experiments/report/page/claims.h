@@ -1,40 +1,63 @@
 // Claims: the assertions of a study, the measured numbers, and the verdicts.
 #pragma once
 
-#include <functional>
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "cograd/engine/aggregation/gradient_statistics.h"
+
 namespace cograd {
 
+enum class Verdict {
+  holds,          ///< the margin's interval lies on the claim's side
+  undecided,      ///< it reaches to both sides
+  does_not_hold,  ///< it lies on the other side
+  one_seed,       ///< there is no interval
+  not_tested,     ///< a premise of the claim failed
+};
+
+/// Who makes a claim: the paper, a control of the paper's claims, or this project.
+enum class Source { paper, control, ours };
+
+/// A number by seed.
+struct SeedValues {
+  std::string name;  ///< "m3 b30"
+  std::vector<double> by_seed;
+};
+
 struct Claim {
-  std::string text;      ///< with its threshold: "m3 fits at most half of ..."
-  std::string measured;  ///< "30.1 % against 92.4 %"
-  bool holds = false;
+  std::string text;  ///< with its threshold: "m3 fits at most half of ..."
+  Source source = Source::ours;
+  Verdict verdict = Verdict::not_tested;
+  std::string measured;  ///< "16.4 ± 0.8 % against 92.2 ± 1.0 %, margin +29.7 (24.1 to 35.3)"
+  std::vector<std::uint64_t> seeds{};
+  std::vector<SeedValues> values{};
+  /// By seed, how far the values lie on the claim's side, in their unit.
+  std::vector<double> margins{};
+  /// The mean of the margins and its 95 % interval.
+  Interval margin{};
 };
 
-/// The numbers that decide a claim, and the decision.
-struct Evidence {
-  std::vector<double> values;
-  /// The distance by which the values fulfil the claim, in their unit.
-  std::function<double(const std::vector<double>&)> margin;
-  /// The values as text, with this number of decimals.
-  std::function<std::string(int)> text;
-  int decimals = 1;     ///< at least
-  bool strict = false;  ///< a margin of 0 fails
-};
+/// "holds", "does not hold", "undecided", "one seed", "not tested".
+const char* text_of(Verdict verdict);
+/// "paper", "control", "ours".
+const char* text_of(Source source);
 
-/// Decides a claim. It holds if the margin is at least -1e-4, since the files of a run have six
-/// digits. Prints enough decimals, up to six, for the rounded numbers to give the same verdict.
-Claim make_claim(std::string text, const Evidence& evidence);
+/// "Claims of the paper: 3 hold, 1 is undecided. Controls: 1 holds. ...": how many of each source
+/// came out how; empty without claims.
+std::string summary_of(const std::vector<Claim>& claims);
 
-/// "holds" or "does not hold".
-const char* verdict(const Claim& claim);
+/// How to read margins and verdicts.
+std::string claims_reading(const std::vector<Claim>& claims);
 
 /// The table as text in lines of at most `width` columns, 15 at least.
 std::string claims_table(const std::vector<Claim>& claims, int width = 100);
 
-/// [{"claim", "measured", "holds"}, ...] as JSON.
+/// Texts, verdicts and all numbers as JSON; what is not finite is null.
 std::string claims_json(const std::vector<Claim>& claims);
+
+/// The table as HTML.
+std::string claims_html(const std::vector<Claim>& claims);
 
 }  // namespace cograd

@@ -40,6 +40,8 @@ th { color: var(--faint); font-weight: 600; }
 .numbers th + th, .numbers td + td { text-align: right; white-space: nowrap; }
 .holds { color: var(--good); font-weight: 600; white-space: nowrap; }
 .fails { color: var(--bad); font-weight: 600; white-space: nowrap; }
+.open { color: var(--faint); font-weight: 600; white-space: nowrap; }
+.answer { font-size: 1.1rem; font-weight: 600; }
 .measured { min-width: 11rem; }
 .failed { color: var(--bad); overflow-wrap: anywhere; }
 .numbers td.failed { text-align: left; white-space: normal; }
@@ -60,23 +62,6 @@ dd { margin: 0; overflow-wrap: anywhere; }
   .claims td { display: block; border: 0; padding: 0; }
 }
 )css";
-
-std::string claims_html(const std::vector<Claim>& claims) {
-  if (claims.empty()) {
-    return "<p>None: a claim compares an aggregator with the mean at the same batch size and "
-           "noise, and there is no such pair among the runs that finished.</p>\n";
-  }
-  std::string html =
-      "<table class=\"claims\">\n<thead><tr><th>Claim</th><th>Measured</th><th>Verdict</th></tr>"
-      "</thead>\n<tbody>\n";
-  for (const Claim& claim : claims) {
-    html += fmt::format(
-        "<tr><td>{}</td><td class=\"measured\">{}</td><td class=\"{}\">{} {}</td></tr>\n",
-        escaped(claim.text), escaped(claim.measured), claim.holds ? "holds" : "fails",
-        claim.holds ? "✓" : "✗", verdict(claim));
-  }
-  return html + "</tbody>\n</table>\n";
-}
 
 /// A file name of the letters and digits of `text`, in lower case, with single dashes between. A
 /// number follows if the name is `taken`. Adds the name to `taken`.
@@ -184,10 +169,11 @@ std::string report_html(const Report& report, const std::vector<std::string>& dr
   std::string html = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n<p>{2}</p>\n{3}"
-      "<h2>Claims</h2>\n{4}",
-      escaped(report.title), kStyle, escaped(report.lead), failures_html(report.runs),
-      claims_html(report.claims));
+      "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n<p>{2}</p>\n{3}{4}"
+      "<h2>Claims</h2>\n{5}",
+      escaped(report.title), kStyle, escaped(report.lead),
+      report.answer.empty() ? "" : "<p class=\"answer\">" + escaped(report.answer) + "</p>\n",
+      failures_html(report.runs), claims_html(report.claims));
   html += "<h2>Curves</h2>\n<p>" + escaped(report.reading) + "</p>\n";
   if (!missing.empty()) html += "<p>No figures: " + escaped(missing) + "</p>\n";
   auto drawing = drawings.begin();
@@ -257,6 +243,10 @@ void publish(const Report& report, const std::filesystem::path& folder) {
   };
   const std::string missing = write_report(report, folder);
   show(stdout, "\n");
+  if (!report.answer.empty()) {
+    say(report.answer);
+    show(stdout, "\n");
+  }
   if (!report.claims.empty()) {
     show(stdout, claims_table(report.claims, static_cast<int>(width)) + "\n");
   }

@@ -32,7 +32,8 @@ struct Table {
 /// The content of a page: plain text of any bytes.
 struct Report {
   std::string title;
-  std::string lead;  ///< the question of the study, in a paragraph
+  std::string lead;      ///< the question of the study, in a paragraph
+  std::string answer{};  ///< what was found, in a sentence or two, from the numbers
   std::vector<Claim> claims;
   std::vector<FigureGroup> figures;
   std::string reading;  ///< how to read figures and table
