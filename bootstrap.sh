@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building and testing needs and this machine lacks, from Debian's packages.
 # Usage: ./bootstrap.sh            (as root, or with sudo; does nothing when all is there)
+#        ./bootstrap.sh --browser  Chromium as well, 98 MB to fetch, for tests/pages/run
 #        ./bootstrap.sh --check    names what is missing, installs nothing; fails where no build can begin
 set -euo pipefail
 
@@ -21,8 +22,9 @@ die() { echo "bootstrap: $*" >&2; exit 1; }
 check=
 case ${1-} in
 '') ;;
+--browser) packages+=(chromium-headless-shell python3) ;;
 --check) check=yes ;;
-*) echo "usage: ./bootstrap.sh [--check]" >&2; exit 2 ;;
+*) echo "usage: ./bootstrap.sh [--browser | --check]" >&2; exit 2 ;;
 esac
 
 missing=()

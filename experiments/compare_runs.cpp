@@ -133,15 +133,18 @@ void run(int argc, char** argv) {
   const std::vector<Claim> winsorized = winsorization_claims(records);
   report.claims.insert(report.claims.end(), winsorized.begin(), winsorized.end());
   report.answer = memorization_answer(records, report.claims);
-  report.facts.emplace_back("Command", quoted_command(argc, argv));
-  for (const char* key : {"dataset", "model", "machine", "backend", "version", "command"}) {
+  report.identity.emplace_back("Command", quoted_command(argc, argv));
+  const auto values_of = [&](const char* key) {
     std::vector<std::string> values;
     for (const Json& config : configs) {
       const std::string value = text_of(config.value(key, Json("unknown")));
       if (std::find(values.begin(), values.end(), value) == values.end()) values.push_back(value);
     }
-    report.facts.emplace_back(fmt::format("Runs' {}", key),
-                              fmt::format("{}", fmt::join(values, "; ")));
+    return std::pair(fmt::format("Runs' {}", key), fmt::format("{}", fmt::join(values, "; ")));
+  };
+  for (const char* key : {"dataset", "model", "seed"}) report.identity.push_back(values_of(key));
+  for (const char* key : {"machine", "backend", "version", "command"}) {
+    report.facts.push_back(values_of(key));
   }
   check_output_folder(output);
   publish(report, output);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <map>
 
 #include "cograd/data/index_file.h"
 #include "cograd/data/subset.h"
@@ -15,6 +16,7 @@
 #include "cograd/experiments/report/page/report_page.h"
 #include "cograd/experiments/study/cost_estimate.h"
 #include "cograd/experiments/study/presets.h"
+#include "cograd/experiments/study/split_controls.h"
 #include "cograd/experiments/study/splits.h"
 #include "cograd/experiments/study/study.h"
 
@@ -27,14 +29,20 @@ constexpr const char* kDescription =
     "Trains shortly (the scout), splits the training set into what was learned (easy) and what "
     "was not (hard), each into examples for training and for testing, trains afresh on either "
     "side, and compares how each generalizes to itself, to the other and to the full test set. A "
-    "second scout with another seed tells whether the same examples are easy to it.";
+    "second scout with another seed tells whether the same examples are easy to it. With controls "
+    "it trains on random examples as well, and on easy and hard ones of equal classes.";
 constexpr const char* kLead =
     "If coherent gradients are what generalizes, examples that are learned early, by directions "
     "that many share, should generalize better among themselves than examples that are learned "
     "late.";
 constexpr const char* kReading =
-    "Each curve is a network trained on one side only; both sides have as many examples. Epoch 0 "
-    "is before training.";
+    "Each curve is a network trained on one kind of examples only, as many of each kind; random "
+    "ones "
+    "are drawn from all. Epoch 0 is before training.";
+constexpr const char* kEqualClasses =
+    "Easy examples may simply be those of easy classes. Here each class has as many easy as hard "
+    "examples, in training and in testing, so what differs is not a matter of classes. The sets "
+    "are smaller than those above.";
 
 std::int64_t smaller_side(const fs::path& run) {
   return std::min(std::ssize(read_index_file(run / "learned_examples.csv").indices),
@@ -78,19 +86,78 @@ Study scouts_of(const EasyHardOptions& options) {
   return prepare_study(scout);
 }
 
-SideRuns train_side(const std::string& name, const EasyHardOptions& options, const StudyData& all,
-                    const Splits& splits) {
+using Tests = std::map<std::string, std::vector<std::int64_t>>;
+
+/// Trains on the examples of OUTPUT_DIR/splits/NAME_train.csv, into OUTPUT_DIR/NAME.
+std::vector<RunRecord> train_side(const std::string& name, const EasyHardOptions& options,
+                                  const StudyData& all, const std::vector<std::int64_t>& train,
+                                  const Tests& tests) {
   StudyOptions study = options.study;
   const fs::path folder = study.output_dir;
   study.output_dir = (folder / name).string();
   study.train_indices = (folder / "splits" / (name + "_train.csv")).string();
   study.train_size = 0;
-  const Side& side = name == "easy" ? splits.easy : splits.hard;
   StudyData data = all;
-  data.train = examples_of_whole(all.train, side.train);
-  data.further_tests = {{"easy_test", examples_of_whole(all.train, splits.easy.test)},
-                        {"hard_test", examples_of_whole(all.train, splits.hard.test)}};
-  return {name, run_study(prepare_study(study, std::move(data)))};
+  data.train = examples_of_whole(all.train, train);
+  data.further_tests = {};
+  for (const auto& [test, indices] : tests) {
+    data.further_tests[test] = examples_of_whole(all.train, indices);
+  }
+  return run_study(prepare_study(study, std::move(data)));
+}
+
+/// All that is trained after the scouts.
+struct Trained {
+  std::vector<SideRuns> sides;          ///< easy, hard; with controls random
+  std::vector<SideRuns> equal_classes;  ///< easy, hard; without controls none
+};
+
+void train_controls(const EasyHardOptions& options, const StudyData& all, const fs::path& scout,
+                    const Splits& splits, Trained& trained) {
+  std::map<std::int64_t, std::int64_t> labels;
+  for (std::int64_t i = 0; i < all.train->size(); ++i) {
+    labels[all.train->whole_index(i)] = all.train->label(i);
+  }
+  const SplitControls controls = draw_controls(
+      scout, splits, [&](std::int64_t index) { return labels.at(index); }, options.study.run.seed);
+  write_controls(controls, fs::path(options.study.output_dir) / "splits");
+  trained.sides.push_back({"random", train_side("random", options, all, controls.random.train,
+                                                {{"easy_test", splits.easy.test},
+                                                 {"hard_test", splits.hard.test},
+                                                 {"random_test", controls.random.test}})});
+  const Splits& equal = controls.equal_classes;
+  const std::int64_t train = std::ssize(equal.easy.train), test = std::ssize(equal.easy.test);
+  if (train < options.study.run.batch_size || test == 0) {
+    show(stdout, fmt::format("note: no control by equal classes: they have {} examples a side for "
+                             "training and {} for testing, expected at least a batch of {} and 1\n",
+                             train, test, options.study.run.batch_size));
+    return;
+  }
+  show(stdout, fmt::format("{} easy and as many hard examples of equal classes for training, {} "
+                           "each for testing\n",
+                           train, test));
+  const Tests tests{{"easy_test", equal.easy.test}, {"hard_test", equal.hard.test}};
+  trained.equal_classes = {
+      {"easy", train_side("easy_equal", options, all, equal.easy.train, tests)},
+      {"hard", train_side("hard_equal", options, all, equal.hard.train, tests)}};
+}
+
+/// The figures and the table of `trained`, and its runs.
+void add_trained(const Trained& trained, Report& report) {
+  report.figures = {generalization_figures("Trained on easy and on hard examples", trained.sides)};
+  std::vector<SideRuns> rows = trained.sides;
+  if (!trained.equal_classes.empty()) {
+    report.figures.push_back(
+        generalization_figures("Easy and hard examples of equal classes", trained.equal_classes));
+    report.figures.back().text = kEqualClasses;
+    for (const SideRuns& side : trained.equal_classes) {
+      rows.push_back({side.name + ", equal classes", side.runs});
+    }
+  }
+  report.tables = {generalization_table(rows)};
+  for (const SideRuns& side : rows) {
+    report.runs.insert(report.runs.end(), side.runs.begin(), side.runs.end());
+  }
 }
 
 /// How far each scout agrees with the next one, around the circle; two scouts are one pair.
@@ -124,9 +191,10 @@ void run(int argc, char** argv) {
       stdout,
       fmt::format(
           "easy_hard on {}: {} training examples, {} ({} parameters): {} scouts of {} epochs, then "
-          "{} epochs on either side\n",
+          "{} epochs on either side{}\n",
           options.study.dataset, scouts.data.train->size(), options.study.run.model,
-          scouts.parameters, scouts.runs.size(), options.scout_epochs, options.study.run.epochs));
+          scouts.parameters, scouts.runs.size(), options.scout_epochs, options.study.run.epochs,
+          options.controls ? " and on controls" : ""));
   show_notes(scouts);
   if (options.study.preset == "paper")
     show(stdout, estimate_text(estimate_cost(scouts), text_width(stdout)));
@@ -138,9 +206,13 @@ void run(int argc, char** argv) {
   write_splits(splits, folder / "splits");
   show(stdout, fmt::format("{} easy and as many hard examples for training, {} each for testing\n",
                            train, test));
-  std::vector<SideRuns> sides;
-  for (const char* name : {"easy", "hard"}) {
-    sides.push_back(train_side(name, options, scouts.data, splits));
+  Trained trained;
+  const Tests tests{{"easy_test", splits.easy.test}, {"hard_test", splits.hard.test}};
+  for (const auto& [name, side] : {std::pair("easy", &splits.easy), {"hard", &splits.hard}}) {
+    trained.sides.push_back({name, train_side(name, options, scouts.data, side->train, tests)});
+  }
+  if (options.controls) {
+    train_controls(options, scouts.data, scouted[0].folder, splits, trained);
   }
 
   Report report;
@@ -149,15 +221,16 @@ void run(int argc, char** argv) {
   report.reading = kReading;
   report.dataset = options.study.dataset;
   report.runs = scouted;
-  for (const SideRuns& side : sides) {
-    report.runs.insert(report.runs.end(), side.runs.begin(), side.runs.end());
-  }
-  report.claims = generalization_claims(sides, agreements_of(scouted, scouts.data.train->size()));
+  add_trained(trained, report);
+  report.claims =
+      generalization_claims(trained.sides, agreements_of(scouted, scouts.data.train->size()));
   report.answer = summary_of(report.claims);
-  report.figures = generalization_figures(sides);
-  report.tables = {generalization_table(sides), difficulty_table(scouted)};
+  report.tables.push_back(difficulty_table(scouted));
   report.galleries = {
       difficulty_gallery(scouted[0], *scouts.data.train, scouts.data.transform.statistics)};
+  Study whole = scouts;
+  whole.options = options.study;
+  report.identity = identity_of(whole);
   report.facts = facts_of(
       scouts, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   publish(report, folder);

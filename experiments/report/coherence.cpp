@@ -20,7 +20,8 @@ constexpr std::array kColours = {"#0072B2", "#D55E00"};  // of the kinds
 constexpr const char* kText =
     "m-coherence of 64 examples: 64 if the gradients of the examples are identical, 1 (grey line) "
     "if they have nothing in common. Pristine examples: blue, filled markers; corrupt examples: "
-    "orange, hollow markers. The band is the range over the seeds or, with one seed, the 95 % "
+    "orange, hollow markers; a layer has one dash. The band is the range over the seeds or, with "
+    "one seed, the 95 % "
     "jackknife interval over six batches.";
 
 /// Of one run: [kind][parameter][epoch].

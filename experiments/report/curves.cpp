@@ -29,6 +29,7 @@ void add_epochs(const Setting& setting, const Quantity& quantity, Curve& curve) 
 
 void add_failed(const RunRecord& run, const Quantity& quantity, Curve& curve) {
   curve.failed = true;
+  curve.marker = hollow(curve.marker);
   curve.label += " ✗";  // short: long labels leave no room for the curves
   for (const EpochRecord& e : run.epochs) {
     curve.x.push_back(static_cast<double>(e.epoch));
@@ -52,21 +53,39 @@ std::string family(const std::string& aggregator) {
   return aggregator.starts_with("mom:") ? "m3" : aggregator.substr(0, aggregator.find(':'));
 }
 
-std::string colour_of(const std::string& aggregator) {
+std::string usual_colour_of(const std::string& aggregator) {
   const std::string name = family(aggregator);
   if (aggregator.starts_with("mean:")) return "#E69F00";
   if (name == "mean") return "#D55E00";
   if (name == "m3") return "#0072B2";
   if (name == "rm3") return "#009E73";
   if (name == "ra3") return "#CC79A7";
-  if (name == "winsorized") {  // by strength
-    const double strength = strength_of(aggregator);
-    return strength < 2.0   ? "#E69F00"
-           : strength < 4.0 ? "#56B4E9"
-           : strength < 8.0 ? "#009E73"
-                            : "#0072B2";
+  if (name == "trimmed") return "#56B4E9";
+  if (name != "winsorized") return "";
+  const double strength = strength_of(aggregator);
+  return strength < 2.0   ? "#E69F00"
+         : strength < 4.0 ? "#56B4E9"
+         : strength < 8.0 ? "#009E73"
+                          : "#0072B2";
+}
+
+std::map<std::string, std::string> colours_of(const std::vector<std::string>& aggregators) {
+  std::map<std::string, std::string> colours;
+  std::set<std::string> taken;
+  for (const std::string& aggregator : aggregators) {
+    const std::string usual = usual_colour_of(aggregator);
+    if (usual.empty() || colours.contains(aggregator)) continue;
+    if (taken.insert(usual).second) colours[aggregator] = usual;
   }
-  return name == "trimmed" ? "#56B4E9" : "#E69F00";
+  std::size_t next = 0;
+  for (const std::string& aggregator : aggregators) {
+    if (colours.contains(aggregator)) continue;
+    const auto free = std::find_if(kPalette.begin(), kPalette.end(),
+                                   [&](const char* colour) { return !taken.contains(colour); });
+    colours[aggregator] = free != kPalette.end() ? *free : kPalette[next++ % kPalette.size()];
+    taken.insert(colours[aggregator]);
+  }
+  return colours;
 }
 
 double strength_of(const std::string& aggregator) {
@@ -99,18 +118,24 @@ std::vector<const Setting*> at_noise(const std::vector<Setting>& settings, doubl
 
 std::vector<Curve> curves_for(const std::vector<const Setting*>& settings) {
   std::set<std::int64_t> batches;
-  for (const Setting* setting : settings) batches.insert(setting->run_settings().batch_size);
+  std::vector<std::string> aggregators;
+  for (const Setting* setting : settings) {
+    batches.insert(setting->run_settings().batch_size);
+    aggregators.push_back(setting->run_settings().aggregator);
+  }
+  const std::map<std::string, std::string> colours = colours_of(aggregators);
   const std::vector<std::string> names = names_of(settings);
   std::vector<Curve> curves;
   for (std::size_t i = 0; i < settings.size(); ++i) {
     Curve curve;
     curve.label = names[i];
-    curve.colour = colour_of(settings[i]->run_settings().aggregator);
-    curve.marker = static_cast<int>(i);
+    curve.colour = colours.at(aggregators[i]);
+    curve.marker = static_cast<int>(i) % kMarkers;
     curve.dash = static_cast<int>(
         std::distance(batches.find(settings[i]->run_settings().batch_size), batches.end()) - 1);
     curves.push_back(std::move(curve));
   }
+  tell_apart(curves);
   return curves;
 }
 

@@ -23,6 +23,23 @@ struct TestSet {
   Quantity accuracy;
 };
 
+/// How the curve of a training set looks, whatever else a figure shows.
+Curve style_of(const std::string& side) {
+  const int number = side == "easy" ? 0 : side == "hard" ? 1 : 2;
+  return {.label = "on " + side,
+          .x = {},
+          .y = {},
+          .colour = kPalette.at(static_cast<std::size_t>(number)),
+          .dash = number,
+          .marker = number};
+}
+
+bool has_test(const SideRuns& side, const std::string& name) {
+  return std::any_of(side.runs.begin(), side.runs.end(), [&](const RunRecord& run) {
+    return !run.epochs.empty() && run.last().further.contains(name);
+  });
+}
+
 /// The accuracy on a further test; 0 if there is none of that name.
 Quantity accuracy_on(const std::string& name) {
   return [name](const EpochRecord& e) {
@@ -115,7 +132,7 @@ std::vector<Claim> generalization_claims(const std::vector<SideRuns>& sides,
   return claims;
 }
 
-std::vector<FigureGroup> generalization_figures(const std::vector<SideRuns>& sides) {
+FigureGroup generalization_figures(const std::string& heading, const std::vector<SideRuns>& sides) {
   std::vector<Setting> settings;
   std::vector<std::string> names;
   for (const SideRuns& side : sides) {
@@ -124,17 +141,11 @@ std::vector<FigureGroup> generalization_figures(const std::vector<SideRuns>& sid
   }
   std::vector<const Setting*> pointers;
   for (const Setting& setting : settings) pointers.push_back(&setting);
-  FigureGroup group{"Trained on easy and on hard examples", {}, failures_text(pointers, names)};
+  FigureGroup group{heading, {}, failures_text(pointers, names)};
   const auto add = [&](const std::string& title, const Quantity& accuracy) {
     Figure figure{title, "epoch", "accuracy (%)", {}, {0.0, 100.0}};
     for (std::size_t i = 0; i < sides.size(); ++i) {
-      const bool easy = sides[i].name == "easy";
-      const Curve style{.label = names[i],
-                        .x = {},
-                        .y = {},
-                        .colour = easy ? "#0072B2" : "#D55E00",
-                        .dash = easy ? 0 : 1,
-                        .marker = easy ? 0 : 1};
+      const Curve style = style_of(sides[i].name);
       if (settings[i].seeds() > 0) {
         figure.curves.push_back(style);
         add_epochs(settings[i], accuracy, figure.curves.back());
@@ -149,13 +160,17 @@ std::vector<FigureGroup> generalization_figures(const std::vector<SideRuns>& sid
   };
   for (const TestSet& set : test_sets()) add(set.title, set.accuracy);
   add("Accuracy on what was trained on", [](const EpochRecord& e) { return e.train_sample.acc1; });
-  return {group};
+  return group;
 }
 
 Table generalization_table(const std::vector<SideRuns>& sides) {
   Table table{.heading = "Final numbers",
               .header = {"trained on", "examples", "seeds", "training %"}};
   for (const TestSet& set : test_sets()) table.header.emplace_back(set.column);
+  const std::string random = "random_test";
+  const bool controls = std::any_of(sides.begin(), sides.end(),
+                                    [&](const SideRuns& side) { return has_test(side, random); });
+  if (controls) table.header.emplace_back("random test %");
   for (const SideRuns& side : sides) {
     const Setting setting = setting_of(side);
     for (const RunRecord* run : setting.failed) {
@@ -170,6 +185,7 @@ Table generalization_table(const std::vector<SideRuns>& sides) {
         side.name, fmt::format("{}", setting.runs.front()->last().train_sample.count),
         seeds_text(setting), text([](const EpochRecord& e) { return e.train_sample.acc1; })};
     for (const TestSet& set : test_sets()) row.push_back(text(set.accuracy));
+    if (controls) row.push_back(has_test(side, random) ? text(accuracy_on(random)) : "–");
     table.rows.push_back(std::move(row));
   }
   return table;

@@ -12,9 +12,9 @@
 namespace cograd {
 
 /// The runs that trained on one side, one per seed. Their further tests are "easy_test" and
-/// "hard_test".
+/// "hard_test", perhaps "random_test".
 struct SideRuns {
-  std::string name;  ///< "easy", "hard"
+  std::string name;  ///< "easy", "hard", "random"
   std::vector<RunRecord> runs;
 };
 
@@ -38,7 +38,7 @@ std::vector<Claim> generalization_claims(const std::vector<SideRuns>& sides,
                                          const std::vector<Agreement>& agreements);
 
 /// Accuracy on the easy, the hard and the full test set over the epochs, by training set.
-std::vector<FigureGroup> generalization_figures(const std::vector<SideRuns>& sides);
+FigureGroup generalization_figures(const std::string& heading, const std::vector<SideRuns>& sides);
 
 /// A row per training set, a column per test set, after the last epoch.
 Table generalization_table(const std::vector<SideRuns>& sides);

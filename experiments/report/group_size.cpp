@@ -25,11 +25,14 @@ Figure figure_of(const std::string& title, const std::string& x_label, const std
                  const ByAggregator& aggregators, double (*x_of)(const Setting&),
                  const Quantity& quantity) {
   Figure figure{title, x_label, y_label, {}, {0.0, 100.0}, true};
+  std::vector<std::string> names;
+  for (const auto& entry : aggregators) names.push_back(entry.first);
+  const std::map<std::string, std::string> colours = colours_of(names);
   for (const auto& [aggregator, settings] : aggregators) {
     Curve curve;
     curve.label = aggregator;
-    curve.colour = colour_of(aggregator);
-    curve.marker = static_cast<int>(figure.curves.size());
+    curve.colour = colours.at(aggregator);
+    curve.marker = static_cast<int>(figure.curves.size()) % kMarkers;
     for (const Setting* setting : settings) {
       const Spread spread = setting->last(quantity);
       curve.x.push_back(x_of(*setting));
@@ -41,6 +44,7 @@ Figure figure_of(const std::string& title, const std::string& x_label, const std
     if (curve.low.size() < curve.x.size()) curve.low = curve.high = {};
     figure.curves.push_back(std::move(curve));
   }
+  tell_apart(figure.curves);
   return figure;
 }
 

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <limits>
 #include <map>
+#include <optional>
 #include <sstream>
 
 #include "cograd/engine/file.h"
@@ -77,24 +78,28 @@ std::vector<FigureGroup> learning_order_figures(const std::vector<RunRecord>& ru
       Kind{"Pristine examples learned for good", false, &ExampleDifficulty::learned_since},
       Kind{"Corrupt examples first learned", true, &ExampleDifficulty::first_learned},
       Kind{"Corrupt examples learned for good", true, &ExampleDifficulty::learned_since}};
-  const std::vector<Setting> settings = settings_of(runs);
+  const std::vector<Setting> settings = all_settings_of(runs);
   std::vector<FigureGroup> groups;
   for (const double fraction : fractions_of(runs)) {
-    const auto chosen = with_file(at_noise(settings, fraction), "difficulty.csv");
-    if (chosen.empty()) continue;
-    std::vector<Examples> examples;
-    for (const Setting* setting : chosen) examples.push_back(examples_of(*setting));
+    const auto chosen = at_noise(settings, fraction);
+    const std::vector<Curve> styles = curves_for(chosen);
+    std::vector<std::optional<Examples>> examples;
+    for (const Setting* setting : chosen) {
+      const bool left = !setting->runs.empty() && !with_file({setting}, "difficulty.csv").empty();
+      examples.push_back(left ? std::optional(examples_of(*setting)) : std::nullopt);
+    }
     FigureGroup group{"Learning order, " + noise_text(fraction), {}};
     for (const Kind& kind : kKinds) {
       Figure figure{kind.title, "epoch", "share of examples (%)", {}, {0.0, 100.0}, true};
-      std::vector<Curve> curves = curves_for(chosen);
       for (std::size_t i = 0; i < chosen.size(); ++i) {
-        cumulate(examples[i], kind.corrupt, kind.step_of, curves[i]);
-        if (!curves[i].x.empty()) figure.curves.push_back(std::move(curves[i]));
+        if (!examples[i]) continue;
+        Curve curve = styles[i];
+        cumulate(*examples[i], kind.corrupt, kind.step_of, curve);
+        if (!curve.x.empty()) figure.curves.push_back(std::move(curve));
       }
       if (!figure.curves.empty()) group.figures.push_back(std::move(figure));
     }
-    groups.push_back(std::move(group));
+    if (!group.figures.empty()) groups.push_back(std::move(group));
   }
   return groups;
 }

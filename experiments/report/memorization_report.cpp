@@ -15,7 +15,8 @@ namespace {
 
 constexpr const char* kReading =
     "Each curve is one setting, named by its aggregator and batch size (b); epoch 0 is before "
-    "training. Fitting corrupt labels is memorization, so low is good there, while pristine and "
+    "training, and its values may lie outside. An axis begins at zero unless all values lie far "
+    "above. Fitting corrupt labels is memorization, so low is good there, while pristine and "
     "test accuracy should be high. Several seeds give the mean and, as a band, the range. Compare "
     "each median with the mean of the same batch size (the same dash): a median suppresses "
     "directions that few examples of a group share, and it matters how large the groups are. "
@@ -24,7 +25,7 @@ constexpr const char* kReading =
     "of an example's gradient, estimated without bias from batches of eight groups of eight, and "
     "m-coherence is 1 + (m - 1) alpha for m = 64. Both are of single examples, as in the "
     "literature; the coherence of group means is larger. An estimate below 1 is noise around 1. A "
-    "run that failed is drawn as far as it came, thin and marked ✗.";
+    "run that failed is drawn as far as it came, thin, with hollow markers, and ends in a cross.";
 
 }  // namespace
 

@@ -60,6 +60,7 @@ void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
   report.answer = memorization_answer(records, report.claims);
   report.galleries.push_back(difficulty_gallery(run_for_gallery(records), *study.data.train,
                                                 study.data.transform.statistics));
+  report.identity = identity_of(study);
   report.facts = facts_of(
       study, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 

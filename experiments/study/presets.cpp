@@ -91,10 +91,11 @@ EasyHardOptions easy_hard_preset(const std::string& preset, const std::string& d
   study.preset = preset;
   study.output_dir = "runs/easy_hard";
   study.momentum_of_mean = 0.9;
-  if (preset == "paper") {
+  if (preset == "paper") {  // without weight decay, as the authors' README says
     study.dataset = "imagenet";
     study.run.model = "resnet18";
     study.run.batch_size = 256;
+    study.run.weight_decay = 0.0;
     study.learning_rates = "0.1";
     study.run.epochs = 90;
     study.run.schedule = paper_schedule(model);
@@ -120,6 +121,7 @@ EasyHardOptions easy_hard_preset(const std::string& preset, const std::string& d
     study.run.epochs = 60;
     study.seeds = 3;
     options.scout_epochs = 4;
+    options.controls = true;
   }
   if (!dataset.empty()) study.dataset = dataset;
   if (!model.empty()) study.run.model = model;
@@ -144,6 +146,11 @@ EasyHardOptions parse_easy_hard_options(int argc, const char* const* argv,
     app.add_option("--split-test", options.split_test,
                    "Examples of either side to test on; 0: a sixth of the lesser side")
         ->check(at_least(0));
+    app.add_flag(
+           "--controls,!--no-controls", options.controls,
+           "Train on as many random examples, and on easy and hard examples of equal classes, "
+           "too; the quick preset does")
+        ->default_str(options.controls ? "true" : "false");
   };
   options.study = parse_options(argc, argv, description, presets, more);
   return options;

@@ -26,6 +26,7 @@ struct EasyHardOptions {
   std::int64_t scout_epochs = 2;
   std::int64_t split_train = 0;  ///< training examples of a side; 0: the rest of the smaller side
   std::int64_t split_test = 0;   ///< test examples of a side; 0: a sixth of the smaller side
+  bool controls = false;         ///< train on random examples and on equal classes, too
 };
 
 EasyHardOptions easy_hard_preset(const std::string& preset, const std::string& dataset,

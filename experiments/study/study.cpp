@@ -257,12 +257,13 @@ nlohmann::ordered_json config_of(const Study& study, const RunSettings& run) {
   return config;
 }
 
-std::vector<std::pair<std::string, std::string>> facts_of(const Study& study, double seconds) {
+std::vector<std::pair<std::string, std::string>> identity_of(const Study& study) {
   const RunSettings& run = study.options.run;
   const std::string momentum = optimizer_form(run.optimizer).takes_momentum
                                    ? fmt::format("momentum {} for mean and {} otherwise, ",
                                                  study.options.momentum_of_mean, run.momentum)
                                    : "";
+  const int seeds = study.options.seeds;
   return {
       {"Command", study.options.command},
       {"Data", fmt::format("{}: {} training{} and {} test examples, {} classes",
@@ -271,15 +272,23 @@ std::vector<std::pair<std::string, std::string>> facts_of(const Study& study, do
                                ? ""
                                : fmt::format(", {} held-out", study.data.validation->size()),
                            study.data.test->size(), study.data.train->classes())},
-      {"Notes on the data",
-       study.data.notes.empty() ? "none" : fmt::format("{}", fmt::join(study.data.notes, "; "))},
       {"Model", fmt::format("{}, {} parameters, activations in {}", run.model, study.parameters,
                             name_of(run.precision))},
       {"Training",
-       fmt::format("{} epochs, {}, learning rate {} ({}{}), {}weight decay {}, seed {}", run.epochs,
+       fmt::format("{} epochs, {}, learning rate {} ({}{}), {}weight decay {}", run.epochs,
                    run.optimizer, study.options.learning_rates, run.schedule,
                    run.warmup > 0.0 ? fmt::format(" after a warm-up of {} epochs", run.warmup) : "",
-                   momentum, run.weight_decay, run.seed)},
+                   momentum, run.weight_decay)},
+      {seeds == 1 ? "Seed" : "Seeds",
+       seeds == 1
+           ? fmt::format("{}", run.seed)
+           : fmt::format("{} to {}", run.seed, run.seed + static_cast<std::uint64_t>(seeds) - 1)}};
+}
+
+std::vector<std::pair<std::string, std::string>> facts_of(const Study& study, double seconds) {
+  return {
+      {"Notes on the data",
+       study.data.notes.empty() ? "none" : fmt::format("{}", fmt::join(study.data.notes, "; "))},
       {"Machine", fmt::format("{}; {}", machine_text(), backend_text(*study.backend))},
       {"Time", duration_text(seconds)},
       {"Version", fmt::format("cograd {}", kVersion)}};

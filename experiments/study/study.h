@@ -62,7 +62,9 @@ void check_all_finished(const std::vector<RunRecord>& records);
 /// The content of a run's config.json.
 nlohmann::ordered_json config_of(const Study& study, const RunSettings& run);
 
-/// Command, data, model, settings, machine and time, for the report.
+/// What the numbers belong to, for Report::identity: command, data, model, training, seeds.
+std::vector<std::pair<std::string, std::string>> identity_of(const Study& study);
+/// Notes, machine, time and version, for Report::facts.
 std::vector<std::pair<std::string, std::string>> facts_of(const Study& study, double seconds);
 
 }  // namespace cograd

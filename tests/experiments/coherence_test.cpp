@@ -161,7 +161,7 @@ TEST_CASE("a study leaves gradient statistics in its files and figures", "[coher
     CHECK_THAT(corrupt.label, contains("corrupt"));
   }
   const std::string script = gnuplot_script(network);
-  CHECK_THAT(script, contains("$curve2 with lines lw 1 lc rgb '#888888'"));
+  CHECK_THAT(script, contains("with lines dt solid lw 1 lc rgb '#888888'"));
 }
 
 TEST_CASE("a figure of coherence shows the file's numbers with their interval", "[coherence]") {

@@ -1,4 +1,7 @@
 // Easy and hard examples: splits, agreement, claims, and the estimate of a study's cost.
+#include <algorithm>
+#include <iterator>
+#include <map>
 #include <set>
 
 #include "cograd/data/index_file.h"
@@ -6,6 +9,7 @@
 #include "cograd/experiments/study/cost_estimate.h"
 #include "cograd/experiments/study/datasets.h"
 #include "cograd/experiments/study/presets.h"
+#include "cograd/experiments/study/split_controls.h"
 #include "cograd/experiments/study/splits.h"
 #include "cograd/experiments/study/study.h"
 #include "tests/support/catch.h"
@@ -86,7 +90,83 @@ TEST_CASE("claims about easy and hard follow the numbers", "[easy_hard]") {
   REQUIRE(table.rows.size() == 2);
   CHECK(table.rows[1] ==
         std::vector<std::string>{"hard", "95", "1", "99.0", "50.0", "60.0", "70.0"});
-  CHECK(generalization_figures(sides).front().figures.size() == 4);
+  CHECK(generalization_figures("sides", sides).figures.size() == 4);
+}
+
+TEST_CASE("controls are random examples and examples of equal classes", "[easy_hard]") {
+  const TemporaryFolder folder;
+  // 600 examples; class 0 is learned wholly, 1 to 3 by a half, 4 not at all.
+  const auto label_of = [](std::int64_t index) { return index % 5; };
+  std::vector<std::int64_t> learned, others;
+  for (std::int64_t i = 0; i < 600; ++i) {
+    const std::int64_t label = label_of(i);
+    (label == 0 || (label < 4 && i < 300) ? learned : others).push_back(i);
+  }
+  write_index_file(folder.path / "learned_examples.csv", {learned, "a/600/1"});
+  write_index_file(folder.path / "not_learned_examples.csv", {others, "a/600/1"});
+  const Splits splits = split_run(folder.path, 200, 60, 5);
+  const SplitControls controls = draw_controls(folder.path, splits, label_of, 5);
+
+  const auto common = [](const std::vector<std::int64_t>& a, const std::vector<std::int64_t>& b) {
+    std::vector<std::int64_t> both;
+    std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(both));
+    return both.size();
+  };
+  const Side& random = controls.random;
+  CHECK(random.train.size() == 200);
+  CHECK(random.test.size() == 60);
+  for (const auto* test : {&splits.easy.test, &splits.hard.test, &random.test}) {
+    CHECK(common(random.train, *test) == 0);
+  }
+  CHECK(common(random.train, learned) == 100);  // half of all examples are learned
+  CHECK(common(random.test, learned) == 30);
+
+  const auto histogram = [&](const std::vector<std::int64_t>& indices) {
+    std::map<std::int64_t, int> counts;
+    for (const std::int64_t index : indices) ++counts[label_of(index)];
+    return counts;
+  };
+  const Splits& equal = controls.equal_classes;
+  // 60 of each of three classes; 60 of the 260 of a side are for testing.
+  CHECK(histogram(equal.easy.train) == std::map<std::int64_t, int>{{1, 47}, {2, 47}, {3, 47}});
+  CHECK(histogram(equal.easy.test) == std::map<std::int64_t, int>{{1, 13}, {2, 13}, {3, 13}});
+  CHECK(histogram(equal.hard.train) == histogram(equal.easy.train));
+  CHECK(histogram(equal.hard.test) == histogram(equal.easy.test));
+  CHECK(common(equal.easy.train, learned) == equal.easy.train.size());
+  CHECK(common(equal.hard.train, others) == equal.hard.train.size());
+  CHECK(common(equal.easy.train, equal.easy.test) == 0);
+  // Larger classes than the sides are cut down.
+  const Splits small = split_run(folder.path, 50, 10, 5);
+  const Splits cut = draw_controls(folder.path, small, label_of, 5).equal_classes;
+  CHECK(histogram(cut.hard.train) == std::map<std::int64_t, int>{{1, 17}, {2, 17}, {3, 17}});
+
+  CHECK(draw_controls(folder.path, splits, label_of, 6).random.train != random.train);
+  CHECK(draw_controls(
+            folder.path, splits, [](std::int64_t i) { return i; }, 5)
+            .equal_classes.easy.train.empty());
+  write_controls(controls, folder.path);
+  const IndexFile written = read_index_file(folder.path / "hard_equal_test.csv");
+  CHECK(written.indices == equal.hard.test);
+  CHECK(written.set == "a/600/1");
+}
+
+TEST_CASE("controls are rows and curves of their own", "[easy_hard]") {
+  std::vector<SideRuns> sides{{"easy", {side_run(90.0, 40.0)}},
+                              {"hard", {side_run(50.0, 60.0)}},
+                              {"random", {side_run(70.0, 50.0)}}};
+  sides[2].runs[0].epochs.back().further["random_test"] = {100, 1.0, 65.0, 99.0};
+  const Table table = generalization_table(sides);
+  CHECK(table.header.back() == "random test %");
+  CHECK(table.rows.at(0).back() == "–");
+  CHECK(table.rows.at(2).back() == "65.0");
+  for (const Figure& figure : generalization_figures("sides", sides).figures) {
+    CHECK(figure.curves.size() == 3);
+    CHECK(figure_fault(figure).empty());
+  }
+  // The paper's study has neither controls nor, as its authors say, weight decay.
+  CHECK(easy_hard_preset("quick", "").controls);
+  CHECK_FALSE(easy_hard_preset("paper", "").controls);
+  CHECK(easy_hard_preset("paper", "").study.run.weight_decay == 0.0);
 }
 
 TEST_CASE("further tests have their file and are read back", "[easy_hard][glyphs]") {

@@ -141,7 +141,7 @@ TEST_CASE("easy and hard sides may have failed", "[report][failed]") {
   REQUIRE(claims.size() == 2);  // nothing about the hard side
   CHECK(claims[0].measured == "90.0 against 40.0 % (1 of 2 seeds), margin +30.0");
   CHECK(claims[0].verdict == Verdict::one_seed);
-  const FigureGroup group = generalization_figures(sides).at(0);
+  const FigureGroup group = generalization_figures("sides", sides);
   CHECK_THAT(group.note, contains("on hard: diverged"));
   CHECK(group.figures.at(0).curves.size() == 2);
   const Table table = generalization_table(sides);

@@ -156,7 +156,7 @@ TEST_CASE("a study by an optimizer that main() has registered", "[experiments][g
   const std::vector<RunRecord> records = run_study(study);
   CHECK(records[0].folder.filename() == "rm3_b20_noise0_test_signs_lr0.002");
   CHECK(records[0].last().train_sample.loss < 0.7 * records[0].epochs[0].train_sample.loss);
-  const auto facts = facts_of(study, 1.0);
+  const auto facts = identity_of(study);
   const auto training = std::find_if(facts.begin(), facts.end(),
                                      [](const auto& fact) { return fact.first == "Training"; });
   CHECK_THAT(training->second, contains("3 epochs, test_signs, learning rate 0.002"));

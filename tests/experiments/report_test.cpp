@@ -134,52 +134,15 @@ TEST_CASE("HTML is escaped", "[experiments]") {
   CHECK(html.find("http") == std::string::npos);  // nothing is loaded from elsewhere
 }
 
-TEST_CASE("labels at the ends of curves do not overlap", "[experiments]") {
-  const std::vector<double> places = spread({50.0, 99.0, 98.0, 99.5, 51.0}, 7.0, 0.0, 100.0);
-  std::vector<double> sorted = places;
-  std::sort(sorted.begin(), sorted.end());
-  for (std::size_t i = 1; i < sorted.size(); ++i) CHECK(sorted[i] - sorted[i - 1] >= 7.0 - 1e-9);
-  CHECK(sorted.back() <= 100.0);
-  CHECK(places[2] < places[1]);  // the order stays
-  CHECK(places[1] < places[3]);
-  CHECK(spread({10.0, 90.0}, 7.0, 0.0, 100.0) == std::vector<double>{10.0, 90.0});
-}
-
-TEST_CASE("a figure is drawn as SVG that can stand in a page", "[experiments]") {
-  Figure figure{"Title <1>", "epoch", "it's (%)", {}, {0.0, 100.0}};
-  figure.curves.push_back({"m3's", {0.0, 1.0}, {10.0, 20.0}, "#0072B2", 0, 0});
-  std::string svg;
-  try {
-    svg = draw_svg(figure, "f7");
-  } catch (const IoError& error) {
-    std::printf("SKIPPED: drawing needs gnuplot: %s\n", error.what());
-    return;
-  }
-  CHECK(svg.rfind("<svg", 0) == 0);
-  CHECK_THAT(svg, contains("viewBox"));
-  CHECK_THAT(svg, contains("<text>m3&#39;s</text>"));
-  CHECK_THAT(svg, contains("<text>it&#39;s (%)</text>"));
-  CHECK_THAT(svg, contains("<title>Title &lt;1&gt;</title>"));
-  CHECK(svg.find("id='gp") == std::string::npos);  // ids are the figure's own
-  CHECK(svg.find("'black'") == std::string::npos);
-}
-
-TEST_CASE("every figure of a report lies beside it as a file of its own", "[report]") {
-  const TemporaryFolder folder;
+TEST_CASE("a page says first what was run", "[report]") {
   Report report;
-  report.figures = {{"50 % noise", {}}};
-  for (const char* title : {"Gap: training minus test", "winsorized:1 b100", "winsorized:2 b100"}) {
-    report.figures[0].figures.push_back(
-        {title, "epoch", "%", {{"m3", {0.0, 1.0}, {1.0, 2.0}}}, {0.0, 100.0}});
-  }
-  if (const std::string missing = write_report(report, folder.path); !missing.empty()) {
-    std::printf("SKIPPED: drawing needs gnuplot: %s\n", missing.c_str());
-    return;
-  }
-  for (const char* name : {"gap", "winsorized-1-b100", "winsorized-2-b100"}) {
-    CAPTURE(name);
-    CHECK(std::filesystem::exists(folder.path / fmt::format("50-noise-{}.svg", name)));
-  }
+  report.lead = "why";
+  report.identity = {{"Command", "label_noise"}, {"Seeds", "1 to 3"}};
+  report.facts = {{"Machine", "two cores"}};
+  const std::string html = report_html(report, {}, "");
+  CHECK(html.find("why") < html.find("1 to 3"));
+  CHECK(html.find("1 to 3") < html.find("Claims"));
+  CHECK(html.find("Claims") < html.find("two cores"));
 }
 
 TEST_CASE("a study leaves learning orders for figures", "[report][glyphs]") {

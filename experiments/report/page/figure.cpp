@@ -7,90 +7,26 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
-#include <limits>
+#include <map>
 #include <numeric>
-#include <optional>
+#include <set>
 #include <string_view>
+#include <tuple>
 
 #include "cograd/engine/error.h"
 #include "cograd/engine/text.h"
-#include "cograd/experiments/console/columns.h"
+#include "cograd/experiments/report/page/axes.h"
 #include "cograd/experiments/report/page/gnuplot.h"
 #include "cograd/experiments/report/page/html.h"
+#include "cograd/experiments/report/page/legend.h"
 
 namespace cograd {
 namespace {
 
-// Small enough that the text stays legible where a phone shows the figure at 350 pixels.
-constexpr int kWidth = 460;
-constexpr int kHeight = 330;
-constexpr int kFontSize = 15;
-// A label's height as a share of the y axis.
-constexpr double kLabelDistance = 0.075;
-
-// In characters: longer labels leave no room for the curves.
-constexpr std::size_t kLongestLabel = 36;
-// Larger numbers leave gaps.
-constexpr double kLargest = 1e12;
-
-constexpr std::array kDashes = {"solid", "(9,5)", "(3,4)", "(12,4,3,4)"};
-constexpr std::array kMarkers = {7, 5, 9, 13, 11, 6, 4, 8};  // gnuplot's point types
-constexpr int kFailedMarker = 2;                             // a cross
-
-bool drawable(const Figure& figure, double x, double y) {
-  return std::abs(x) < kLargest && std::abs(y) < kLargest && (!figure.x_log || x > 0.0);
-}
-
-/// Calls visit(x, y) for the points of a curve that can be drawn.
-template <class Visit>
-void for_points(const Figure& figure, const Curve& curve, const Visit& visit) {
-  for (std::size_t i = 0; i < std::min(curve.x.size(), curve.y.size()); ++i) {
-    if (drawable(figure, curve.x[i], curve.y[i])) visit(curve.x[i], curve.y[i]);
-  }
-}
-
-std::pair<double, double> y_range_of(const Figure& figure) {
-  if (figure.y_range.first < figure.y_range.second) return figure.y_range;
-  double low = 0.0, high = 0.0;  // zero is always visible
-  for (const Curve& curve : figure.curves) {
-    for_points(figure, curve,
-               [&](double, double y) { low = std::min(low, y), high = std::max(high, y); });
-  }
-  const double margin = std::max(0.05 * (high - low), 0.5);
-  return {low < 0.0 ? low - margin : low, high + margin};
-}
-
-/// A logarithmic x axis as wide as the data, with tics at 1, 2, 5, 10, ... or, over more than two
-/// decades, at powers of ten.
-std::string log_axis(const Figure& figure) {
-  constexpr double kMargin = 1.15;
-  double low = std::numeric_limits<double>::infinity(), high = 0.0;
-  for (const Curve& curve : figure.curves) {
-    for_points(figure, curve,
-               [&](double x, double) { low = std::min(low, x), high = std::max(high, x); });
-  }
-  if (high == 0.0) return "";
-  const bool wide = high > 100.0 * low;
-  std::string tics;
-  for (double power = std::pow(10.0, std::floor(std::log10(low))); power <= high; power *= 10.0) {
-    for (const double factor : {1.0, 2.0, 5.0}) {
-      if (wide && factor != 1.0) continue;
-      tics += fmt::format("{}{:.6g}", tics.empty() ? "" : ",", factor * power);
-    }
-  }
-  return fmt::format("set logscale x\nunset mxtics\nset xrange [{:.6g}:{:.6g}]\nset xtics ({})\n",
-                     low / kMargin, high * kMargin, tics);
-}
+constexpr const char* kBand = "1:3:4";  // the columns of a curve's data
 
 /// The placeholder of a text in the script.
 std::string placeholder(std::size_t text) { return fmt::format("'[text {}]'", text); }
-
-/// The label as it is drawn.
-std::string short_label(const std::string& label) {
-  const std::string text = printable(label);
-  return display_width(text) <= kLongestLabel ? text : wrapped(text, kLongestLabel - 1)[0] + "…";
-}
 
 /// The texts of a figure in the order of their placeholders.
 std::vector<std::string> texts_of(const Figure& figure) {
@@ -135,6 +71,45 @@ std::string rows_of(const Figure& figure, const Curve& curve) {
   return rows;
 }
 
+/// Marks where a failed run ended.
+std::string cross_at_end(const Figure& figure, const Curve& curve) {
+  std::string script;
+  for_points(figure, curve, [&](std::size_t i) {
+    script = fmt::format("set label '' at {:.6g}, {:.6g} point pt 2 lc rgb '{}' ps 1\n", curve.x[i],
+                         curve.y[i], curve.colour);
+  });
+  return script;
+}
+
+/// The curves that have points.
+std::vector<std::size_t> drawn_of(const Figure& figure) {
+  std::vector<std::size_t> drawn;
+  for (std::size_t i = 0; i < figure.curves.size(); ++i) {
+    bool any = false;
+    for_points(figure, figure.curves[i], [&](std::size_t) { any = true; });
+    if (any) drawn.push_back(i);
+  }
+  return drawn;
+}
+
+/// Calls what is drawn by the labels of the curves: a browser shows them where the mouse is.
+std::string with_plot_titles(std::string svg, const Figure& figure) {
+  for (std::size_t i = 0; i < figure.curves.size(); ++i) {
+    const std::string label = escaped(figure.curves[i].label);
+    svg = replaced(svg, fmt::format("<title>$curve{}</title>", i), "<title>" + label + "</title>");
+    svg = replaced(svg, fmt::format("<title>$curve{} using {}</title>", i, kBand),
+                   "<title>" + label + ": range</title>");
+  }
+  return svg;
+}
+
+/// What a reader sees of a curve: colour, dash, marker.
+using Look = std::tuple<std::string, int, int>;
+Look look_of(const Curve& curve) {
+  if (curve.reference) return {curve.colour, curve.dash % kDashes, -1};
+  return {curve.colour, curve.dash % kDashes, curve.marker % (2 * kMarkers)};
+}
+
 void check_colour(const std::string& colour) {
   const bool ok = colour.size() == 7 && colour[0] == '#' &&
                   colour.find_first_not_of("0123456789abcdefABCDEF", 1) == std::string::npos;
@@ -163,60 +138,76 @@ std::vector<double> spread(const std::vector<double>& values, double distance, d
   return places;
 }
 
+std::string figure_fault(const Figure& figure) {
+  if (figure.x_label.empty() || figure.y_label.empty()) {
+    return fmt::format("'{}' has an axis without a label", figure.title);
+  }
+  std::map<Look, std::string> seen;
+  for (const Curve& curve : figure.curves) {
+    if (curve.label.empty()) return fmt::format("'{}' has a curve without a label", figure.title);
+    const auto [at, fresh] = seen.try_emplace(look_of(curve), curve.label);
+    if (!fresh && at->second != curve.label) {
+      return fmt::format("'{}': '{}' looks like '{}'", figure.title, curve.label, at->second);
+    }
+  }
+  return "";
+}
+
+void tell_apart(std::vector<Curve>& curves) {
+  std::set<Look> taken;
+  for (Curve& curve : curves) {
+    Curve other = curve;
+    for (int i = 1; !taken.insert(look_of(other)).second; ++i) {
+      const std::size_t colour = static_cast<std::size_t>(i) / (kMarkers * kDashes);
+      if (colour > kPalette.size()) return;  // all are taken
+      if (colour > 0) other.colour = kPalette[colour - 1];
+      other.marker = (curve.marker + i) % kMarkers;
+      other.dash = (curve.dash + i / kMarkers) % kDashes;
+    }
+    curve = other;
+  }
+}
+
 std::string gnuplot_script(const Figure& figure) {
   const auto [low, high] = y_range_of(figure);
-  std::size_t longest = 0;
+  const std::vector<std::size_t> drawn = drawn_of(figure);
   std::vector<double> ends;
-  std::vector<std::size_t> drawn;  // curves that have points
-  for (std::size_t i = 0; i < figure.curves.size(); ++i) {
+  std::vector<std::string> texts;
+  for (const std::size_t i : drawn) {
     const Curve& curve = figure.curves[i];
-    std::optional<double> end;
-    for_points(figure, curve, [&](double, double y) { end = y; });
-    if (!end) continue;
-    longest = std::max(longest, display_width(short_label(curve.label)));
-    ends.push_back(*end);
-    drawn.push_back(i);
+    check_colour(curve.colour);
+    ends.push_back(0.0);
+    for_points(figure, curve, [&](std::size_t j) { ends.back() = curve.y[j]; });
+    texts.push_back(placeholder(2 + i));
   }
-  const std::vector<double> places = spread(ends, kLabelDistance * (high - low), low, high);
-
+  int height = kFigureHeight;
+  const std::string key = legend(figure, drawn, texts, ends, low, high, height);
   std::string script = fmt::format(
       "set encoding utf8\n"
       "set terminal svg size {},{} dynamic noenhanced font 'sans-serif,{}'\n"
       "set xlabel {} offset 0,0.4\nset ylabel {} offset 1.5,0\n"
-      "set yrange [{:.6g}:{:.6g}]\nset lmargin 7\nset rmargin {:.1f}\nset tmargin 0.8\n"
+      "set yrange [{:.6g}:{:.6g}]\nset lmargin 7\nset tmargin 0.8\n"
       "set border 3 lw 1\nset tics nomirror scale 0.5\nset grid ytics lc rgb '#888888' lw 0.4 dt "
       "solid\nunset key\n",
-      kWidth, kHeight, kFontSize, placeholder(0), placeholder(1), low, high,
-      3 + 0.95 * static_cast<double>(std::max<std::size_t>(longest, 6)));
+      kFigureWidth, height, kFontSize, placeholder(0), placeholder(1), low, high);
+  script += key;
   if (drawn.empty()) return script + "plot [0:1] 1/0\n";  // the frame alone
   if (figure.x_log) script += log_axis(figure);
   std::string plot, bands;  // bands lie below all curves
   for (std::size_t j = 0; j < drawn.size(); ++j) {
     const std::size_t i = drawn[j];
     const Curve& curve = figure.curves[i];
-    check_colour(curve.colour);
-    const int marker = curve.failed
-                           ? kFailedMarker
-                           : kMarkers[static_cast<std::size_t>(curve.marker) % kMarkers.size()];
-    const std::string style = fmt::format("pt {} lc rgb '{}'", marker, curve.colour);
     script += fmt::format("$curve{} << END\n{}END\n", i, rows_of(figure, curve));
     if (!curve.low.empty()) {
       bands += fmt::format(
-          "{}$curve{} using 1:3:4 with filledcurves fs transparent solid 0.18 noborder lc rgb '{}'",
-          bands.empty() ? "" : ", ", i, curve.colour);
+          "{}$curve{} using {} with filledcurves fs transparent solid 0.18 noborder lc rgb '{}'",
+          bands.empty() ? "" : ", ", i, kBand, curve.colour);
     }
-    script += fmt::format("set label {} at graph 1.02, first {:.6g} left {} offset 0.8,-0.15\n",
-                          placeholder(2 + i), places[j],
-                          curve.reference ? "" : "point " + style + " ps 0.7");
-    plot += j ? ", " : "";
-    if (curve.reference) {
-      plot += fmt::format("$curve{} with lines lw 1 lc rgb '{}'", i, curve.colour);
-      continue;
-    }
-    plot +=
-        fmt::format("$curve{} with linespoints lw {} dt {} {} ps 0.6{}", i, curve.failed ? 1 : 2,
-                    kDashes[static_cast<std::size_t>(curve.dash) % kDashes.size()], style,
-                    curve.failed ? "" : " pn 7");
+    plot += fmt::format("{}$curve{} with {} {} lc rgb '{}'", j ? ", " : "", i,
+                        curve.reference ? "lines" : "linespoints", line_of(curve), curve.colour);
+    if (curve.reference) continue;
+    plot += fmt::format(" {} ps 0.6{}", points_of(curve), curve.failed ? "" : " pn 7");
+    if (curve.failed) script += cross_at_end(figure, curve);
   }
   return script + "plot " + bands + (bands.empty() ? "" : ", ") + plot + "\n";
 }
@@ -233,7 +224,7 @@ std::string draw_svg(const Figure& figure, const std::string& id) {
   svg = replaced(svg, "id='", "id='" + id + "-");
   svg = replaced(svg, "id=\"", "id=\"" + id + "-");
   svg = replaced(svg, "'#gp", "'#" + id + "-gp");
-  svg = with_texts(svg, texts_of(figure));
+  svg = with_plot_titles(with_texts(svg, texts_of(figure)), figure);
   return replaced(svg, "<title>Gnuplot</title>", "<title>" + escaped(figure.title) + "</title>");
 }
 

@@ -148,6 +148,14 @@ std::string skipped_text(const std::vector<RunRecord>& runs) {
                    least, most);
 }
 
+std::string facts_html(const std::vector<std::pair<std::string, std::string>>& facts) {
+  std::string html;
+  for (const auto& [name, value] : facts) {
+    html += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escaped(name), escaped(value));
+  }
+  return html;
+}
+
 std::string gallery_html(const Gallery& gallery) {
   if (gallery.rows.empty()) return "";
   std::string html = fmt::format(
@@ -169,10 +177,11 @@ std::string report_html(const Report& report, const std::vector<std::string>& dr
   std::string html = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n<p>{2}</p>\n{3}{4}"
-      "<h2>Claims</h2>\n{5}",
+      "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n<p>{2}</p>\n{3}"
+      "<dl>\n{4}</dl>\n{5}<h2>Claims</h2>\n{6}",
       escaped(report.title), kStyle, escaped(report.lead),
       report.answer.empty() ? "" : "<p class=\"answer\">" + escaped(report.answer) + "</p>\n",
+      facts_html(report.identity),
       failures_html(report.runs), claims_html(report.claims));
   html += "<h2>Curves</h2>\n<p>" + escaped(report.reading) + "</p>\n";
   if (!missing.empty()) html += "<p>No figures: " + escaped(missing) + "</p>\n";
@@ -196,10 +205,7 @@ std::string report_html(const Report& report, const std::vector<std::string>& dr
     html += table_html(table);
   }
   for (const Gallery& gallery : report.galleries) html += gallery_html(gallery);
-  html += "<h2>What was run</h2>\n<dl>\n";
-  for (const auto& [name, value] : report.facts) {
-    html += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escaped(name), escaped(value));
-  }
+  html += "<h2>Where it was run</h2>\n<dl>\n" + facts_html(report.facts);
   if (const std::string skipped = skipped_text(report.runs); !skipped.empty()) {
     html += "<dt>Skipped images</dt><dd>" + escaped(skipped) + "</dd>\n";
   }

@@ -34,12 +34,14 @@ struct Report {
   std::string title;
   std::string lead;      ///< the question of the study, in a paragraph
   std::string answer{};  ///< what was found, in a sentence or two, from the numbers
+  /// What the numbers belong to, in short: command, data, model, seeds.
+  std::vector<std::pair<std::string, std::string>> identity;
   std::vector<Claim> claims;
   std::vector<FigureGroup> figures;
   std::string reading;  ///< how to read figures and table
   std::vector<Table> tables;
   std::vector<Gallery> galleries;
-  std::vector<std::pair<std::string, std::string>> facts;  ///< command, settings, machine, time
+  std::vector<std::pair<std::string, std::string>> facts;  ///< the rest: machine, time
   std::string dataset{};                                   ///< for runs.csv
   std::vector<RunRecord> runs{};  ///< all runs: for runs.csv and the list of failures
 };
