@@ -52,6 +52,9 @@ double mean_inverse_size(const Groups& groups);
 struct Interval {
   double estimate = 0.0, low = 0.0, high = 0.0;
 };
+/// The jackknife's interval of an estimate, by Student's t, from its values `without` one of n
+/// independent units each. Infinite for n < 2.
+Interval jackknife_interval(double estimate, std::span<const double> without);
 /// Alpha from the sums of |G|^2 and tr Sigma over batches, with a jackknife interval that leaves
 /// out one batch at a time. Throws ValueError without a batch.
 Interval alpha_of(std::span<const GradientStatistics> batches);
