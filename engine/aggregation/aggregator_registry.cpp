@@ -17,6 +17,7 @@
 #include "cograd/engine/aggregation/gram/pcgrad.h"
 #include "cograd/engine/aggregation/gram/upgrad.h"
 #include "cograd/engine/aggregation/norm_matched.h"
+#include "cograd/engine/aggregation/sign_sum.h"
 #include "cograd/engine/form_registry.h"
 
 namespace cograd {
@@ -55,6 +56,7 @@ std::vector<AggregatorForm> built_in() {
        [](Numbers n) { return mean_around_median(whole_number(n[0]), whole_number(n[1])); }},
       {"and", "K,TAU", [](Numbers n) { return and_mask(whole_number(n[0]), n[1]); }},
       {"signs", "K", [](Numbers n) { return sign_majority(whole_number(n[0])); }},
+      {"sign_sum", "", [=](Numbers) { return make(SignSum()); }},
       {"huber", "K", [](Numbers n) { return huber_mean(whole_number(n[0])); }},
       {"krum", "K,F",
        [=](Numbers n) {

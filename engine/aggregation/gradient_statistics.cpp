@@ -81,25 +81,27 @@ Interval mean_interval(std::span<const double> values) {
   return {mean, mean - half, mean + half};
 }
 
+Interval jackknife_interval(double estimate, std::span<const double> without) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const auto n = static_cast<double>(without.size());
+  if (without.size() < 2) return {estimate, -infinity, infinity};
+  double mean = 0.0, squares = 0.0;
+  for (const double value : without) mean += value / n;
+  for (const double value : without) squares += (value - mean) * (value - mean);
+  const double half = t_quantile(std::ssize(without) - 1) * std::sqrt((n - 1) / n * squares);
+  return {estimate, estimate - half, estimate + half};
+}
+
 Interval alpha_of(std::span<const GradientStatistics> batches) {
   require<ValueError>(!batches.empty(), "[statistics] no batch: expected at least one");
   GradientStatistics sum;
   for (const GradientStatistics& s : batches) sum += s;
-  const double alpha = sum.alpha(), infinity = std::numeric_limits<double>::infinity();
-  const auto n = static_cast<double>(batches.size());
-  if (batches.size() < 2) return {alpha, -infinity, infinity};
   std::vector<double> without;
-  double mean = 0.0;
   for (const GradientStatistics& s : batches) {
     without.push_back(
         GradientStatistics{sum.squared_norm - s.squared_norm, sum.variance - s.variance}.alpha());
-    mean += without.back() / n;
   }
-  double squares = 0.0;
-  for (const double value : without) squares += (value - mean) * (value - mean);
-  const double error = std::sqrt((n - 1) / n * squares);
-  const double half = t_quantile(std::ssize(batches) - 1) * error;
-  return {alpha, alpha - half, alpha + half};
+  return jackknife_interval(sum.alpha(), without);
 }
 
 }  // namespace cograd

@@ -55,6 +55,9 @@ struct Interval {
 /// The mean of independent values, with the interval of Student's t. Throws ValueError without a
 /// value.
 Interval mean_interval(std::span<const double> values);
+/// The jackknife's interval of an estimate, by Student's t, from its values `without` one of n
+/// independent units each. Infinite for n < 2.
+Interval jackknife_interval(double estimate, std::span<const double> without);
 /// Alpha from the sums of |G|^2 and tr Sigma over batches, with a jackknife interval that leaves
 /// out one batch at a time. Throws ValueError without a batch.
 Interval alpha_of(std::span<const GradientStatistics> batches);

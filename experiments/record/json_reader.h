@@ -25,6 +25,7 @@ class JsonReader {
   JsonReader(const std::string& text, std::string complaint);
   JsonReader(Json json, std::string complaint);
 
+  bool has(const char* key) const { return json_.contains(key); }
   static constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
   std::int64_t integer(const char* key, std::int64_t low = 0, std::int64_t high = kLargest) const;
   std::vector<std::int64_t> integers(const char* key, std::int64_t low, std::int64_t high) const;

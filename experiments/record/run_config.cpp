@@ -106,6 +106,7 @@ Json to_config(const RunSettings& run) {
   const RunSettings usual;
   if (run.optimizer != usual.optimizer) config["optimizer"] = run.optimizer;
   if (run.warmup != usual.warmup) config["warmup"] = run.warmup;
+  if (run.contributions) config["contributions"] = true;
   return config;
 }
 
@@ -129,6 +130,7 @@ RunSettings settings_from(const Json& config, const std::string& name) {
                        .schedule = values.text("schedule"),
                        .warmup = values.number_if_there("warmup").value_or(0.0),
                        .force_momentum = values.flag("force_momentum"),
+                       .contributions = values.has("contributions") && values.flag("contributions"),
                        .seed = static_cast<std::uint64_t>(values.integer("seed", 0, kLargestSeed)),
                        .workers = static_cast<int>(values.integer("workers", 0, kMostWorkers)),
                        .checkpoint_every = values.number("checkpoint_every")};

@@ -31,8 +31,8 @@ constexpr const char* kEvents = "events";
 constexpr const char* kSecondsFile = "seconds";
 constexpr const char* kSummaryFile = "summary.json";
 constexpr std::array kCsvFiles = {
-    "train.csv", "pristine.csv",  "corrupt.csv",   "train_sample.csv",
-    "test.csv",  kValidationFile, "coherence.csv", "example_coherence.csv"};
+    "train.csv",     "pristine.csv",  "corrupt.csv",           "train_sample.csv", "test.csv",
+    kValidationFile, "coherence.csv", "example_coherence.csv", "contributions.csv"};
 
 /// Whether a run can have a CSV file of this name; the name may come from an untrusted checkpoint.
 bool is_csv_of_run(const std::string& name) {
@@ -203,6 +203,10 @@ void RunDirectory::example_coherence(std::int64_t epoch, const std::string& kind
                                      const CoherenceEntry& entry, const Interval& alpha) {
   csv("example_coherence.csv", kExampleCoherenceHeader)
       .write(example_coherence_row(epoch, kind, entry, alpha, kCoherenceBatch));
+}
+
+void RunDirectory::contributions(const ContributionRow& row) {
+  csv("contributions.csv", kContributionHeader).write(contribution_row(row));
 }
 
 void RunDirectory::evaluation(const EpochRecord& record) {

@@ -12,6 +12,7 @@
 
 #include "cograd/experiments/record/append_file.h"
 #include "cograd/experiments/record/coherence_files.h"
+#include "cograd/experiments/record/contribution_file.h"
 #include "cograd/experiments/record/difficulty.h"
 #include "cograd/experiments/record/folder_lock.h"
 #include "cograd/experiments/record/run_record.h"
@@ -61,6 +62,8 @@ class RunDirectory {
   /// example_coherence.csv; `kind` is "pristine" or "corrupt".
   void example_coherence(std::int64_t epoch, const std::string& kind, const CoherenceEntry& entry,
                          const Interval& alpha);
+  /// contributions.csv.
+  void contributions(const ContributionRow& row);
   /// pristine.csv, corrupt.csv, train_sample.csv, test.csv and the files of further tests: a row in
   /// each that has examples.
   void evaluation(const EpochRecord& record);

@@ -11,6 +11,7 @@ bool same_but_seed(const RunSettings& a, const RunSettings& b) {
   other.seed = a.seed;
   other.workers = a.workers;
   other.checkpoint_every = a.checkpoint_every;
+  other.contributions = a.contributions;
   return a == other;
 }
 

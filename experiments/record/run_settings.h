@@ -26,6 +26,7 @@ struct RunSettings {
   std::string schedule = "constant";  ///< for make_schedule()
   double warmup = 0.0;                ///< epochs of WarmUp before it; 0: none
   bool force_momentum = false;        ///< with the rolling aggregators too
+  bool contributions = false;         ///< contributions.csv; no influence on the other results
   std::uint64_t seed = 1;             ///< of weights, order and corruption
   int workers = 1;                    ///< loader threads; no influence on results
   double checkpoint_every = 60.0;     ///< seconds between checkpoints; no influence on results

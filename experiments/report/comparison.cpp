@@ -60,7 +60,9 @@ const RateGrid* mean_partner(const std::vector<RateGrid>& grids, const RateGrid&
   wanted.aggregator = "mean";
   for (const RateGrid& other : grids) {
     const RunSettings& mean = other.run_settings();
-    if (!other.finished() || mean.batch_size != batch_size || !comparable_lengths(mean, grid.run_settings())) continue;
+    if (!other.finished() || mean.batch_size != batch_size ||
+        !comparable_lengths(mean, grid.run_settings()))
+      continue;
     wanted.batch_size = batch_size;
     wanted.epochs = mean.epochs;
     wanted.momentum = mean.momentum;

@@ -4,6 +4,7 @@
 
 #include "cograd/experiments/report/accuracy.h"
 #include "cograd/experiments/report/coherence.h"
+#include "cograd/experiments/report/contributions.h"
 #include "cograd/experiments/report/frontier.h"
 #include "cograd/experiments/report/group_size.h"
 #include "cograd/experiments/report/learning_order.h"
@@ -34,7 +35,7 @@ Report memorization_report(const std::vector<RunRecord>& runs) {
   report.reading = kReading;
   report.runs = runs;
   for (const auto figures : {accuracy_figures, frontier_figures, group_size_figures,
-                             learning_order_figures, coherence_figures}) {
+                             learning_order_figures, contribution_figures, coherence_figures}) {
     std::vector<FigureGroup> groups = figures(runs);
     std::move(groups.begin(), groups.end(), std::back_inserter(report.figures));
   }

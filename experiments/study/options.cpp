@@ -133,6 +133,9 @@ void add_training_flags(CLI::App& app, StudyOptions& options) {
       ->check(at_least(0));
   app.add_flag("--force-momentum", run.force_momentum,
                "Allow momentum with rm3 and ra3 (the authors found it unstable)");
+  app.add_flag("--contributions", run.contributions,
+               "Measure what pristine and corrupt examples contribute to the steps (contributions."
+               "csv); models without batch norm and dropout only, as mlp");
   app.add_option("--seed", run.seed, "Seed of weights, order and corruption")->check(at_least(0));
   app.add_option("--seeds", options.seeds, "Runs of every setting, with the seeds from --seed on")
       ->check(at_least(1));

@@ -20,6 +20,7 @@
 #include "cograd/experiments/record/run_config.h"
 #include "cograd/experiments/record/run_results.h"
 #include "cograd/experiments/study/datasets.h"
+#include "cograd/experiments/train/contributions.h"
 #include "cograd/models/registry.h"
 #include "cograd/optim/optimizer_registry.h"
 
@@ -176,6 +177,10 @@ Study prepare_study(const StudyOptions& options, StudyData data) {
   study.used = used_data(study.data);
   const auto model = make_model(options.run.model, model_options(options.run, *study.data.train));
   study.parameters = count_parameters(*model);
+  require<ValueError>(!options.run.contributions || has_example_gradients(*model),
+                      "[--contributions] {} has batch norm or dropout, with which no gradient is "
+                      "that of one example: expected a model without, such as mlp",
+                      options.run.model);
   try_groups(study, *model);
   find_runs(study);
   check_output_folder(options.output_dir);

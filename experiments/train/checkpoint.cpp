@@ -17,6 +17,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kStateKey = "training_state";
 constexpr const char* kChecksumKey = "checksum";
+constexpr const char* kContributionsKey = "contributions";
 constexpr std::int64_t kMost = std::int64_t{1} << 62;  // where no tighter bound is known
 
 /// The tensors named PREFIX.NAME, under NAME.
@@ -36,6 +37,11 @@ TrainingState read_state(const JsonReader& reader, const RunLength& length,
   state.loss_sum = reader.number("loss_sum");
   state.examples = reader.integer("examples", 0, kMost);
   state.batches = reader.integer("batches", 0, length.steps_per_epoch);
+  if (reader.has(kContributionsKey)) {
+    for (auto& [name, values] : reader.object(kContributionsKey).number_lists()) {
+      state.contributions = std::move(values);
+    }
+  }
   for (auto& [name, values] : reader.object("coherence").number_lists()) {
     const bool known = std::any_of(parameters.begin(), parameters.end(),
                                    [&key = name](const Parameter* p) { return p->name == key; });
@@ -79,15 +85,18 @@ void save_checkpoint(const std::filesystem::path& path, Module& model, const Opt
   for (const auto& [name, file] : state.files) {
     files[name] = {{"length", file.length}, {"checksum", file.checksum}};
   }
-  const Json json = {{"epoch", state.epoch},
-                     {"step", state.step},
-                     {"loss_sum", state.loss_sum},
-                     {"examples", state.examples},
-                     {"batches", state.batches},
-                     {"coherence", state.coherence},
-                     {"files", files},
-                     {"optimizer_steps", optimizer.steps()},
-                     {"counters", counters}};
+  Json json = {{"epoch", state.epoch},
+               {"step", state.step},
+               {"loss_sum", state.loss_sum},
+               {"examples", state.examples},
+               {"batches", state.batches},
+               {"coherence", state.coherence},
+               {"files", files},
+               {"optimizer_steps", optimizer.steps()},
+               {"counters", counters}};
+  if (!state.contributions.empty()) {
+    json[kContributionsKey] = {{"integrals", state.contributions}};
+  }
   content.metadata[kStateKey] = json.dump();
   content.metadata[kChecksumKey] = checksum_of_checkpoint(content);
   write_safetensors(path, content);

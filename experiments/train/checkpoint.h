@@ -25,6 +25,7 @@ struct TrainingState {
   double loss_sum = 0.0;
   std::int64_t examples = 0;
   std::int64_t batches = 0;
+  std::vector<double> contributions{};  ///< Contributions::integrals()
   /// Coherences of this epoch so far, by parameter.
   std::map<std::string, std::vector<double>> coherence{};
   std::map<std::string, FileState> files{};  ///< RunDirectory::sync()

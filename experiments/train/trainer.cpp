@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "cograd/data/corrupted_labels.h"
@@ -15,6 +16,7 @@
 #include "cograd/experiments/record/run_optimizer.h"
 #include "cograd/experiments/record/run_results.h"
 #include "cograd/experiments/train/checkpoint.h"
+#include "cograd/experiments/train/contributions.h"
 #include "cograd/experiments/train/diverged.h"
 #include "cograd/experiments/train/measurements.h"
 #include "cograd/experiments/train/run_clock.h"
@@ -65,12 +67,18 @@ class Training {
         schedule_(schedule_of(settings)),
         optimizer_(optimizer_of(settings, model_->parameters(), *aggregator_)),
         step_(*model_, *aggregator_, *optimizer_, settings.precision, settings.batch_size, backend,
-              label_of(settings)) {}
+              label_of(settings)) {
+    if (!settings.contributions) return;
+    std::vector<bool> pristine;
+    for (std::int64_t i = 0; i < train_->size(); ++i) pristine.push_back(!train_->is_corrupt(i));
+    contributions_.emplace(pristine, settings.seed);
+  }
 
   /// Goes on from the directory's checkpoint.
   void resume() {
     state_ = load_checkpoint(directory_.checkpoint(), *model_, *optimizer_,
                              measurements_.learning_order(), {settings_.epochs, steps_per_epoch_});
+    if (contributions_) contributions_->restore(state_.contributions);
     directory_.restore(state_.files);
     clock_.add(directory_.time_before());
     progress_.skip(global_step() * settings_.batch_size);
@@ -114,6 +122,7 @@ class Training {
       if (!enough_images(*batch)) continue;
       optimizer_->set_learning_rate(schedule_->rate(epochs_before_step()));
       const bool report = reports_at(state_.step);
+      if (report && contributions_) report_contributions(*batch);
       step_(*batch, {state_.epoch, state_.step}, report);
       state_.examples += std::ssize(batch->indices);
       ++state_.batches;
@@ -190,6 +199,17 @@ class Training {
     write(GradientObserver::kTotal, total);
   }
 
+  /// Of the examples of `batch` to the step that it is about to make.
+  void report_contributions(const Batch& batch) {
+    const std::vector<double> examples = example_contributions(*model_, batch, settings_.precision);
+    if (examples.empty()) return;
+    ContributionRow row =
+        contributions_->add(examples, batch.indices, static_cast<double>(state_.batches + 1));
+    row.epoch = state_.epoch;
+    row.step = state_.step;
+    directory_.contributions(row);
+  }
+
   void show_progress() {
     show_image_notes(data_, progress_);
     progress_.stalled(loader_.stalled() - std::exchange(stalled_, loader_.stalled()));
@@ -200,6 +220,7 @@ class Training {
 
   void checkpoint() {
     read_losses();
+    if (contributions_) state_.contributions = contributions_->integrals();
     state_.files = directory_.sync();
     save_checkpoint(directory_.checkpoint(), *model_, *optimizer_, measurements_.learning_order(),
                     state_);
@@ -232,6 +253,7 @@ class Training {
   std::unique_ptr<Schedule> schedule_;
   std::unique_ptr<Optimizer> optimizer_;
   TrainingSteps step_;
+  std::optional<Contributions> contributions_;  // none unless they are measured
   TrainingState state_;
   bool resumed_ = false;
 };

@@ -9,6 +9,7 @@
 #include "cograd/engine/aggregation/coordinate/coordinate_wise.h"
 #include "cograd/engine/aggregation/gram/gram_aggregator.h"
 #include "cograd/engine/aggregation/parameter_aggregator.h"
+#include "cograd/engine/aggregation/sign_sum.h"
 #include "cograd/engine/ops/ops.h"
 #include "tests/support/aggregation_cases.h"
 #include "tests/support/backend_cases.h"
@@ -84,6 +85,13 @@ TEST_CASE("coordinate-wise rules give published values", "[own]") {
         std::vector<float>{2.5f, 0.0f, -0.5f});
   CHECK(reduced(*parse_aggregator("signs:4"), signs, cpu_backend()) ==
         std::vector<float>{1.0f, 0.0f, -1.0f});
+  // The ICLR 2020 code's sum_sign and, over the number of examples, its sign_sum.
+  CHECK(reduced(*parse_aggregator("signs:1"), signs.rows(2, 3), cpu_backend()) ==
+        std::vector<float>{1.0f, -1.0f, -1.0f});
+  Tensor all = signs.clone();
+  Tensor mean = Tensor::empty({3}, Dtype::f32, reference_backend());
+  SignSum().reduce(all, mean);
+  CHECK(mean.to_vector<float>() == std::vector<float>{1.0f, 0.0f, -0.5f});
 }
 
 TEST_CASE("a Huber-type mean is the mean of values without outliers and bounds one", "[own]") {
@@ -203,7 +211,8 @@ TEST_CASE("every form of aggregator is read, and names itself as it is read", "[
        {"mean",    "mean:3",   "m3",          "mom:5",           "rm3",        "rm7",
         "ra3",     "ra2",      "trimmed:5,1", "winsorized:4",    "meamed:5,1", "and:4,0.25",
         "signs:3", "huber:7",  "krum:5,1",    "multikrum:5,1,2", "geomed:4",   "clipping:4,0.5,3",
-        "mgda:2",  "upgrad:3", "pcgrad:4",    "gaf:4,0.97",      "m3~mean",    "mean~mom:5"}) {
+        "mgda:2",  "upgrad:3", "pcgrad:4",    "gaf:4,0.97",      "m3~mean",    "mean~mom:5",
+        "sign_sum"}) {
     CHECK(parse_aggregator(name)->name() == name);
     const std::string_view all = name;
     if (all.starts_with("rm7") || all.starts_with("ra2") || contains_norm(all)) continue;

@@ -74,6 +74,7 @@ StudyOptions study_options(const std::string& aggregator, const fs::path& folder
       small_study(folder, {.test_size = 30, .aggregators = aggregator, .epochs = 3});
   options.run.width = 16;
   options.run.checkpoint_every = 0.0;  // at every step
+  options.run.contributions = true;
   options.resume = true;
   return options;
 }

@@ -12,6 +12,7 @@
 #include "cograd/engine/aggregation/gram/gram_aggregator.h"
 #include "cograd/engine/aggregation/norm_matched.h"
 #include "cograd/engine/aggregation/parameter_aggregator.h"
+#include "cograd/engine/aggregation/sign_sum.h"
 #include "tests/support/backend_cases.h"
 #include "tests/support/definitions.h"
 
@@ -200,6 +201,15 @@ NetworkRule network_rule_of(const Aggregator& aggregator, std::int64_t k) {
       return median;
     };
   }
+  if (dynamic_cast<const SignSum*>(&aggregator) != nullptr) {
+    return [columns](const auto& all, const std::string& name) {
+      return columns(all.at(name), [](const Values& x) {
+        double sum = 0.0;
+        for (const double v : x) sum += v > 0.0 ? 1.0 : v < 0.0 ? -1.0 : 0.0;
+        return sum / static_cast<double>(x.size());
+      });
+    };
+  }
   if (dynamic_cast<const ParameterAggregator*>(&aggregator) != nullptr) {
     return [columns](const auto& all, const std::string& name) {
       return columns(all.at(name), [](const Values& x) { return 2 * x.front() - x.back(); });
@@ -299,7 +309,7 @@ void check_inner_products(Backend& backend) {
 void check_backward_by_definition(Backend& backend, Dtype dtype, double tolerance) {
   for (const char* name :
        {"krum:4,1", "multikrum:5,1,2", "geomed:3", "clipping:3,0.1,2", "mgda:3", "upgrad:3",
-        "pcgrad:3", "gaf:4,0.5", "meamed:3,1", "meamed:5,1", "m3~mean"}) {
+        "pcgrad:3", "gaf:4,0.5", "meamed:3,1", "meamed:5,1", "m3~mean", "sign_sum"}) {
     check_aggregator(*parse_aggregator(name), backend, dtype, tolerance);
   }
   check_aggregator(FirstAgainstLast(), backend, dtype, tolerance);
