@@ -17,6 +17,7 @@
 #include "cograd/data/mnist.h"
 #include "cograd/data/subset.h"
 #include "cograd/engine/text.h"
+#include "cograd/experiments/study/noise_options.h"
 
 namespace cograd {
 namespace {
@@ -285,6 +286,7 @@ StudyData open_study_data(const StudyOptions& options) {
         .statistics = {std::vector<float>(channels, 0.0f), std::vector<float>(channels, 1.0f)}};
   }
   data.train = chosen(train, choice, options.dataset, data.notes);
+  open_noise(options, data);
 
   choice = {Split::test,          options.classes,
             options.test_indices, indices_in(options.test_indices),

@@ -37,6 +37,10 @@ struct StudyOptions {
   std::int64_t test_size = 0;
   std::string aggregators = "mean";     ///< list, see parse_aggregators()
   std::string corrupt_fractions = "0";  ///< list
+  std::string noise = "uniform";        ///< see noise_forms()
+  std::string labels;                   ///< file of given labels; empty: none
+  std::string label_column = "label";
+  std::string true_label_column;        ///< empty: "true_label" if the file has it
   std::string learning_rates = "0.1";   ///< list
   RunSettings run;                      ///< common to all runs, except for these lists
   int seeds = 1;                        ///< runs of each setting, with seeds from run.seed on

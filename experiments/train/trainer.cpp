@@ -5,7 +5,6 @@
 #include <memory>
 #include <utility>
 
-#include "cograd/data/corrupted_labels.h"
 #include "cograd/data/loader.h"
 #include "cograd/engine/aggregation/aggregator.h"
 #include "cograd/engine/gradient_observer.h"
@@ -17,6 +16,7 @@
 #include "cograd/experiments/train/checkpoint.h"
 #include "cograd/experiments/train/diverged.h"
 #include "cograd/experiments/train/measurements.h"
+#include "cograd/experiments/train/noise.h"
 #include "cograd/experiments/train/run_clock.h"
 #include "cograd/experiments/train/training_steps.h"
 #include "cograd/models/registry.h"
@@ -48,8 +48,7 @@ class Training {
         data_(data),
         directory_(directory),
         progress_(progress),
-        train_(std::make_shared<CorruptedLabels>(data.train, settings.corrupt_fraction,
-                                                 settings.seed)),
+        train_(noisy(data.train, settings, data)),
         loader_(train_,
                 {.batch_size = settings.batch_size,
                  .shuffle = true,

@@ -13,7 +13,7 @@ namespace {
 using Row = std::vector<std::string>;
 
 constexpr const char* kColumns =
-    "run,status,dataset,aggregator,groups,batch_size,corrupt_fraction,learning_rate,momentum,"
+    "run,status,dataset,aggregator,groups,batch_size,corrupt_fraction,noise,learning_rate,momentum,"
     "weight_decay,optimizer,schedule,warmup,model,width,dropout,precision,seed,epochs,train_loss,"
     "train_acc1,"
     "pristine_loss,pristine_acc1,corrupt_loss,corrupt_acc1,test_loss,test_acc1,best_test_acc1,"
@@ -87,6 +87,7 @@ std::string runs_csv(const std::vector<RunRecord>& runs, const std::filesystem::
             fmt::format("{}", run.groups),
             fmt::format("{}", s.batch_size),
             number(s.corrupt_fraction),
+            text(s.noise),
             number(s.learning_rate),
             number(s.momentum),
             number(s.weight_decay),
