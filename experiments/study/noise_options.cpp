@@ -17,7 +17,11 @@ constexpr const char* kMatrix = "matrix:";
 std::string word_of(const std::string& text) {
   std::string word = text.substr(0, kLongestNoiseWord);
   std::replace_if(
-      word.begin(), word.end(), [](char c) { return !is_noise_word({&c, 1}); }, '-');
+      word.begin(), word.end(),
+      [](char c) {
+        return !is_noise_word({&c, 1});
+      },
+      '-');
   return word.empty() ? "-" : word;
 }
 
@@ -91,9 +95,8 @@ void open_noise(const StudyOptions& options, StudyData& data) {
     data.transitions = read_transition_matrix(matrix_file(options), data.train->classes());
   }
   if (options.labels.empty()) return;
-  data.given_labels = std::make_shared<GivenLabels>(
-      read_given_labels(options.labels, {options.label_column, options.true_label_column},
-                        data.train->whole()));
+  data.given_labels = std::make_shared<GivenLabels>(read_given_labels(
+      options.labels, {options.label_column, options.true_label_column}, data.train->whole()));
   const std::int64_t all = data.train->size();
   data.train = data.given_labels->within_classes(data.train);
   require<ValueError>(data.train->size() > 0, "[{}] no example is left to use",
@@ -105,8 +108,7 @@ void open_noise(const StudyOptions& options, StudyData& data) {
         all - data.train->size(), all, data.train->classes()));
   }
   if (kind == NoiseKind::matching) {
-    data.transitions =
-        transitions_between(*data.train, data.given_labels->labels_of(*data.train));
+    data.transitions = transitions_between(*data.train, data.given_labels->labels_of(*data.train));
   }
 }
 

@@ -40,10 +40,10 @@ struct StudyOptions {
   std::string noise = "uniform";        ///< see noise_forms()
   std::string labels;                   ///< file of given labels; empty: none
   std::string label_column = "label";
-  std::string true_label_column;        ///< empty: "true_label" if the file has it
-  std::string learning_rates = "0.1";   ///< list
-  RunSettings run;                      ///< common to all runs, except for these lists
-  int seeds = 1;                        ///< runs of each setting, with seeds from run.seed on
+  std::string true_label_column;       ///< empty: "true_label" if the file has it
+  std::string learning_rates = "0.1";  ///< list
+  RunSettings run;                     ///< common to all runs, except for these lists
+  int seeds = 1;                       ///< runs of each setting, with seeds from run.seed on
   /// Momentum of the mean, unless --momentum is given: the paper trains SGD with momentum and the
   /// medians without.
   double momentum_of_mean = 0.0;

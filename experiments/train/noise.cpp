@@ -54,8 +54,8 @@ double corrupt_fraction_of(const RunSettings& settings, const StudyData& data) {
     case NoiseKind::matching:
       return rounded(transitions(data).noise_rate(train));
     case NoiseKind::given:
-      return rounded(transitions_between(train, given_labels(data).labels_of(train))
-                         .noise_rate(train));
+      return rounded(
+          transitions_between(train, given_labels(data).labels_of(train)).noise_rate(train));
     default:
       return settings.corrupt_fraction;
   }

@@ -15,8 +15,7 @@ namespace cograd {
 /// noise. Throws ValueError for an example without a given label, and if `data` lack what the kind
 /// of noise needs.
 std::shared_ptr<CorruptedLabels> noisy(DatasetPtr base, const RunSettings& settings,
-                                       const StudyData& data,
-                                       NoisePart part = NoisePart::training);
+                                       const StudyData& data, NoisePart part = NoisePart::training);
 
 /// RunSettings::corrupt_fraction for the kind of noise: the fraction itself, or the share of false
 /// labels that the data give, rounded to six decimals.

@@ -1,4 +1,7 @@
 // Studies on labels of a file and on noise of several kinds.
+#include <fmt/ranges.h>
+
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -47,7 +50,8 @@ struct LabelledStudy {
 
 StudyOptions parse(std::vector<const char*> arguments) {
   arguments.insert(arguments.begin(), "label_noise");
-  return parse_options(static_cast<int>(arguments.size()), arguments.data(), "", label_noise_preset);
+  return parse_options(static_cast<int>(arguments.size()), arguments.data(), "",
+                       label_noise_preset);
 }
 
 }  // namespace
@@ -99,18 +103,19 @@ TEST_CASE("runs without the options of noise have the config of before", "[label
 TEST_CASE("labels of a file work with a choice of examples", "[labels][glyphs]") {
   LabelledStudy s;
   write_file(s.folder.path / "i.csv", "index\n8\n3\n0\n17\n22\n111\n");
-  s.options.train_size = 0;
   s.options.train_indices = s.folder.path / "i.csv";
-  s.options.run.batch_size = 2;
-  // Of glyphs as many are drawn as the indices need.
-  CHECK_THROWS_WITH(prepare_study(s.options), contains("l.csv:2: there is no example '119'"));
+  s.options.aggregators = "mean@2";
+  CHECK(prepare_study(s.options).runs[0].corrupt_fraction == 0.333333);
   s.options.train_indices = "";
+  s.options.train_size = 119;
+  CHECK_THROWS_WITH(prepare_study(s.options), contains("l.csv:2: there is no example '119'"));
   s.options.train_size = 120;
   s.options.classes = 5;
   const Study study = prepare_study(s.options);
   // Of classes 0 to 4 every fourth example is labelled with the class before: 0 becomes 9.
   CHECK(study.data.train->size() == 54);
-  CHECK_THAT(study.data.notes.back(), contains("6 of 60 training examples are labelled with a class"));
+  CHECK_THAT(fmt::format("{}", fmt::join(study.data.notes, "; ")),
+             contains("6 of 60 training examples are labelled with a class beyond --classes 5"));
   const auto train = noisy(study.data.train, study.runs[0], study.data);
   for (std::int64_t i = 0; i < train->size(); ++i) CHECK(train->label(i) < 5);
 }
@@ -118,18 +123,21 @@ TEST_CASE("labels of a file work with a choice of examples", "[labels][glyphs]")
 TEST_CASE("noise of the same matrix is drawn for each class, by the seed", "[labels][glyphs]") {
   LabelledStudy s;
   s.options.noise = "matching";
-  s.options.label_column = "other";
   s.options.seeds = 2;
-  const Study study = prepare_study(s.options);
-  CHECK(directory_name_of(study.runs[0]) == "mean_b20_noise50-matching-other");
-  CHECK(study.runs[0].corrupt_fraction == 0.5);
+  Study study = prepare_study(s.options);
+  study.lock.reset();
+  CHECK(directory_name_of(study.runs[0]) == "mean_b20_noise25-matching-label");
+  CHECK(study.runs[0].corrupt_fraction == 0.25);
   const auto one = noisy(study.data.train, study.runs[0], study.data),
              two = noisy(study.data.train, study.runs[1], study.data);
   CHECK(one->fingerprint() != two->fingerprint());
-  // Even digits are always labelled as the digit before, odd ones as themselves.
+  // Half of the even digits are labelled as the digit before, odd ones as themselves.
+  std::int64_t corrupt = 0;
   for (std::int64_t i = 0; i < one->size(); ++i) {
-    CHECK(one->label(i) == (i % 2 == 0 ? (i + 9) % 10 : i % 10));
+    corrupt += one->is_corrupt(i);
+    CHECK(one->label(i) == (i % 2 == 0 && one->is_corrupt(i) ? (i + 9) % 10 : i % 10));
   }
+  CHECK(std::abs(static_cast<double>(corrupt) - 30.0) < 4.0 * std::sqrt(60 * 0.25));
   // A part of the examples gets the labels of its examples.
   s.options.noise = "given";
   const Study given = prepare_study(s.options);
@@ -137,13 +145,15 @@ TEST_CASE("noise of the same matrix is drawn for each class, by the seed", "[lab
   const auto labels = noisy(part, given.runs[0], given.data, NoisePart::validation);
   CHECK(labels->label(0) == 7);
   CHECK(labels->label(1) == 3);
+  CHECK_THROWS_WITH(noisy(part, given.runs[0], {}), contains("there are no given labels"));
 }
 
 TEST_CASE("asymmetric noise and noise by a matrix are studied", "[labels][glyphs]") {
   const TemporaryFolder folder;
   StudyOptions options = small_study(folder.path / "runs", {.corrupt_fractions = "0,0.25"});
   options.noise = "asymmetric";
-  const Study study = prepare_study(options);
+  Study study = prepare_study(options);
+  study.lock.reset();
   REQUIRE(study.runs.size() == 2);
   CHECK(directory_name_of(study.runs[0]) == "mean_b20_noise0");
   CHECK(directory_name_of(study.runs[1]) == "mean_b20_noise25-asymmetric");
@@ -157,7 +167,10 @@ TEST_CASE("asymmetric noise and noise by a matrix are studied", "[labels][glyphs
   std::string matrix;
   for (int t = 0; t < 10; ++t) {
     for (int g = 0; g < 10; ++g) {
-      matrix += fmt::format("{}{}", g == 0 ? "" : ",", g == t ? 0.75 : g == (t + 1) % 10 ? 0.25 : 0.0);
+      matrix += fmt::format("{}{}", g == 0 ? "" : ",",
+                            g == t              ? 0.75
+                            : g == (t + 1) % 10 ? 0.25
+                                                : 0.0);
     }
     matrix += "\n";
   }
@@ -185,7 +198,8 @@ TEST_CASE("options of noise that contradict each other are refused", "[labels]")
   refused({"--noise", "matrix:"}, "'matrix:' is unknown");
   refused({"--noise", "given"}, "--noise given: expected a file of labels, --labels FILE");
   refused({"--noise", "matching"}, "--noise matching: expected a file of labels");
-  refused({"--noise", "uniform", "--labels", "f"}, "expected --noise given or matching, not uniform");
+  refused({"--noise", "uniform", "--labels", "f"},
+          "expected --noise given or matching, not uniform");
   refused({"--labels", "f", "--corrupt-fraction", "0.5"}, "--corrupt-fraction: the labels of");
   refused({"--noise", "matrix:f", "--corrupt-fraction", "0.5"}, "the labels of --noise matrix:f");
   refused({"--noise", "asymmetric", "--corrupt-fraction", "0"}, "so there is no noise");
