@@ -49,6 +49,7 @@ void Measurements::after_epoch(Module& model, std::int64_t epoch) {
   check(record);
   order_.observe(epoch * steps_per_epoch_, results_);
   if (epoch == LearningOrder::early_epoch(settings_.epochs)) order_.score(results_);
+  if (epoch > 0) order_.add_margins(results_);
   write_coherence(model, epoch, "pristine", pristine_coherence_);
   write_coherence(model, epoch, "corrupt", corrupt_coherence_);
   directory_.evaluation(record);

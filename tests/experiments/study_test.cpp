@@ -1,6 +1,7 @@
 // Studies end to end, on a few drawn glyphs: evaluation, training, what a run leaves behind.
 #include "cograd/experiments/study/study.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -131,6 +132,7 @@ TEST_CASE("a run leaves its weights and the list of what it learned", "[experime
     if (e.learned_since) CHECK(*e.first_learned <= *e.learned_since);
     CHECK(e.el2n > 0.0);
     CHECK(e.gradient_norm > e.el2n);
+    CHECK(std::isfinite(e.aum));
   }
 
   // The saved weights are those that were evaluated last.
