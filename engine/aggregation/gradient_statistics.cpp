@@ -7,10 +7,7 @@
 #include "cograd/engine/error.h"
 
 namespace cograd {
-namespace {
 
-/// The 97.5 % quantile of Student's t with n degrees of freedom, by Cornish and Fisher's expansion
-/// (error below 0.5 % from n = 3 on; exact for 1 and 2).
 double t_quantile(std::int64_t n) {
   if (n == 1) return 12.7062;
   if (n == 2) return 4.30265;
@@ -19,6 +16,8 @@ double t_quantile(std::int64_t n) {
   return z + (z3 + z) / (4 * d) + (5 * z5 + 16 * z3 + 3 * z) / (96 * d * d) +
          (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * d * d * d);
 }
+
+namespace {
 
 void check_examples(const char* what, std::int64_t m) {
   require<ValueError>(m >= 1, "[statistics] {} of {} examples: expected at least one", what, m);

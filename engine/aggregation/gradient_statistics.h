@@ -52,6 +52,9 @@ double mean_inverse_size(const Groups& groups);
 struct Interval {
   double estimate = 0.0, low = 0.0, high = 0.0;
 };
+/// The 97.5 % quantile of Student's t with n degrees of freedom, by Cornish and Fisher's expansion
+/// (error below 0.5 % from n = 3 on; exact for 1 and 2).
+double t_quantile(std::int64_t n);
 /// Alpha from the sums of |G|^2 and tr Sigma over batches, with a jackknife interval that leaves
 /// out one batch at a time. Throws ValueError without a batch.
 Interval alpha_of(std::span<const GradientStatistics> batches);

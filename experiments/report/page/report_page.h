@@ -32,10 +32,11 @@ struct Table {
 /// The content of a page: plain text of any bytes.
 struct Report {
   std::string title;
-  std::string lead;  ///< the question of the study, in a paragraph
+  std::string lead;        ///< the question of the study, in a paragraph
+  bool has_claims = true;  ///< false: the study makes none
   std::vector<Claim> claims;
   std::vector<FigureGroup> figures;
-  std::string reading;  ///< how to read figures and table
+  std::string reading;  ///< how to read figures and table; empty: there are no figures
   std::vector<Table> tables;
   std::vector<Gallery> galleries;
   std::vector<std::pair<std::string, std::string>> facts;  ///< command, settings, machine, time
