@@ -1,18 +1,22 @@
-// A data set with random labels in place of some true ones.
+// A data set with other labels than the true ones.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "cograd/data/decorated_dataset.h"
 
 namespace cograd {
 
-/// round(fraction * size) examples, drawn by `seed`, get a label that is uniform over all classes,
-/// so it may be the true one. With one seed, a larger fraction corrupts the examples of a smaller
-/// one, with the same labels, and more.
+/// The base with labels of its own; data/label_noise.h makes them. The labels of the base count as
+/// true.
 class CorruptedLabels final : public DecoratedDataset {
  public:
-  /// Throws ValueError unless 0 <= fraction <= 1.
+  /// `noise` describes the labels in name(), as "50 % random labels". Throws ValueError unless there
+  /// is one label for each example, and each is a class.
+  CorruptedLabels(DatasetPtr base, std::vector<std::int64_t> labels, std::string noise);
+  /// The same with uniform_labels(), Zhang et al., "Understanding deep learning requires rethinking
+  /// generalization", ICLR 2017.
   CorruptedLabels(DatasetPtr base, double fraction, std::uint64_t seed);
 
   std::string name() const override;
@@ -25,7 +29,7 @@ class CorruptedLabels final : public DecoratedDataset {
   bool is_corrupt(std::int64_t index) const { return label(index) != true_label(index); }
 
  private:
-  double fraction_;
+  std::string noise_;
   std::vector<std::int64_t> labels_;
 };
 

@@ -13,6 +13,8 @@
 #include "cograd/data/idx.h"
 #include "cograd/data/image_folder.h"
 #include "cograd/data/index_file.h"
+#include "cograd/data/label_file.h"
+#include "cograd/data/label_noise.h"
 #include "cograd/data/loader.h"
 #include "cograd/data/mnist.h"
 #include "cograd/data/normalized.h"

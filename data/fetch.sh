@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Downloads a public data set and checks it.
-# Usage: data/fetch.sh mnist|fashion-mnist|cifar10 [FOLDER]     (default folder: datasets/NAME)
+# Usage: data/fetch.sh mnist|fashion-mnist|cifar10|cifar10n [FOLDER]     (default folder: datasets/NAME)
 # COGRAD_MIRROR=URL downloads from there instead of the public homes.
 set -euo pipefail
 
@@ -35,7 +35,12 @@ cifar10)
   algorithm=sha256
   files=(c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd:cifar-10-binary.tar.gz)
   ;;
-*) die "unknown data set '$name': expected mnist, fashion-mnist or cifar10" ;;
+cifar10n)  # human labels of cifar10's training images, for --labels FOLDER/cifar10n.csv; CC BY-NC 4.0
+  homes=(https://raw.githubusercontent.com/UCSC-REAL/cifar-10-100n/main/data)
+  algorithm=none  # nobody publishes one: the conversion checks the labels
+  files=(:CIFAR-10_human.pt)
+  ;;
+*) die "unknown data set '$name': expected mnist, fashion-mnist, cifar10 or cifar10n" ;;
 esac
 [ -z "${COGRAD_MIRROR:-}" ] || homes=("$COGRAD_MIRROR")
 command -v curl >/dev/null || die "needs curl"
@@ -43,7 +48,7 @@ command -v curl >/dev/null || die "needs curl"
   die "cannot write to $folder"
 trap 'rm -rf "$partial"' EXIT  # files move out of it when they are whole
 
-sum_of() { "${algorithm}sum" <"$1" | cut -d' ' -f1; }
+sum_of() { [ "$algorithm" = none ] || "${algorithm}sum" <"$1" | cut -d' ' -f1; }
 
 for entry in "${files[@]}"; do
   sum=${entry%%:*} file=${entry#*:}
@@ -65,5 +70,10 @@ done
 if [ "$name" = cifar10 ] && [ ! -d "$folder/cifar-10-batches-bin" ]; then
   tar -xzf "$folder/cifar-10-binary.tar.gz" -C "$partial"
   mv "$partial/cifar-10-batches-bin" "$folder"
+fi
+if [ "$name" = cifar10n ]; then
+  "$(dirname "$0")/cifar10n_labels.py" "$folder/CIFAR-10_human.pt" >"$partial/cifar10n.csv" ||
+    die "$folder/CIFAR-10_human.pt does not hold the labels: remove it"
+  mv "$partial/cifar10n.csv" "$folder"
 fi
 echo "$folder"

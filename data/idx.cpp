@@ -1,12 +1,9 @@
 #include "cograd/data/idx.h"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <array>
-#include <memory>
-#include <system_error>
 
+#include "cograd/data/gzip_reader.h"
 #include "cograd/engine/content_kind.h"
 #include "cograd/engine/error.h"
 #include "cograd/engine/text.h"
@@ -54,41 +51,10 @@ void check_magic(const std::array<std::uint8_t, 4>& magic, const std::filesystem
                        kind.empty() ? "" : fmt::format(" ({})", kind), Shape::kMaxRank);
 }
 
-/// Sequential reader over zlib, which passes uncompressed files through.
-class Reader {
- public:
-  explicit Reader(const std::filesystem::path& path) : path_(path), file_(nullptr, gzclose) {
-    std::error_code unreadable;  // counts as "not a file"
-    require<IoError>(std::filesystem::is_regular_file(path, unreadable), "[idx] {} is not a file",
-                     shown(path));
-    file_.reset(gzopen(path.c_str(), "rb"));
-    require<IoError>(file_ != nullptr, "[idx] cannot open {}", shown(path));
-    gzbuffer(file_.get(), 1 << 17);
-  }
-
-  /// Reads up to `bytes` bytes; fewer at the end of the file.
-  std::size_t read(void* to, std::size_t bytes) {
-    const int n = gzread(file_.get(), to, static_cast<unsigned>(bytes));
-    int code = Z_OK;
-    std::string message = gzerror(file_.get(), &code);
-    const std::string prefix = path_.native() + ": ";
-    if (message.starts_with(prefix)) message.erase(0, prefix.size());
-    require<IoError>(code != Z_ERRNO, "[idx] {} cannot be read: {}", shown(path_), message);
-    // Z_BUF_ERROR: the compressed stream ends too early.
-    require<FormatError>(n >= 0 && (code == Z_OK || code == Z_STREAM_END),
-                         "[idx] {} cannot be decompressed: {}", shown(path_), message);
-    return static_cast<std::size_t>(n);
-  }
-
- private:
-  const std::filesystem::path& path_;
-  std::unique_ptr<gzFile_s, int (*)(gzFile)> file_;
-};
-
 }  // namespace
 
 Idx read_idx(const std::filesystem::path& path) {
-  Reader reader(path);
+  GzipReader reader(path, "idx");
   std::array<std::uint8_t, 4> magic{};
   require<FormatError>(reader.read(magic.data(), 4) == 4,
                        "[idx] {} is too short for a magic number", shown(path));

@@ -51,6 +51,8 @@ class ImageFolder final : public Dataset {
 
   /// The path of the image file.
   std::filesystem::path path(std::int64_t index) const;
+  /// The path of the image file below the folder of the split: "CLASS/NAME.jpg".
+  const std::string& path_in_split(std::int64_t index) const { return file(index).path; }
   /// The path of the image file below the folder of its class.
   std::filesystem::path path_in_class(std::int64_t index) const;
   const std::string& class_folder(std::int64_t label) const {

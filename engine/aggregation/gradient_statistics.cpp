@@ -7,6 +7,7 @@
 #include "cograd/engine/error.h"
 
 namespace cograd {
+
 namespace {
 
 /// The 97.5 % quantile of Student's t with n degrees of freedom, by Cornish and Fisher's expansion

@@ -10,6 +10,17 @@
 
 namespace cograd {
 
+std::string csv_cell(const std::string& bytes) {
+  std::string cell = printable(bytes);
+  if (!cell.empty() && std::string_view("=+-@").find(cell[0]) != std::string_view::npos) {
+    cell.insert(cell.begin(), '\'');
+  }
+  if (cell.find_first_of("\",") == std::string::npos) return cell;
+  std::string quoted(1, '"');
+  for (const char c : cell) quoted.append(c == '"' ? 2 : 1, c);
+  return quoted + '"';
+}
+
 CsvRows::CsvRows(const std::filesystem::path& path, std::string_view header)
     : name_(printable(path.native())),
       content_(read_file(path)),

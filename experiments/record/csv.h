@@ -1,4 +1,4 @@
-// Reads the CSV files of runs: a header, then rows of numbers and plain names.
+// The CSV files of runs: a header, then rows of numbers and plain names.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,10 @@
 #include <vector>
 
 namespace cograd {
+
+/// `bytes` as printable() text in a cell, quoted by RFC 4180 where it must be; an apostrophe precedes
+/// what a spreadsheet would take for a formula.
+std::string csv_cell(const std::string& bytes);
 
 /// Reads a file row by row. All members throw FormatError naming the file and the damaged line.
 class CsvRows {

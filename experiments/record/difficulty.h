@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -23,12 +24,17 @@ struct ExampleDifficulty {
   /// scored.
   double el2n = 0.0;
   double gradient_norm = 0.0;
+  /// AUM: the logit of the label minus the largest other logit, averaged over the ends of all epochs;
+  /// NaN if unknown. Pleiss et al., "Identifying mislabeled data using the area under the margin
+  /// ranking", NeurIPS 2020, who take the logits of the training steps.
+  double aum = std::numeric_limits<double>::quiet_NaN();
 
   bool corrupt() const { return label != true_label; }
 };
 
-/// difficulty.csv: a row per example; a cell is empty if the event never happened. Both throw
-/// IoError; reading throws FormatError for a malformed file.
+/// difficulty.csv: a row per example; a cell is empty if the event never happened or the score is not
+/// known. Files from before AUM lack its column. Both throw IoError; reading throws FormatError for
+/// a malformed file.
 void write_difficulty(const std::filesystem::path& path,
                       const std::vector<ExampleDifficulty>& examples);
 std::vector<ExampleDifficulty> read_difficulty(const std::filesystem::path& path);

@@ -54,6 +54,7 @@ void check_settings(const RunSettings& s) {
   aggregator->groups(s.batch_size);
   require<ValueError>(s.corrupt_fraction >= 0.0 && s.corrupt_fraction <= 1.0,
                       "[trainer] a corrupt fraction of {}: expected 0 to 1", s.corrupt_fraction);
+  noise_kind(s.noise);
   const std::vector<std::string> models = model_names();
   require<ValueError>(std::find(models.begin(), models.end(), s.model) != models.end(),
                       "[trainer] unknown model '{}'", printable(s.model));
@@ -104,6 +105,7 @@ Json to_config(const RunSettings& run) {
               {"checkpoint_every", run.checkpoint_every}};
   if (run.dropout) config["dropout"] = *run.dropout;
   const RunSettings usual;
+  if (run.noise != usual.noise) config["noise"] = run.noise;
   if (run.optimizer != usual.optimizer) config["optimizer"] = run.optimizer;
   if (run.warmup != usual.warmup) config["warmup"] = run.warmup;
   if (run.contributions) config["contributions"] = true;
@@ -118,6 +120,7 @@ RunSettings settings_from(const Json& config, const std::string& name) {
   RunSettings settings{.aggregator = values.text("aggregator"),
                        .batch_size = values.integer("batch_size", 0, kLargest),
                        .corrupt_fraction = values.number("corrupt_fraction"),
+                       .noise = values.text_if_there("noise").value_or("uniform"),
                        .model = values.text("model"),
                        .width = values.integer("width", 0, kLargest),
                        .dropout = values.number_if_there("dropout"),

@@ -4,7 +4,33 @@
 
 #include <algorithm>
 
+#include "cograd/engine/error.h"
+#include "cograd/engine/text.h"
+
 namespace cograd {
+
+NoiseKind noise_kind(const std::string& noise) {
+  if (noise == "uniform") return NoiseKind::uniform;
+  if (noise == "asymmetric") return NoiseKind::asymmetric;
+  const std::size_t colon = noise.find(':');
+  const std::string kind = noise.substr(0, colon);
+  const bool named = colon != std::string::npos && is_noise_word(noise.substr(colon + 1));
+  if (named && kind == "matrix") return NoiseKind::matrix;
+  if (named && kind == "matching") return NoiseKind::matching;
+  if (named && kind == "given") return NoiseKind::given;
+  throw ValueError(fmt::format(
+      "[trainer] unknown noise '{}': expected uniform, asymmetric, matrix:NAME, matching:COLUMN or "
+      "given:COLUMN",
+      printable(noise)));
+}
+
+bool is_noise_word(std::string_view text) {
+  return !text.empty() && text.size() <= kLongestNoiseWord &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '.' || c == '-' || c == '_';
+         });
+}
 
 bool same_but_seed(const RunSettings& a, const RunSettings& b) {
   RunSettings other = b;
@@ -16,8 +42,9 @@ bool same_but_seed(const RunSettings& a, const RunSettings& b) {
 }
 
 std::string label_of(const RunSettings& settings) {
-  return fmt::format("{} b{}{}", settings.aggregator, settings.batch_size,
-                     settings.optimizer == "sgd" ? "" : " " + settings.optimizer);
+  return fmt::format("{} b{}{}{}", settings.aggregator, settings.batch_size,
+                     settings.optimizer == "sgd" ? "" : " " + settings.optimizer,
+                     settings.noise == "uniform" ? "" : " " + settings.noise);
 }
 
 std::string title_of(const RunSettings& settings) {
@@ -34,8 +61,9 @@ std::string directory_name_of(const RunSettings& settings) {
   const RunSettings usual;
   const auto unless = [](bool is_usual, const std::string& text) { return is_usual ? "" : text; };
   return fmt::format(
-      "{}_b{}_noise{}{}{}{}", as_file_name(settings.aggregator), settings.batch_size,
+      "{}_b{}_noise{}{}{}{}{}", as_file_name(settings.aggregator), settings.batch_size,
       percent_text(settings.corrupt_fraction),
+      unless(settings.noise == usual.noise, "-" + as_file_name(settings.noise)),
       unless(settings.optimizer == usual.optimizer, "_" + as_file_name(settings.optimizer)),
       unless(settings.learning_rate == usual.learning_rate,
              fmt::format("_lr{:.6g}", settings.learning_rate)),

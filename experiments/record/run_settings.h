@@ -4,16 +4,31 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "cograd/engine/dtype.h"
 
 namespace cograd {
 
+enum class NoiseKind : std::uint8_t { uniform, asymmetric, matrix, matching, given };
+
+/// The kind of noise that RunSettings::noise names. Throws ValueError.
+NoiseKind noise_kind(const std::string& noise);
+/// Whether `text` can follow the colon of RunSettings::noise: letters, digits, dots, dashes and
+/// underscores.
+bool is_noise_word(std::string_view text);
+inline constexpr std::size_t kLongestNoiseWord = 60;
+
 /// All that determines the results of a run, given its data.
 struct RunSettings {
   std::string aggregator = "mean";  ///< for parse_aggregator()
   std::int64_t batch_size = 32;
-  double corrupt_fraction = 0.0;  ///< of the training labels, drawn at random
+  /// Of the training labels, to draw at random; of noise that has no such setting, the share of
+  /// false labels.
+  double corrupt_fraction = 0.0;
+  /// "uniform", "asymmetric", "matrix:NAME" (of the file), "matching:COLUMN" or "given:COLUMN" (of
+  /// the label file).
+  std::string noise = "uniform";
   std::string model = "mlp";
   std::int64_t width = 0;                        ///< ModelOptions::width
   std::optional<double> dropout = std::nullopt;  ///< ModelOptions::dropout
@@ -37,12 +52,14 @@ struct RunSettings {
 /// Whether two runs differ only in their seeds and in settings without influence on results.
 bool same_but_seed(const RunSettings& a, const RunSettings& b);
 
-/// "m3 b30", with another optimizer than sgd "m3 b30 adam": how tables and figures call the run.
+/// "m3 b30", with another optimizer than sgd "m3 b30 adam", with other noise than uniform
+/// "m3 b30 asymmetric": how tables and figures call the run.
 std::string label_of(const RunSettings& settings);
 /// "m3 b30, 50 % noise, learning rate 0.1, seed 2".
 std::string title_of(const RunSettings& settings);
-/// The name of the run's directory: "m3_b30_noise50", then "_adam" unless the optimizer is sgd,
-/// "_lr0.03" unless the learning rate is 0.1, and "_seed2" unless the seed is 1.
+/// The name of the run's directory: "m3_b30_noise50", then "-asymmetric" or another kind of noise
+/// unless it is uniform, "_adam" unless the optimizer is sgd, "_lr0.03" unless the learning rate is
+/// 0.1, and "_seed2" unless the seed is 1.
 std::string directory_name_of(const RunSettings& settings);
 /// A fraction in percent, in the shortest form: "50", "12.5".
 std::string percent_text(double fraction);

@@ -7,9 +7,7 @@
 #include "cograd/engine/error.h"
 
 namespace cograd {
-namespace {
 
-/// Ranks from 0; equal values get the mean of their ranks.
 std::vector<double> ranks_of(const std::vector<double>& values) {
   std::vector<std::size_t> order(values.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -23,8 +21,6 @@ std::vector<double> ranks_of(const std::vector<double>& values) {
   }
   return ranks;
 }
-
-}  // namespace
 
 double rank_correlation(const std::vector<double>& a, const std::vector<double>& b) {
   require<ShapeError>(a.size() == b.size(), "[rank correlation] {} values against {}", a.size(),

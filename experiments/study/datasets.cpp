@@ -20,6 +20,7 @@
 #include "cograd/data/subset.h"
 #include "cograd/engine/random.h"
 #include "cograd/engine/text.h"
+#include "cograd/experiments/study/noise_options.h"
 
 namespace cograd {
 namespace {
@@ -309,6 +310,7 @@ StudyData open_study_data(const StudyOptions& options) {
         .statistics = {std::vector<float>(channels, 0.0f), std::vector<float>(channels, 1.0f)}};
   }
   data.train = chosen(train, choice, options.dataset, data.notes);
+  open_noise(options, data);
   if (validation_share(options) > 0.0) {
     std::vector<std::string> said_above;
     hold_out(options,

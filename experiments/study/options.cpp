@@ -13,6 +13,7 @@
 #include "cograd/experiments/console/command_line.h"
 #include "cograd/experiments/record/run_config.h"
 #include "cograd/experiments/study/datasets.h"
+#include "cograd/experiments/study/noise_options.h"
 #include "cograd/models/registry.h"
 #include "cograd/optim/optimizer_registry.h"
 #include "cograd/optim/schedule.h"
@@ -63,6 +64,13 @@ void add_data_flags(CLI::App& app, StudyOptions& options) {
   app.add_option("--broken-images", options.broken_images,
                  "What to do about image files that cannot be decoded")
       ->check(one_of({"fail", "skip"}));
+  app.add_option("--labels", options.labels,
+                 "CSV file, gzipped or not, of labels to train on: the columns index (in the whole "
+                 "training set), or file (CLASS/NAME.jpg), and label");
+  app.add_option("--label-column", options.label_column, "Its column of labels");
+  app.add_option("--true-label-column", options.true_label_column,
+                 "Its column of true labels, which must be the data set's (default: true_label if "
+                 "it is there)");
   app.add_option("--train-indices", options.train_indices,
                  "Index file of the training examples to use ('index', then one a line)");
   app.add_option("--test-indices", options.test_indices, "The same for the test examples");
@@ -104,6 +112,11 @@ void add_training_flags(CLI::App& app, StudyOptions& options) {
   app.add_option("--aggregator", options.aggregators, aggregator_help());
   app.add_option("--corrupt-fraction", options.corrupt_fractions,
                  "Comma-separated fractions of training labels to draw at random");
+  app.add_option("--noise", options.noise,
+                 "Kind of false labels: uniform over the classes; asymmetric, the next class; "
+                 "matrix:FILE, drawn by C lines of C probabilities, of which line t is of class t; "
+                 "given, those of --labels, the default with that; matching, drawn with the "
+                 "frequencies of --labels");
   app.add_option("--epochs", run.epochs, "Epochs")->check(at_least(1));
   app.add_flag(
       "--equal-updates", options.equal_updates,
@@ -229,6 +242,11 @@ StudyOptions parse_options(int argc, const char* const* argv, std::string_view d
       if (app.count("--lr") == 0 && optimizer.name != "sgd") {
         options.learning_rates = fmt::format("{:g}", optimizer.usual_learning_rate);
       }
+      if (app.count("--noise") == 0 && !options.labels.empty()) options.noise = "given";
+      check_noise(options);
+      require<UsageError>(app.count("--corrupt-fraction") == 0 || takes_fraction(options),
+                          "--corrupt-fraction: the labels of --noise {} decide it: leave it out",
+                          printable(options.noise));
       if (app.count("--batch-size") > 0 && app.count("--aggregator") == 0) {
         std::string names;
         for (const AggregatorChoice& choice : parse_aggregators(options.aggregators)) {
@@ -296,12 +314,13 @@ std::vector<RunSettings> list_runs(const StudyOptions& options) {
   std::vector<RunSettings> runs;
   const std::vector<double> rates = parse_learning_rates(options.learning_rates);
   const std::int64_t smallest = smallest_batch(options);
-  for (const double fraction : parse_fractions(options.corrupt_fractions)) {
+  for (const double fraction : noise_fractions(options)) {
     for (const AggregatorChoice& choice : parse_aggregators(options.aggregators)) {
       for (const double rate : rates) {
         RunSettings run = options.run;
         run.aggregator = choice.name;
         run.corrupt_fraction = fraction;
+        run.noise = noise_of_run(options, fraction);
         run.learning_rate = rate;
         run.batch_size = batch_size_of(choice, options);
         if (options.equal_updates) run.epochs = equal_updates(run, smallest);

@@ -45,8 +45,12 @@ struct StudyOptions {
   std::optional<double> validation = std::nullopt;
   std::string aggregators = "mean";     ///< list, see parse_aggregators()
   std::string corrupt_fractions = "0";  ///< list
-  std::string learning_rates = "0.1";   ///< list
-  RunSettings run;                      ///< common to all runs, except for these lists
+  std::string noise = "uniform";        ///< see noise_forms()
+  std::string labels;                   ///< file of given labels; empty: none
+  std::string label_column = "label";
+  std::string true_label_column;       ///< empty: "true_label" if the file has it
+  std::string learning_rates = "0.1";  ///< list
+  RunSettings run;                     ///< common to all runs, except for these lists
   /// Epochs are those of the smallest batch size; larger batches get as many updates.
   bool equal_updates = false;
   int seeds = 1;  ///< runs of each setting, with seeds from run.seed on

@@ -20,7 +20,9 @@
 #include "cograd/experiments/record/run_config.h"
 #include "cograd/experiments/record/run_results.h"
 #include "cograd/experiments/study/datasets.h"
+#include "cograd/experiments/study/noise_options.h"
 #include "cograd/experiments/train/contributions.h"
+#include "cograd/experiments/train/noise.h"
 #include "cograd/models/registry.h"
 #include "cograd/optim/optimizer_registry.h"
 
@@ -174,6 +176,9 @@ Study prepare_study(const StudyOptions& options, StudyData data) {
                       "[--precision] the {} backend does not compute in {}: expected f32",
                       study.backend->name(), name_of(options.run.precision));
   study.data = std::move(data);
+  for (RunSettings& run : study.runs) {
+    run.corrupt_fraction = corrupt_fraction_of(run, study.data);
+  }
   study.used = used_data(study.data);
   const auto model = make_model(options.run.model, model_options(options.run, *study.data.train));
   study.parameters = count_parameters(*model);
@@ -255,6 +260,11 @@ nlohmann::ordered_json config_of(const Study& study, const RunSettings& run) {
                                           {"machine", machine_text()},
                                           {"version", kVersion}};
   config.update(study_wide);
+  if (study.data.given_labels) {
+    config["labels"] = {{"checksum", study.data.given_labels->checksum()},
+                        {"column", printable(study.data.given_labels->column())}};
+  }
+  if (study.data.transitions) config["transitions"] = study.data.transitions->checksum();
   // The sums of a convolution's weight gradient depend on the number of threads.
   const bool counts =
       !run.model.starts_with("mlp") && study.backend->device().type == DeviceType::cpu;

@@ -24,12 +24,15 @@ ExampleResult result_of(const float* logits, std::int64_t classes, std::int64_t 
   const float of_label = logits[label];
   ExampleResult result{.rank = 0};
   double sum = 0.0, squares = 0.0;
+  float of_others = std::numeric_limits<float>::quiet_NaN();
   for (std::int64_t c = 0; c < classes; ++c) {
     const double e = std::exp(static_cast<double>(logits[c] - largest));
     sum += e, squares += e * e;
+    if (c != label) of_others = std::fmax(of_others, logits[c]);
     // Of equal logits the first class wins.
     result.rank += logits[c] > of_label || (logits[c] == of_label && c < label);
   }
+  result.margin = of_label - of_others;
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   result.loss =
       std::isinf(largest) ? kInfinity : static_cast<float>(std::log(sum) + largest - of_label);

@@ -24,6 +24,9 @@ struct ExampleResult {
   /// layer: error_norm sqrt(||features||^2 + 1). NaN for a model that ends in none.
   float last_layer_gradient = 0.0f;
 
+  /// Logit of the label minus the largest other logit; NaN if there is no other class.
+  float margin = 0.0f;
+
   bool was_read() const { return rank >= 0; }
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <string_view>
 
 #include "cograd/engine/error.h"
 
@@ -9,6 +10,8 @@ namespace cograd {
 namespace {
 
 constexpr std::int64_t kNever = -1;
+constexpr std::string_view kMargins = "learning_order.margin";  // begins their tensors' names
+
 std::optional<std::int64_t> step_or_never(std::int64_t step) {
   return step == kNever ? std::nullopt : std::optional(step);
 }
@@ -22,7 +25,9 @@ LearningOrder::LearningOrder(std::size_t examples)
       last_forgotten_(examples, kNever),
       forgetting_events_(examples, 0),
       el2n_(examples, std::numeric_limits<float>::quiet_NaN()),
-      gradient_norm_(examples, std::numeric_limits<float>::quiet_NaN()) {}
+      gradient_norm_(examples, std::numeric_limits<float>::quiet_NaN()),
+      margin_sum_(examples, 0.0),
+      margin_epochs_(examples, 0) {}
 
 bool LearningOrder::wants(std::int64_t step) {
   while (step > 0 && step % 10 == 0) step /= 10;
@@ -60,6 +65,14 @@ void LearningOrder::score(const std::vector<ExampleResult>& results) {
   }
 }
 
+void LearningOrder::add_margins(const std::vector<ExampleResult>& results) {
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (!results[i].was_read()) continue;
+    margin_sum_[i] += results[i].margin;
+    ++margin_epochs_[i];
+  }
+}
+
 ExampleDifficulty LearningOrder::of(std::size_t i, std::int64_t index,
                                     const CorruptedLabels& data) const {
   return {.index = data.whole_index(index),
@@ -70,7 +83,8 @@ ExampleDifficulty LearningOrder::of(std::size_t i, std::int64_t index,
           .last_forgotten = step_or_never(last_forgotten_[i]),
           .forgetting_events = forgetting_events_[i],
           .el2n = el2n_[i],
-          .gradient_norm = gradient_norm_[i]};
+          .gradient_norm = gradient_norm_[i],
+          .aum = margin_sum_[i] / static_cast<double>(margin_epochs_[i])};
 }
 
 template <class Self, class Visit>
@@ -82,6 +96,8 @@ void LearningOrder::visit(Self& self, const Visit& visit) {
   visit("learning_order.forgetting_events", self.forgetting_events_);
   visit("learning_order.el2n", self.el2n_);
   visit("learning_order.gradient_norm", self.gradient_norm_);
+  visit("learning_order.margin_sum", self.margin_sum_);
+  visit("learning_order.margin_epochs", self.margin_epochs_);
 }
 
 void LearningOrder::save(Safetensors& content) const {
@@ -93,7 +109,12 @@ void LearningOrder::save(Safetensors& content) const {
 }
 
 void LearningOrder::load(const Safetensors& content, std::int64_t last_step) {
+  const bool has_margins = content.contains("learning_order.margin_sum");
+  if (!has_margins) {
+    margin_sum_.assign(margin_sum_.size(), std::numeric_limits<double>::quiet_NaN());
+  }
   visit(*this, [&](const char* name, auto& values) {
+    if (!has_margins && std::string_view(name).starts_with(kMargins)) return;
     using T = typename std::decay_t<decltype(values)>::value_type;
     std::vector<T> read = content.at(name).to_vector<T>();
     require<ShapeError>(read.size() == values.size(),

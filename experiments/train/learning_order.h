@@ -28,13 +28,16 @@ class LearningOrder {
   /// Sets the difficulty scores.
   void score(const std::vector<ExampleResult>& results);
 
+  /// Adds the margins after an epoch; their mean over the epochs is AUM. Call it once an epoch.
+  void add_margins(const std::vector<ExampleResult>& results);
+
   /// Whether the image of example i was read at least once.
   bool was_read(std::size_t i) const { return read_[i] != 0; }
   /// The row of example i, which is example `index` of `data`.
   ExampleDifficulty of(std::size_t i, std::int64_t index, const CorruptedLabels& data) const;
 
-  /// Adds the tensors "learning_order.NAME" to a checkpoint, and reads them back. load() throws
-  /// ValueError for a missing tensor, ShapeError for another number of examples, FormatError for
+  /// Adds the tensors "learning_order.NAME" to a checkpoint, and reads them back. A checkpoint from
+  /// before margins were measured leaves AUM unknown. load() throws ValueError for a missing tensor, ShapeError for another number of examples, FormatError for
   /// steps outside -1 (never) to `last_step`.
   void save(Safetensors& content) const;
   void load(const Safetensors& content, std::int64_t last_step);
@@ -47,6 +50,8 @@ class LearningOrder {
 
   Steps read_, first_learned_, learned_since_, last_forgotten_, forgetting_events_;
   std::vector<float> el2n_, gradient_norm_;
+  std::vector<double> margin_sum_;
+  Steps margin_epochs_;  // epochs at whose end the image was read
 };
 
 }  // namespace cograd

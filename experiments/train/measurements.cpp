@@ -8,17 +8,13 @@
 #include "cograd/data/index_file.h"
 #include "cograd/data/subset.h"
 #include "cograd/experiments/train/diverged.h"
+#include "cograd/experiments/train/noise.h"
 
 namespace cograd {
 
 std::function<void(const std::string&)> skip_broken(const StudyData& data) {
   if (!data.skip_broken_images) return {};
   return [notes = data.image_notes](const std::string& message) { notes->skipped(message); };
-}
-
-CorruptedLabels noisy_validation(const RunSettings& settings, const StudyData& data) {
-  constexpr std::uint64_t kOther = 0x9e3779b97f4a7c15;
-  return {data.validation, settings.corrupt_fraction, settings.seed ^ kOther};
 }
 
 Measurements::Measurements(const RunSettings& settings, const StudyData& data,
@@ -40,9 +36,8 @@ Measurements::Measurements(const RunSettings& settings, const StudyData& data,
       corrupt_coherence_(train, samples_.indices_of(samples_.corrupt), settings.seed, backend,
                          skip_broken(data)) {
   if (data.validation != nullptr) {
-    evaluate_validation_.emplace(
-        std::make_shared<CorruptedLabels>(noisy_validation(settings, data)), backend,
-        settings.workers, skip_broken(data));
+    evaluate_validation_.emplace(noisy(data.validation, settings, data, NoisePart::validation),
+                                 backend, settings.workers, skip_broken(data));
   }
   for (const auto& [name, set] : data.further_tests) {
     evaluate_further_.emplace(name, Evaluator(set, backend, settings.workers, skip_broken(data)));
@@ -59,6 +54,7 @@ void Measurements::after_epoch(Module& model, std::int64_t epoch) {
   check(record);
   order_.observe(epoch * steps_per_epoch_, results_);
   if (epoch == LearningOrder::early_epoch(settings_.epochs)) order_.score(results_);
+  if (epoch > 0) order_.add_margins(results_);
   write_coherence(model, epoch, "pristine", pristine_coherence_);
   write_coherence(model, epoch, "corrupt", corrupt_coherence_);
   directory_.evaluation(record);

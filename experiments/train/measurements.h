@@ -22,10 +22,6 @@ namespace cograd {
 /// The loaders' callback for images that cannot be read; empty if such an image ends the run.
 std::function<void(const std::string&)> skip_broken(const StudyData& data);
 
-/// The held-out examples of StudyData under labels as noisy as the training set's, drawn by a seed
-/// of their own.
-CorruptedLabels noisy_validation(const RunSettings& settings, const StudyData& data);
-
 /// Evaluates the model on samples of the training set and on the test sets, follows when examples
 /// are learned, measures the coherence of their gradients, and writes all of it to the run's files.
 class Measurements {

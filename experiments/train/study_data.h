@@ -3,10 +3,13 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cograd/data/dataset.h"
+#include "cograd/data/label_file.h"
+#include "cograd/data/label_noise.h"
 #include "cograd/data/transform.h"
 #include "cograd/experiments/console/image_notes.h"
 
@@ -20,6 +23,10 @@ struct StudyData {
   DatasetPtr validation{};
   /// Further sets to test on, by name: NAME.csv, EpochRecord::further.
   std::map<std::string, DatasetPtr> further_tests;
+  /// The labels of --labels; null without.
+  std::shared_ptr<const GivenLabels> given_labels{};
+  /// The noise of --noise matrix and matching.
+  std::optional<TransitionMatrix> transitions{};
   /// The transform of the test images; the trained model is used with it.
   ImageTransform transform;
   /// Notes for the user: "--train-size 100000: there are 60000".

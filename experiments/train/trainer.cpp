@@ -6,7 +6,6 @@
 #include <optional>
 #include <utility>
 
-#include "cograd/data/corrupted_labels.h"
 #include "cograd/data/loader.h"
 #include "cograd/engine/aggregation/aggregator.h"
 #include "cograd/engine/gradient_observer.h"
@@ -19,6 +18,7 @@
 #include "cograd/experiments/train/contributions.h"
 #include "cograd/experiments/train/diverged.h"
 #include "cograd/experiments/train/measurements.h"
+#include "cograd/experiments/train/noise.h"
 #include "cograd/experiments/train/run_clock.h"
 #include "cograd/experiments/train/training_steps.h"
 #include "cograd/models/registry.h"
@@ -50,8 +50,7 @@ class Training {
         data_(data),
         directory_(directory),
         progress_(progress),
-        train_(std::make_shared<CorruptedLabels>(data.train, settings.corrupt_fraction,
-                                                 settings.seed)),
+        train_(noisy(data.train, settings, data)),
         loader_(train_,
                 {.batch_size = settings.batch_size,
                  .shuffle = true,

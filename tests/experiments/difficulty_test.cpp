@@ -3,6 +3,7 @@
 #include <fstream>
 #include <limits>
 
+#include "cograd/data/byte_images.h"
 #include "cograd/data/glyphs.h"
 #include "cograd/data/subset.h"
 #include "cograd/engine/aggregation/aggregator.h"
@@ -95,11 +96,67 @@ TEST_CASE("the learning order follows examples through a run", "[difficulty][gly
   CHECK(read[0].el2n == 0.5);
   CHECK(read[3].corrupt() == e[3].corrupt());
   CHECK(std::isnan(read[1].el2n));  // not to be read when scores were taken
-  std::ofstream(folder.path / "d.csv", std::ios::app) << "5,1,x,,,,0,0,0\n";
+  std::ofstream(folder.path / "d.csv", std::ios::app) << "5,1,x,,,,0,0,0,0\n";
   CHECK_THROWS_WITH(read_difficulty(folder.path / "d.csv"), contains("line 6"));
   std::ofstream(folder.path / "d.csv") << "nothing\n";
   CHECK_THROWS_AS(read_difficulty(folder.path / "d.csv"), FormatError);
   CHECK_THROWS_AS(read_difficulty(folder.path / "none.csv"), IoError);
+}
+
+TEST_CASE("AUM is the mean margin of the ends of epochs", "[difficulty]") {
+  // Logits of 3 epochs, 4 examples and 3 classes. PyPI's aum 1.0.2 makes of them 7/6, 5/3, -1, 1/12.
+  const std::vector<std::vector<float>> kLogits{
+      {2.0f, -2.5f, -2.0f, -1.75f, -2.0f, 2.0f, 2.25f, 0.5f, -3.0f, -2.5f, -1.0f, -0.5f},
+      {0.75f, -0.25f, -1.5f, -2.25f, 1.25f, 1.5f, -3.0f, -2.5f, -0.25f, -0.75f, 2.5f, 0.0f},
+      {-0.5f, -0.5f, 1.0f, 0.5f, -2.0f, 1.5f, 1.5f, 2.75f, 1.75f, -1.25f, -1.25f, 1.0f}};
+  const auto data = std::make_shared<ByteImages>(ByteImages::Content{.name = "four",
+                                                                     .image_shape = {1, 1, 1},
+                                                                     .pixels = {0, 0, 0, 0},
+                                                                     .labels = {0, 2, 1, 2},
+                                                                     .classes = 3});
+  Evaluator evaluate(data, cpu_backend(), 0);
+  LearningOrder order(4), resumed(4), of_before(4);
+  Safetensors content;
+  for (const std::vector<float>& logits : kLogits) {
+    Oracle model(Tensor::from(logits, {4, 3}, cpu_backend()));
+    const std::vector<ExampleResult> results = evaluate(model);
+    order.add_margins(results);
+    if (content.tensors.empty()) {
+      order.save(content);
+      resumed.load(content, 3);
+      std::erase_if(content.tensors, [](const auto& tensor) {
+        return tensor.first.starts_with("learning_order.margin");
+      });
+      of_before.load(content, 3);
+      continue;
+    }
+    resumed.add_margins(results);
+    of_before.add_margins(results);
+  }
+  const CorruptedLabels labels(data, 0.0, 1);
+  const double expected[] = {7.0 / 6, 5.0 / 3, -1.0, 1.0 / 12};
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto k = static_cast<std::int64_t>(i);
+    CHECK(order.of(i, k, labels).aum == Approx(expected[i]).epsilon(1e-12));
+    CHECK(resumed.of(i, k, labels).aum == order.of(i, k, labels).aum);
+    CHECK(std::isnan(of_before.of(i, k, labels).aum));
+  }
+  // An image that is not read at an epoch's end does not count there.
+  order.add_margins({{.rank = -1}, {.rank = 0, .margin = 3.0f}, {.rank = -1}, {.rank = -1}});
+  CHECK(order.of(0, 0, labels).aum == Approx(7.0 / 6));
+  CHECK(order.of(1, 1, labels).aum == Approx((5.0 + 3.0) / 4));
+  CHECK(std::isnan(LearningOrder(1).of(0, 0, labels).aum));
+
+  const TemporaryFolder folder;
+  write_difficulty(folder.path / "d.csv", {order.of(2, 2, labels), of_before.of(2, 2, labels)});
+  const std::vector<ExampleDifficulty> read = read_difficulty(folder.path / "d.csv");
+  CHECK(read.at(0).aum == -1.0);
+  CHECK(std::isnan(read.at(1).aum));
+  std::ofstream(folder.path / "old.csv")
+      << "index,label,true_label,first_learned,learned_since,last_forgotten,forgetting_events,el2n,"
+         "gradient_norm\n5,1,2,,,,0,0.5,2\n";
+  CHECK(read_difficulty(folder.path / "old.csv").at(0).gradient_norm == 2.0);
+  CHECK(std::isnan(read_difficulty(folder.path / "old.csv").at(0).aum));
 }
 
 TEST_CASE("examples are observed at steps 1, 2, 5, 10, 20, 50, ...", "[difficulty]") {

@@ -176,15 +176,15 @@ TEST_CASE("runs.csv has a row a run", "[report][failed]") {
   REQUIRE(lines.size() == 4);
   CHECK_THAT(lines[0], contains("run,status,dataset,aggregator,groups,batch_size,"));
   CHECK_THAT(lines[0], contains("skipped_images,easy_test_loss,easy_test_acc1"));
-  CHECK(
-      lines[1] ==
-      "easy/"
-      "mean_b30,finished,mnist,mean,1,30,0.5,0.1,0,0,sgd,constant,0,mlp,0,,f32,1,1,1,95,1,90,1,80,"
-      "1,58,59.5,0,37,1.5,0,4,0.25,77.7");
+  CHECK(lines[1] ==
+        "easy/"
+        "mean_b30,finished,mnist,mean,1,30,0.5,uniform,0.1,0,0,sgd,constant,0,mlp,0,,f32,1,1,1,95,"
+        "1,90,1,80,"
+        "1,58,59.5,0,37,1.5,0,4,0.25,77.7");
   CHECK(lines[2] ==
         "\"elsewhere/m3, \"\"two\"\"\",\"failed: diverged at epoch 1, step 7\",mnist,m3,1,30,0.5,"
-        "0.1,0,0,sgd,constant,0,mlp,0,,f32,1,1,,,,,,,,,,,,0,0,0,,");
-  CHECK_THAT(lines[3], contains(",0.333333,0.1,"));
+        "uniform,0.1,0,0,sgd,constant,0,mlp,0,,f32,1,1,,,,,,,,,,,,0,0,0,,");
+  CHECK_THAT(lines[3], contains(",0.333333,uniform,0.1,"));
   CHECK_THAT(lines[3], contains(",\"'=HYPERLINK(\"\"x\"\")\","));
   CHECK_THAT(lines[3], contains(",1,60,1,90,,,1,69,"));
 }

@@ -1,6 +1,7 @@
 // Studies end to end, on a few drawn glyphs: evaluation, training, what a run leaves behind.
 #include "cograd/experiments/study/study.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -16,7 +17,7 @@
 #include "cograd/experiments/study/datasets.h"
 #include "cograd/experiments/study/presets.h"
 #include "cograd/experiments/train/evaluator.h"
-#include "cograd/experiments/train/measurements.h"
+#include "cograd/experiments/train/noise.h"
 #include "cograd/models/registry.h"
 #include "cograd/models/state_dict.h"
 #include "tests/support/catch.h"
@@ -133,6 +134,7 @@ TEST_CASE("a run leaves its weights and the list of what it learned", "[experime
     if (e.learned_since) CHECK(*e.first_learned <= *e.learned_since);
     CHECK(e.el2n > 0.0);
     CHECK(e.gradient_norm > e.el2n);
+    CHECK(std::isfinite(e.aum));
   }
 
   // The saved weights are those that were evaluated last.
@@ -178,9 +180,9 @@ TEST_CASE("held-out examples are not trained on, and as noisy", "[experiments][g
   CHECK(read.last().validation.acc1 == Approx(run.last().validation.acc1).epsilon(1e-5));
   CHECK(read_config(run.folder)["data"]["validation"]["used_examples"] == 100);
   // Corrupt labels are wrong nine times out of ten: a model of true labels is right on 55 %.
-  const CorruptedLabels noisy = noisy_validation(run.settings, data);
+  const auto labels = noisy(data.validation, run.settings, data, NoisePart::validation);
   std::int64_t corrupt = 0;
-  for (std::int64_t i = 0; i < noisy.size(); ++i) corrupt += noisy.is_corrupt(i);
+  for (std::int64_t i = 0; i < labels->size(); ++i) corrupt += labels->is_corrupt(i);
   CHECK(corrupt > 35);
   CHECK(corrupt <= 50);
   options.validation = std::nullopt;

@@ -33,6 +33,7 @@ struct Gallery {
   std::string heading;
   std::string text;  ///< the choice of examples, explained
   std::vector<GalleryRow> rows;
+  std::string easiest = "easiest", hardest = "hardest";  ///< headings of the columns
 };
 
 }  // namespace cograd

@@ -161,8 +161,9 @@ std::string gallery_html(const Gallery& gallery) {
   std::string html = fmt::format(
       "<h2>{}</h2>\n<p>{}</p>\n<div class=\"scroll\"><table "
       "class=\"gallery\">\n<thead><tr><th>class"
-      "</th><th>easiest</th><th>hardest</th></tr></thead>\n<tbody>\n",
-      escaped(gallery.heading), escaped(gallery.text));
+      "</th><th>{}</th><th>{}</th></tr></thead>\n<tbody>\n",
+      escaped(gallery.heading), escaped(gallery.text), escaped(gallery.easiest),
+      escaped(gallery.hardest));
   for (const GalleryRow& row : gallery.rows) {
     html += fmt::format("<tr><td>{}</td>{}{}</tr>\n", escaped(row.name),
                         thumbnails_html(row.easiest), thumbnails_html(row.hardest));
@@ -178,12 +179,14 @@ std::string report_html(const Report& report, const std::vector<std::string>& dr
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n<p>{2}</p>\n{3}"
-      "<dl>\n{4}</dl>\n{5}<h2>Claims</h2>\n{6}",
+      "<dl>\n{4}</dl>\n{5}{6}",
       escaped(report.title), kStyle, escaped(report.lead),
       report.answer.empty() ? "" : "<p class=\"answer\">" + escaped(report.answer) + "</p>\n",
-      facts_html(report.identity),
-      failures_html(report.runs), claims_html(report.claims));
-  html += "<h2>Curves</h2>\n<p>" + escaped(report.reading) + "</p>\n";
+      facts_html(report.identity), failures_html(report.runs),
+      report.has_claims ? "<h2>Claims</h2>\n" + claims_html(report.claims) : "");
+  if (!report.reading.empty()) {
+    html += "<h2>Curves</h2>\n<p>" + escaped(report.reading) + "</p>\n";
+  }
   if (!missing.empty()) html += "<p>No figures: " + escaped(missing) + "</p>\n";
   auto drawing = drawings.begin();
   for (const FigureGroup& group : report.figures) {

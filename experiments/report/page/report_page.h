@@ -36,9 +36,10 @@ struct Report {
   std::string answer{};  ///< what was found, in a sentence or two, from the numbers
   /// What the numbers belong to, in short: command, data, model, seeds.
   std::vector<std::pair<std::string, std::string>> identity;
+  bool has_claims = true;  ///< false: the study makes none
   std::vector<Claim> claims;
   std::vector<FigureGroup> figures;
-  std::string reading;  ///< how to read figures and table
+  std::string reading;  ///< how to read figures and table; empty: there are no figures
   std::vector<Table> tables;
   std::vector<Gallery> galleries;
   std::vector<std::pair<std::string, std::string>> facts;  ///< the rest: machine, time

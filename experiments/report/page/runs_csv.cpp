@@ -5,7 +5,7 @@
 
 #include <set>
 
-#include "cograd/engine/text.h"
+#include "cograd/experiments/record/csv.h"
 
 namespace cograd {
 namespace {
@@ -13,22 +13,11 @@ namespace {
 using Row = std::vector<std::string>;
 
 constexpr const char* kColumns =
-    "run,status,dataset,aggregator,groups,batch_size,corrupt_fraction,learning_rate,momentum,"
+    "run,status,dataset,aggregator,groups,batch_size,corrupt_fraction,noise,learning_rate,momentum,"
     "weight_decay,optimizer,schedule,warmup,model,width,dropout,precision,seed,epochs,train_loss,"
     "train_acc1,"
     "pristine_loss,pristine_acc1,corrupt_loss,corrupt_acc1,test_loss,test_acc1,best_test_acc1,"
     "best_test_epoch,gap,seconds,training_seconds,skipped_images";
-
-std::string text(const std::string& bytes) {
-  std::string cell = printable(bytes);
-  if (!cell.empty() && std::string_view("=+-@").find(cell[0]) != std::string_view::npos) {
-    cell.insert(0, "'");
-  }
-  if (cell.find_first_of("\",") == std::string::npos) return cell;
-  std::string quoted = "\"";
-  for (const char c : cell) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + '"';
-}
 
 std::string number(double value) { return fmt::format("{:.6g}", value); }
 
@@ -75,25 +64,26 @@ std::string runs_csv(const std::vector<RunRecord>& runs, const std::filesystem::
   }
   std::string table = kColumns;
   for (const std::string& name : further) {
-    for (const char* what : {"_loss", "_acc1"}) table += "," + text(name + what);
+    for (const char* what : {"_loss", "_acc1"}) table += "," + csv_cell(name + what);
   }
   table += "\n";
   for (const RunRecord& run : runs) {
     const RunSettings& s = run.settings;
-    Row row{text(place_of(run, folder)),
-            run.finished() ? "finished" : text("failed: " + run.failure),
-            text(dataset),
-            text(s.aggregator),
+    Row row{csv_cell(place_of(run, folder)),
+            run.finished() ? "finished" : csv_cell("failed: " + run.failure),
+            csv_cell(dataset),
+            csv_cell(s.aggregator),
             fmt::format("{}", run.groups),
             fmt::format("{}", s.batch_size),
             number(s.corrupt_fraction),
+            csv_cell(s.noise),
             number(s.learning_rate),
             number(s.momentum),
             number(s.weight_decay),
-            text(s.optimizer),
-            text(s.schedule),
+            csv_cell(s.optimizer),
+            csv_cell(s.schedule),
             number(s.warmup),
-            text(s.model),
+            csv_cell(s.model),
             fmt::format("{}", s.width),
             s.dropout ? number(*s.dropout) : "",
             std::string(name_of(s.precision)),
