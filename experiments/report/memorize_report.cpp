@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <utility>
 
@@ -111,19 +112,31 @@ Table score_table(const std::vector<SubsetModels>& all) {
   return table;
 }
 
-Curve curve_for(const SubsetModels& setting, std::size_t index) {
-  return {.label = label_of(setting.settings),
-          .x = {},
-          .y = {},
-          .colour = colour_of(setting.settings.aggregator),
-          .marker = static_cast<int>(index)};
+/// A curve for each of `all`, without values yet.
+std::vector<Curve> curves_for(const std::vector<SubsetModels>& all) {
+  std::vector<std::string> aggregators;
+  for (const SubsetModels& setting : all) aggregators.push_back(setting.settings.aggregator);
+  const std::map<std::string, std::string> colours = colours_of(aggregators);
+  std::vector<Curve> curves;
+  for (const SubsetModels& setting : all) {
+    curves.push_back({.label = label_of(setting.settings),
+                      .x = {},
+                      .y = {},
+                      .colour = colours.at(setting.settings.aggregator),
+                      .marker = static_cast<int>(curves.size())});
+  }
+  return curves;
 }
 
 /// Mean memorization over the training accuracy, a point an epoch.
 Figure frontier(const std::vector<SubsetModels>& all) {
-  Figure figure{"Memorization over fit", "training accuracy (%)", "mean memorization (%)", {}, {}};
+  Figure figure{"Memorization over fit",
+                "training accuracy (%)",
+                "mean memorization (%)",
+                curves_for(all),
+                {}};
   for (std::size_t i = 0; i < all.size(); ++i) {
-    Curve curve = curve_for(all[i], i);
+    Curve& curve = figure.curves[i];
     const std::vector<bool> every(all[i].models[0].included.size(), true);
     for (std::size_t epoch = 0; epoch < all[i].models[0].right.size(); ++epoch) {
       curve.x.push_back(100 * subset_accuracy(all[i].models, epoch, true));
@@ -135,7 +148,6 @@ Figure frontier(const std::vector<SubsetModels>& all) {
       curve.low.push_back(100 * mean.low);
       curve.high.push_back(100 * mean.high);
     }
-    figure.curves.push_back(std::move(curve));
   }
   return figure;
 }
@@ -146,10 +158,10 @@ Figure distribution(const std::vector<SubsetModels>& all) {
   Figure figure{"Scores at equal training accuracy",
                 "memorization score of at least",
                 "share of examples (%)",
-                {},
+                curves_for(all),
                 {}};
   for (std::size_t i = 0; i < all.size(); ++i) {
-    Curve curve = curve_for(all[i], i);
+    Curve& curve = figure.curves[i];
     std::vector<double> values = values_of(scores_of(all, i));
     std::erase_if(values, [](double v) { return std::isnan(v); });
     for (int step = 0; step <= kSteps; ++step) {
@@ -159,7 +171,6 @@ Figure distribution(const std::vector<SubsetModels>& all) {
       curve.x.push_back(least);
       curve.y.push_back(100.0 * static_cast<double>(count) / static_cast<double>(values.size()));
     }
-    figure.curves.push_back(std::move(curve));
   }
   return figure;
 }

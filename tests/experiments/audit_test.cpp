@@ -82,13 +82,13 @@ TEST_CASE("precision is taken at the number of positives", "[audit]") {
 }
 
 TEST_CASE("a mean over seeds has an interval by Student's t", "[audit]") {
-  const Interval three = mean_interval({1, 2, 3});
+  const Interval three = mean_interval(std::vector<double>{1, 2, 3});
   CHECK(three.estimate == 2.0);
   CHECK(three.high - 2.0 == Approx(4.30265 / std::sqrt(3.0)));
   CHECK(three.low == Approx(4.0 - three.high));
   CHECK(interval_text(three, 1) == "2.0 [-0.5, 4.5]");
-  CHECK(interval_text(mean_interval({0.25})) == "0.250");
-  CHECK_THROWS_AS(mean_interval({}), ValueError);
+  CHECK(interval_text(mean_interval(std::vector<double>{0.25})) == "0.250");
+  CHECK_THROWS_AS(mean_interval(std::vector<double>{}), ValueError);
 }
 
 TEST_CASE("suspects are sorted by their mean rank over the seeds", "[audit]") {
