@@ -6,6 +6,7 @@
 
 #include "cograd/experiments/console/progress.h"
 #include "cograd/experiments/report/curves.h"
+#include "cograd/experiments/report/overfit.h"
 #include "cograd/experiments/report/setting.h"
 
 namespace cograd {
@@ -44,7 +45,9 @@ void add_numbers(const Setting& setting, std::vector<std::string>& row) {
        percent(&EpochRecord::corrupt), percent(&EpochRecord::test),
        fmt::format("{} ({})", spread_text(setting.at(best, test_accuracy), setting.seeds()),
                    epoch_text(setting, best)),
-       spread_text(setting.last(gap), setting.seeds()), duration_text(setting.seconds())});
+       spread_text(setting.last(gap), setting.seeds()),
+       spread_text(setting.last(adjusted_overfit(setting.first())), setting.seeds()),
+       duration_text(setting.seconds())});
 }
 
 }  // namespace
@@ -85,9 +88,16 @@ std::vector<FigureGroup> accuracy_figures(const std::vector<RunRecord>& runs) {
 }
 
 Table final_numbers(const std::vector<RunRecord>& runs) {
-  Table table{.heading = "Final numbers",
-              .header = {"run", "groups", "group size", "noise %", "seeds", "training %",
-                         "pristine %", "corrupt %", "test %", "best test %", "gap", "time"}};
+  Table table{
+      .heading = "Final numbers",
+      .text =
+          "Gap is training minus test accuracy, in points. It falls below 0 where false "
+          "labels are not fitted, so overfit is beside it: training accuracy beyond what a "
+          "model of this test accuracy that has memorized nothing would reach on the noisy "
+          "training set (Chatterjee, ICLR 2020). Pristine examples have their true label, "
+          "corrupt ones a false one.",
+      .header = {"run", "groups", "group size", "noise %", "seeds", "training %", "pristine %",
+                 "corrupt %", "test %", "best test %", "gap", "overfit", "time"}};
   const std::vector<Setting> settings = all_settings_of(runs);
   for (const double fraction : fractions_of(runs)) {
     const std::vector<const Setting*> chosen = at_noise(settings, fraction);

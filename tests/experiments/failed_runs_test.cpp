@@ -124,7 +124,7 @@ TEST_CASE("a study of which every run failed has a page", "[report][failed]") {
     const std::string page = read_file(folder.path / "report.html");
     CHECK_THAT(page, contains("3 of 3 runs failed:"));
     CHECK_THAT(page, contains("<li>m3 b30, 50 % noise, learning rate 0.1, seed 1: diverged at"));
-    CHECK_THAT(page, contains("colspan=\"7\">failed: diverged at epoch 1, step 7</td>"));
+    CHECK_THAT(page, contains("colspan=\"8\">failed: diverged at epoch 1, step 7</td>"));
     CHECK(page.find("Skipped images") == std::string::npos);
   }
   CHECK_NOTHROW(report_html(memorization_report({}), {}, ""));
