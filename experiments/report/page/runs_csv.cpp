@@ -82,7 +82,7 @@ std::string runs_csv(const std::vector<RunRecord>& runs, const std::filesystem::
     const RunSettings& s = run.settings;
     Row row{text(place_of(run, folder)),
             run.finished() ? "finished" : text("failed: " + run.failure),
-            text(dataset),
+            text(s.data.empty() ? dataset : s.data),
             text(s.aggregator),
             fmt::format("{}", run.groups),
             fmt::format("{}", s.batch_size),
