@@ -15,8 +15,9 @@ bool same_but_seed(const RunSettings& a, const RunSettings& b) {
 }
 
 std::string label_of(const RunSettings& settings) {
-  return fmt::format("{} b{}{}", settings.aggregator, settings.batch_size,
-                     settings.optimizer == "sgd" ? "" : " " + settings.optimizer);
+  return fmt::format("{} b{}{}{}", settings.aggregator, settings.batch_size,
+                     settings.optimizer == "sgd" ? "" : " " + settings.optimizer,
+                     settings.data.empty() ? "" : " " + settings.data);
 }
 
 std::string title_of(const RunSettings& settings) {
