@@ -30,13 +30,23 @@ void weighted_rows(const std::uint8_t* x, std::int64_t stride, const float* weig
   for (; row < k; ++row) add_rows<1, true>(x + row * stride, stride, weights + row, out, n);
 }
 
-using Pixel = float __attribute__((vector_size(16), aligned(4), may_alias));
-using FourPixels = float __attribute__((vector_size(64), aligned(4), may_alias));
+using Pixel = float __attribute__((vector_size(16)));
+using FourPixels = float __attribute__((vector_size(64)));
+
+/// A vector at any address: clang forgets an alignment that the vector's own type asks for, and of
+/// memcpy() GCC makes detours over the stack.
+template <class V>
+struct __attribute__((packed, may_alias)) Anywhere {
+  V vector;
+};
+template <class V>
+V load(const float* from) {
+  return reinterpret_cast<const Anywhere<V>*>(from)->vector;
+}
 
 FourPixels four_pixels(const float* a, const float* b, const float* c, const float* d) {
-  const auto load = [](const float* from) { return *reinterpret_cast<const Pixel*>(from); };
   const auto pair = [&](const float* x, const float* y) {
-    return __builtin_shufflevector(load(x), load(y), 0, 1, 2, 3, 4, 5, 6, 7);
+    return __builtin_shufflevector(load<Pixel>(x), load<Pixel>(y), 0, 1, 2, 3, 4, 5, 6, 7);
   };
   return __builtin_shufflevector(pair(a, b), pair(c, d), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
                                  13, 14, 15);
@@ -56,8 +66,7 @@ void add_pixels(const PixelSums& sums, const float* row, float* out, std::int64_
     const float *a = from(0), *b = from(1), *c = from(2), *d = from(3);
     FourPixels sum{};
     for (std::int64_t k = 0; k < count; ++k, weights += 16) {
-      sum += *reinterpret_cast<const FourPixels*>(weights) *
-             four_pixels(a + 4 * k, b + 4 * k, c + 4 * k, d + 4 * k);
+      sum += load<FourPixels>(weights) * four_pixels(a + 4 * k, b + 4 * k, c + 4 * k, d + 4 * k);
     }
     sum = __builtin_shufflevector(sum, sum, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     sum = sum * scale + shift;

@@ -11,8 +11,7 @@
 #include "cograd/data/subset.h"
 #include "cograd/experiments/console/terminal.h"
 #include "cograd/experiments/report/difficulty_gallery.h"
-#include "cograd/experiments/report/generalization.h"
-#include "cograd/experiments/report/learning_order.h"
+#include "cograd/experiments/report/easy_hard_report.h"
 #include "cograd/experiments/report/page/report_page.h"
 #include "cograd/experiments/study/cost_estimate.h"
 #include "cograd/experiments/study/presets.h"
@@ -39,10 +38,6 @@ constexpr const char* kReading =
     "Each curve is a network trained on one kind of examples only, as many of each kind; random "
     "ones "
     "are drawn from all. Epoch 0 is before training.";
-constexpr const char* kEqualClasses =
-    "Easy examples may simply be those of easy classes. Here each class has as many easy as hard "
-    "examples, in training and in testing, so what differs is not a matter of classes. The sets "
-    "are smaller than those above.";
 
 std::int64_t smaller_side(const fs::path& run) {
   return std::min(std::ssize(read_index_file(run / "learned_examples.csv").indices),
@@ -106,14 +101,8 @@ std::vector<RunRecord> train_side(const std::string& name, const EasyHardOptions
   return run_study(prepare_study(study, std::move(data)));
 }
 
-/// All that is trained after the scouts.
-struct Trained {
-  std::vector<SideRuns> sides;          ///< easy, hard; with controls random
-  std::vector<SideRuns> equal_classes;  ///< easy, hard; without controls none
-};
-
 void train_controls(const EasyHardOptions& options, const StudyData& all, const fs::path& scout,
-                    const Splits& splits, Trained& trained) {
+                    const Splits& splits, EasyHardRuns& trained) {
   std::map<std::int64_t, std::int64_t> labels;
   for (std::int64_t i = 0; i < all.train->size(); ++i) {
     labels[all.train->whole_index(i)] = all.train->label(i);
@@ -140,39 +129,6 @@ void train_controls(const EasyHardOptions& options, const StudyData& all, const 
   trained.equal_classes = {
       {"easy", train_side("easy_equal", options, all, equal.easy.train, tests)},
       {"hard", train_side("hard_equal", options, all, equal.hard.train, tests)}};
-}
-
-/// The figures and the table of `trained`, and its runs.
-void add_trained(const Trained& trained, Report& report) {
-  report.figures = {generalization_figures("Trained on easy and on hard examples", trained.sides)};
-  std::vector<SideRuns> rows = trained.sides;
-  if (!trained.equal_classes.empty()) {
-    report.figures.push_back(
-        generalization_figures("Easy and hard examples of equal classes", trained.equal_classes));
-    report.figures.back().text = kEqualClasses;
-    for (const SideRuns& side : trained.equal_classes) {
-      rows.push_back({side.name + ", equal classes", side.runs});
-    }
-  }
-  report.tables = {generalization_table(rows)};
-  for (const SideRuns& side : rows) {
-    report.runs.insert(report.runs.end(), side.runs.begin(), side.runs.end());
-  }
-}
-
-/// How far each scout agrees with the next one, around the circle; two scouts are one pair.
-std::vector<Agreement> agreements_of(const std::vector<RunRecord>& scouts, std::int64_t examples) {
-  std::vector<Agreement> agreements;
-  const auto easy = [](const RunRecord& scout) {
-    return read_index_file(scout.folder / "learned_examples.csv").indices;
-  };
-  const std::size_t pairs = scouts.size() > 2 ? scouts.size() : 1;
-  for (std::size_t i = 0; i < pairs; ++i) {
-    agreements.push_back(
-        agreement(easy(scouts[i]), easy(scouts[(i + 1) % scouts.size()]), examples));
-    agreements.back().seed = scouts[i].settings.seed;
-  }
-  return agreements;
 }
 
 void run(int argc, char** argv) {
@@ -206,7 +162,8 @@ void run(int argc, char** argv) {
   write_splits(splits, folder / "splits");
   show(stdout, fmt::format("{} easy and as many hard examples for training, {} each for testing\n",
                            train, test));
-  Trained trained;
+  EasyHardRuns trained;
+  trained.scouts = scouted;
   const Tests tests{{"easy_test", splits.easy.test}, {"hard_test", splits.hard.test}};
   for (const auto& [name, side] : {std::pair("easy", &splits.easy), {"hard", &splits.hard}}) {
     trained.sides.push_back({name, train_side(name, options, scouts.data, side->train, tests)});
@@ -220,12 +177,7 @@ void run(int argc, char** argv) {
   report.lead = kLead;
   report.reading = kReading;
   report.dataset = options.study.dataset;
-  report.runs = scouted;
-  add_trained(trained, report);
-  report.claims =
-      generalization_claims(trained.sides, agreements_of(scouted, scouts.data.train->size()));
-  report.answer = summary_of(report.claims);
-  report.tables.push_back(difficulty_table(scouted));
+  add_easy_hard(trained, "", report);
   report.galleries = {
       difficulty_gallery(scouted[0], *scouts.data.train, scouts.data.transform.statistics)};
   Study whole = scouts;

@@ -55,7 +55,7 @@ void multiply_rows(const float* a, std::int64_t row, std::int64_t column, const 
                    std::int64_t depth, const float* bias, bool accumulate, bool relu, float* c,
                    std::int64_t c_row) {
   Vector sums[M][2] = {};
-  add_products(a, row, column, panel, kColumns, depth, sums);
+  if (depth > 0) add_products(a, row, column, panel, kColumns, depth, sums);
 #pragma GCC unroll 16
   for (int i = 0; i < M; ++i) {
     for (int half = 0; half < 2; ++half) {
@@ -72,7 +72,7 @@ void multiply_panel(const Matmul& p, std::int64_t panel_index, float* panel) {
   const std::int64_t first = panel_index * kColumns;
   const std::int64_t width = p.n - first < kColumns ? p.n - first : kColumns;
   MatrixView b = p.b;
-  b.data += first * b.column;
+  if (p.k > 0) b.data += first * b.column;  // without rows there may be no data
   float bias[kColumns] = {};
   if (p.bias != nullptr) {
     std::memcpy(bias, p.bias + first, static_cast<std::size_t>(width) * sizeof(float));
@@ -85,7 +85,7 @@ void multiply_panel(const Matmul& p, std::int64_t panel_index, float* panel) {
     const float* last_bias = last && p.bias != nullptr ? bias : nullptr;
     const bool accumulate = p.accumulate || begin > 0;
     for_row_blocks(p.m, [&](std::int64_t i, auto rows) {
-      const float* a = p.a.data + i * p.a.row + begin * p.a.column;
+      const float* a = depth > 0 ? p.a.data + i * p.a.row + begin * p.a.column : nullptr;
       const auto run = [&](bool add, bool rectify, float* to, std::int64_t to_row) {
         multiply_rows<rows()>(a, p.a.row, p.a.column, panel, depth, last_bias, add, rectify, to,
                               to_row);

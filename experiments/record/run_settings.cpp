@@ -42,9 +42,10 @@ bool same_but_seed(const RunSettings& a, const RunSettings& b) {
 }
 
 std::string label_of(const RunSettings& settings) {
-  return fmt::format("{} b{}{}{}", settings.aggregator, settings.batch_size,
+  return fmt::format("{} b{}{}{}{}", settings.aggregator, settings.batch_size,
                      settings.optimizer == "sgd" ? "" : " " + settings.optimizer,
-                     settings.noise == "uniform" ? "" : " " + settings.noise);
+                     settings.noise == "uniform" ? "" : " " + settings.noise,
+                     settings.data.empty() ? "" : " " + settings.data);
 }
 
 std::string title_of(const RunSettings& settings) {

@@ -45,6 +45,9 @@ struct RunSettings {
   std::uint64_t seed = 1;             ///< of weights, order and corruption
   int workers = 1;                    ///< loader threads; no influence on results
   double checkpoint_every = 60.0;     ///< seconds between checkpoints; no influence on results
+  /// How a report over several data sets calls the run's data; empty elsewhere, and in no file of a
+  /// run.
+  std::string data{};
 
   friend bool operator==(const RunSettings&, const RunSettings&) = default;
 };
@@ -53,7 +56,7 @@ struct RunSettings {
 bool same_but_seed(const RunSettings& a, const RunSettings& b);
 
 /// "m3 b30", with another optimizer than sgd "m3 b30 adam", with other noise than uniform
-/// "m3 b30 asymmetric": how tables and figures call the run.
+/// "m3 b30 asymmetric", over several data sets "m3 b30 mnist": how tables and figures call the run.
 std::string label_of(const RunSettings& settings);
 /// "m3 b30, 50 % noise, learning rate 0.1, seed 2".
 std::string title_of(const RunSettings& settings);

@@ -66,9 +66,9 @@ Setting setting_of(const SideRuns& side) {
 }
 
 /// The claim that one accuracy is at least kFarAbove points above another.
-Claim far_above(std::string text, const Setting& a, const Quantity& of_a, const Setting& b,
-                const Quantity& of_b) {
-  return make_claim(std::move(text), Source::paper,
+Claim far_above(std::string text, Source source, const Setting& a, const Quantity& of_a,
+                const Setting& b, const Quantity& of_b) {
+  return make_claim(std::move(text), source,
                     paired({last_value(a, of_a), last_value(b, of_b)},
                            [](const std::vector<double>& v) { return v[0] - v[1] - kFarAbove; }));
 }
@@ -81,7 +81,7 @@ void claims_about_sides(const Setting& easy, const Setting& hard, std::vector<Cl
                               "and tested on easy ones the accuracy is at least {:.0f} "
                               "points above that of trained and tested on hard ones",
                               kFarAbove),
-                  easy, on_easy, hard, on_hard));
+                  Source::paper, easy, on_easy, hard, on_hard));
   }
   if (easy.seeds() > 0) {
     claims.push_back(
@@ -90,7 +90,7 @@ void claims_about_sides(const Setting& easy, const Setting& hard, std::vector<Cl
                               "accuracy on easy tests is at least {:.0f} points above "
                               "that on hard tests",
                               kFarAbove),
-                  easy, on_easy, easy, on_hard));
+                  Source::paper, easy, on_easy, easy, on_hard));
   }
 }
 
@@ -130,6 +130,41 @@ std::vector<Claim> generalization_claims(const std::vector<SideRuns>& sides,
                   100.0 * kBeyondChance),
       Source::ours, evidence));
   return claims;
+}
+
+std::vector<Claim> equal_classes_claims(const std::vector<SideRuns>& sides) {
+  if (sides.size() < 2) return {};
+  const Setting easy = setting_of(sides[0]), hard = setting_of(sides[1]);
+  if (easy.seeds() == 0 || hard.seeds() == 0) return {};
+  return {far_above(fmt::format("with as many examples of each class on either side, trained and "
+                                "tested on easy ones the accuracy is at least {:.0f} points above "
+                                "that of trained and tested on hard ones",
+                                kFarAbove),
+                    Source::control, easy, accuracy_on("easy_test"), hard,
+                    accuracy_on("hard_test"))};
+}
+
+std::string generalization_answer(const std::vector<SideRuns>& sides,
+                                  const std::vector<Claim>& claims) {
+  const Setting easy = setting_of(sides.at(0)), hard = setting_of(sides.at(1));
+  if (easy.seeds() == 0 || hard.seeds() == 0) return summary_of(claims);
+  const Claim difference = make_claim(
+      "", Source::paper,
+      paired(
+          {last_value(easy, accuracy_on("easy_test")), last_value(hard, accuracy_on("hard_test"))},
+          [](const std::vector<double>& v) { return v[0] - v[1]; }));
+  if (difference.seeds.empty()) return summary_of(claims);
+  return fmt::format(
+      "Trained and tested on easy examples the accuracy is {:.1f} %, on hard ones {:.1f} %: "
+      "{:+.1f} "
+      "points{}. {}",
+      spread_of(difference.values[0].by_seed).mean, spread_of(difference.values[1].by_seed).mean,
+      difference.margin.estimate,
+      difference.seeds.size() > 1
+          ? fmt::format(" (95 % interval {:.1f} to {:.1f}, {} seeds)", difference.margin.low,
+                        difference.margin.high, difference.seeds.size())
+          : "",
+      summary_of(claims));
 }
 
 FigureGroup generalization_figures(const std::string& heading, const std::vector<SideRuns>& sides) {

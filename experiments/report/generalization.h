@@ -37,6 +37,14 @@ Agreement agreement(const std::vector<std::int64_t>& easy, const std::vector<std
 std::vector<Claim> generalization_claims(const std::vector<SideRuns>& sides,
                                          const std::vector<Agreement>& agreements);
 
+/// The control by equal classes: easy examples generalize better among themselves also where both
+/// sides have as many examples of each class. None unless both sides have a run.
+std::vector<Claim> equal_classes_claims(const std::vector<SideRuns>& sides);
+/// What was found, in one or two sentences: how either side generalizes to itself, then
+/// summary_of(claims).
+std::string generalization_answer(const std::vector<SideRuns>& sides,
+                                  const std::vector<Claim>& claims);
+
 /// Accuracy on the easy, the hard and the full test set over the epochs, by training set.
 FigureGroup generalization_figures(const std::string& heading, const std::vector<SideRuns>& sides);
 

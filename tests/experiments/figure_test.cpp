@@ -118,7 +118,7 @@ TEST_CASE("no curve of a study looks like another", "[report]") {
     return run.settings.learning_rate == 0.3 && run.settings.batch_size != 10;
   });
   const std::vector<FigureGroup> groups = memorization_report(runs).figures;
-  REQUIRE(groups.size() == 3);  // two noise levels, group sizes
+  REQUIRE(groups.size() == 4);  // two noise levels, a frontier, group sizes
   for (const FigureGroup& group : groups) {
     for (const Figure& figure : group.figures) CHECK(figure_fault(figure).empty());
   }

@@ -43,6 +43,7 @@ void make_mnist(const fs::path& folder, int salt = 0, int label_salt = 0) {
 
 StudyOptions study_on(const fs::path& data, const fs::path& output) {
   StudyOptions options = label_noise_preset("quick", "mnist");
+  options.seeds = 1;
   options.data = data.string();
   options.train_size = options.test_size = 0;
   options.aggregators = "mean@5";

@@ -63,6 +63,7 @@ StudyOptions study_on(const fs::path& root, const std::string& broken_images) {
   options.corrupt_fractions = "0";
   options.learning_rates = "0.02";
   options.run.epochs = 3;
+  options.seeds = 1;
   options.run.width = 8;
   options.device = "cpu";
   options.output_dir = (root / "runs").string();

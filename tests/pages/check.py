@@ -17,35 +17,56 @@ import time
 WIDTHS = (1400, 390)  # a screen, a phone
 SECONDS = 20  # for an answer or a page
 
-# Runs in the page: what can be seen of it.
-LOOK = """(() => {
+# Runs in the page: what can be seen of it. A legend's samples are segments of paths outside of the
+# plots, which end left of their label.
+LOOK = r"""(() => {
   const box = e => e.getBoundingClientRect();
-  const name = f => f.querySelector('figcaption').textContent;
+  const place = e => /translate\(([-\d.]+),([-\d.]+)\)/.exec(e.getAttribute('transform') ?? '')
+      ?.slice(1).map(Number);
+  const line = p => ({colour: p.getAttribute('stroke'),
+                      dash: p.getAttribute('stroke-dasharray') ?? ''});
+  const kind = u => (u.getAttribute('href') ?? u.getAttribute('xlink:href') ?? '').replace(/.*gpPt/, '');
+  const look = f => {
+    const svg = f.querySelector('svg'), frame = box(svg);
+    const texts = [...svg.querySelectorAll('text')].filter(t => t.textContent);
+    const turned = t => /rotate/.test(t.parentNode.getAttribute('transform') ?? '');
+    const middle = t => t.parentNode.getAttribute('text-anchor') == 'middle';
+    const plots = [...svg.querySelectorAll('g[id*=gnuplot_plot_]')];
+    const outside = e => !plots.some(p => p.contains(e));
+    const segments = [...svg.querySelectorAll('path[stroke]')].filter(outside).flatMap(p =>
+        [...(p.getAttribute('d') ?? '').matchAll(/M([\d.]+),([\d.]+) L([\d.]+),([\d.]+)/g)].map(
+            m => ({...line(p), x0: +m[1], x: +m[3], y: +m[4]})));
+    const marks = [...svg.querySelectorAll('use')].filter(u => outside(u) && place(u));
+    const legend = label => {
+      const text = texts.find(t => t.textContent == label && outside(t));
+      const at = text && place(text.parentNode);
+      const sample = at && segments.find(s => Math.abs(s.y - at[1] + 5) < 6 && at[0] - s.x > 2 &&
+                                         at[0] - s.x < 20 && s.x - s.x0 > 20);
+      const mark = sample && marks.find(u => Math.abs(place(u)[1] - sample.y) < 2 &&
+                                        place(u)[0] > sample.x0 && place(u)[0] < sample.x);
+      return sample && {colour: sample.colour, dash: sample.dash, marker: mark ? kind(mark) : ''};
+    };
+    return {
+      title: f.querySelector('figcaption').textContent,
+      xLabels: texts.filter(t => middle(t) && !turned(t) && isNaN(t.textContent)).length,
+      yLabels: texts.filter(turned).length,
+      cut: texts.filter(t => box(t).right > frame.right + 1 || box(t).left < frame.left - 1 ||
+                        box(t).bottom > frame.bottom + 1).map(t => t.textContent),
+      series: plots.map(g => ({label: g.querySelector('title').textContent, plot: g})).filter(
+          s => !s.label.endsWith(': range')).map(({label, plot}) => {
+        const path = plot.querySelector('path[stroke]'), mark = plot.querySelector('use');
+        return {label, legend: legend(label) ?? null,
+                look: {...(path ? line(path) : {colour: mark?.getAttribute('color'), dash: null}),
+                       marker: mark ? kind(mark) : ''}};
+      }),
+    };
+  };
   return {
     heading: document.querySelector('h1')?.textContent ?? '',
     width: document.documentElement.scrollWidth,
     window: window.innerWidth,
     scripts: document.scripts.length,
-    figures: [...document.querySelectorAll('figure')].map(f => {
-      const svg = f.querySelector('svg'), frame = box(svg);
-      const texts = [...svg.querySelectorAll('text')].filter(t => t.textContent);
-      const turned = t => /rotate/.test(t.parentNode.getAttribute('transform') ?? '');
-      const middle = t => t.parentNode.getAttribute('text-anchor') == 'middle';
-      return {
-        title: name(f),
-        xLabels: texts.filter(t => middle(t) && !turned(t) && isNaN(t.textContent)).length,
-        yLabels: texts.filter(turned).length,
-        cut: texts.filter(t => box(t).right > frame.right + 1 || box(t).left < frame.left - 1 ||
-                          box(t).bottom > frame.bottom + 1).map(t => t.textContent),
-        series: [...svg.querySelectorAll('g[id*=gnuplot_plot_]')].map(g => ({
-          label: g.querySelector('title').textContent,
-          line: g.querySelector('path[stroke]')?.getAttribute('stroke') ?? '',
-          dash: g.querySelector('path[stroke]')?.getAttribute('stroke-dasharray') ?? '',
-          marker: (g.querySelector('use')?.getAttribute('href') ??
-                   g.querySelector('use')?.getAttribute('xlink:href') ?? '').replace(/.*gpPt/, ''),
-        })),
-      };
-    }),
+    figures: [...document.querySelectorAll('figure')].map(look),
   };
 })()"""
 
@@ -126,11 +147,16 @@ def figure_faults(figure):
         yield f"cuts '{text}'"
     seen = {}
     for series in figure["series"]:
-        if series["label"].endswith(": range"):
-            continue
-        look = (series["line"], series["dash"], series["marker"])
-        if seen.setdefault(look, series["label"]) != series["label"]:
-            yield f"shows '{series['label']}' like '{seen[look]}': {look}"
+        look = series["look"]
+        if seen.setdefault(tuple(look.values()), series["label"]) != series["label"]:
+            yield f"shows '{series['label']}' like '{seen[tuple(look.values())]}': {look}"
+        shown = series["legend"]
+        if shown is None:
+            yield f"has no legend for '{series['label']}'"
+        elif look["dash"] is None:  # a single point
+            shown["dash"] = None
+        if shown is not None and shown != look:
+            yield f"draws '{series['label']}' as {look}, but its legend as {shown}"
 
 
 def page_faults(browser, url, width):

@@ -19,7 +19,7 @@ constexpr double kLabelDistance = 0.075;
 constexpr std::size_t kMostBeside = 13;
 // In pixels: of a character, of the sample of a curve, between things, of a row below the figure,
 // and of the x axis with its label.
-constexpr int kCharacter = 10, kSample = 34, kSpace = 8, kRow = 20, kAxis = 52;
+constexpr int kCharacter = 10, kSample = 34, kSpace = 8, kRow = 20, kAxis = 58;
 
 constexpr std::array kDashTypes = {"solid", "(9,5)", "(3,4)", "(12,4,3,4)"};
 constexpr std::array kPointTypes = {7, 5, 9, 13, 11, 6, 4, 8, 12, 10};  // filled, then hollow
@@ -27,11 +27,15 @@ static_assert(kDashTypes.size() == kDashes && kPointTypes.size() == 2 * kMarkers
 
 double share_of_width(double pixels) { return pixels / kFigureWidth; }
 
-/// A curve's sample and label, from the pixel `x` on; `y` is a coordinate of gnuplot.
-std::string entry(const Curve& curve, const std::string& text, double x, const std::string& y) {
+/// A curve's sample and label, from the pixel `x` on; `y` is a coordinate of gnuplot. Neighbours
+/// differ in `odd`.
+std::string entry(const Curve& curve, const std::string& text, double x, const std::string& y,
+                  bool odd) {
+  // gnuplot joins arrows of one colour and width to a path, whatever their dashes.
+  const char* other_width = odd ? ".001" : "";
   std::string script = fmt::format(
-      "set arrow from screen {0:.4f}, {1} to screen {2:.4f}, {1} nohead {3} lc rgb '{4}'\n",
-      share_of_width(x), y, share_of_width(x + kSample), line_of(curve), curve.colour);
+      "set arrow from screen {0:.4f}, {1} to screen {2:.4f}, {1} nohead {3}{4} lc rgb '{5}'\n",
+      share_of_width(x), y, share_of_width(x + kSample), line_of(curve), other_width, curve.colour);
   if (!curve.reference) {
     script += fmt::format("set label '' at screen {:.4f}, {} point {} lc rgb '{}' ps 0.7\n",
                           share_of_width(x + kSample / 2.0), y, points_of(curve), curve.colour);
@@ -72,7 +76,7 @@ std::string legend(const Figure& figure, const std::vector<std::size_t>& drawn,
     const int right = kFigureWidth - width;
     for (std::size_t j = 0; j < drawn.size(); ++j) {
       script += entry(figure.curves[drawn[j]], texts[j], right + kSpace,
-                      fmt::format("first {:.6g}", places[j]));
+                      fmt::format("first {:.6g}", places[j]), j % 2 == 1);
     }
     return script + fmt::format("set rmargin at screen {:.4f}\n", share_of_width(right));
   }
@@ -84,7 +88,7 @@ std::string legend(const Figure& figure, const std::vector<std::size_t>& drawn,
     const double y = kRow * (static_cast<double>(rows - j / columns) - 0.5);
     script += entry(figure.curves[drawn[j]], texts[j],
                     kSpace + column * kFigureWidth / static_cast<double>(columns),
-                    fmt::format("screen {:.4f}", y / height));
+                    fmt::format("screen {:.4f}", y / height), j % 2 == 1);
   }
   return script + fmt::format("set rmargin 2\nset bmargin at screen {:.4f}\n",
                               (kRow * static_cast<double>(rows) + kAxis) / height);

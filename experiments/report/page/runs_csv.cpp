@@ -71,7 +71,7 @@ std::string runs_csv(const std::vector<RunRecord>& runs, const std::filesystem::
     const RunSettings& s = run.settings;
     Row row{csv_cell(place_of(run, folder)),
             run.finished() ? "finished" : csv_cell("failed: " + run.failure),
-            csv_cell(dataset),
+            csv_cell(s.data.empty() ? dataset : s.data),
             csv_cell(s.aggregator),
             fmt::format("{}", run.groups),
             fmt::format("{}", s.batch_size),
