@@ -27,8 +27,8 @@ struct MemorizationLevel {
 double highest_common_accuracy(const std::vector<SubsetModels>& all);
 
 /// At 0.8, 0.9, 0.95, 0.98, 0.99 and the highest common accuracy, as far as all reach it: a row for
-/// each aggregator. Numbers are interpolated between the two epochs around the accuracy. Only
-/// `chosen` examples count, but for the training accuracy.
+/// each aggregator. Numbers are interpolated between the two epochs around the accuracy. Scores
+/// are those of the `chosen` examples; accuracies, of all.
 std::vector<MemorizationLevel> memorization_levels(const std::vector<SubsetModels>& all,
                                                    const std::vector<bool>& chosen);
 
