@@ -82,7 +82,7 @@ Interval mean_interval(const std::vector<double>& values) {
 }
 
 std::string interval_text(const Interval& interval, int digits) {
-  const std::string estimate = fmt::format("{:.{}f}", interval.estimate, digits);
+  std::string estimate = fmt::format("{:.{}f}", interval.estimate, digits);
   if (!std::isfinite(interval.low)) return estimate;
   return fmt::format("{} [{:.{}f}, {:.{}f}]", estimate, interval.low, digits, interval.high,
                      digits);
