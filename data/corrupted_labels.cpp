@@ -21,7 +21,7 @@ CorruptedLabels::CorruptedLabels(DatasetPtr base, std::vector<std::int64_t> labe
   }
 }
 
-CorruptedLabels::CorruptedLabels(DatasetPtr base, double fraction, std::uint64_t seed)
+CorruptedLabels::CorruptedLabels(const DatasetPtr& base, double fraction, std::uint64_t seed)
     : CorruptedLabels(base, uniform_labels(*base, fraction, seed),
                       fmt::format("{} % random labels", 100.0 * fraction)) {}
 

@@ -17,7 +17,7 @@ class CorruptedLabels final : public DecoratedDataset {
   CorruptedLabels(DatasetPtr base, std::vector<std::int64_t> labels, std::string noise);
   /// The same with uniform_labels(), Zhang et al., "Understanding deep learning requires rethinking
   /// generalization", ICLR 2017.
-  CorruptedLabels(DatasetPtr base, double fraction, std::uint64_t seed);
+  CorruptedLabels(const DatasetPtr& base, double fraction, std::uint64_t seed);
 
   std::string name() const override;
   std::int64_t label(std::int64_t index) const override;

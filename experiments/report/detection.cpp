@@ -67,7 +67,7 @@ double precision_at_positives(const std::vector<double>& scores,
 }
 
 std::string interval_text(const Interval& interval, int digits) {
-  const std::string estimate = fmt::format("{:.{}f}", interval.estimate, digits);
+  std::string estimate = fmt::format("{:.{}f}", interval.estimate, digits);
   if (!std::isfinite(interval.low)) return estimate;
   return fmt::format("{} [{:.{}f}, {:.{}f}]", estimate, interval.low, digits, interval.high,
                      digits);

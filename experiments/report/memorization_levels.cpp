@@ -51,7 +51,12 @@ std::vector<MemorizationLevel> memorization_levels(const std::vector<SubsetModel
   }
   const double highest = highest_common_accuracy(all);
   std::vector<double> accuracies{0.8, 0.9, 0.95, 0.98, 0.99};
-  std::erase_if(accuracies, [&](double accuracy) { return accuracy >= highest; });
+  std::erase_if(accuracies, [&](double accuracy) {
+    const bool passed = std::any_of(training.begin(), training.end(), [=](const auto& epochs) {
+      return epochs.front() > accuracy;  // before anybody looked
+    });
+    return accuracy >= highest || passed;
+  });
   accuracies.push_back(highest);
 
   std::vector<MemorizationLevel> levels;
@@ -59,9 +64,9 @@ std::vector<MemorizationLevel> memorization_levels(const std::vector<SubsetModel
     const std::size_t first = levels.size();
     for (std::size_t i = 0; i < all.size(); ++i) {
       MemorizationLevel level;
-      level.training_accuracy = accuracy;
       level.setting = i;
       level.at = first_at_accuracy(training[i], accuracy);
+      level.training_accuracy = at(training[i], level.at);
       level.left_out_accuracy = at(left_out[i], level.at);
       level.memorization = mean_over_examples(all[i].models, level.at, chosen, score_of);
       level.memorized = mean_over_examples(all[i].models, level.at, chosen, is_memorized);

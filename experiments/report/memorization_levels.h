@@ -14,8 +14,8 @@ constexpr double kMemorized = 0.25;
 
 /// One aggregator at a training accuracy. Shares lie in [0, 1].
 struct MemorizationLevel {
-  double training_accuracy = 0.0;
-  std::size_t setting = 0;  ///< index of the aggregator
+  double training_accuracy = 0.0;  ///< equal for all, unless the first epoch is beyond the highest
+  std::size_t setting = 0;         ///< index of the aggregator
   FitPoint at{};
   double left_out_accuracy = 0.0;  ///< of the examples that a model was not trained on
   Jackknifed memorization;         ///< the mean score
@@ -26,9 +26,9 @@ struct MemorizationLevel {
 /// The highest training accuracy that all aggregators reach, the mean over their models.
 double highest_common_accuracy(const std::vector<SubsetModels>& all);
 
-/// At 0.8, 0.9, 0.95, 0.98, 0.99 and the highest common accuracy, as far as all reach it: a row for
-/// each aggregator. Numbers are interpolated between the two epochs around the accuracy. Only
-/// `chosen` examples count, but for the training accuracy.
+/// At 0.8, 0.9, 0.95, 0.98, 0.99 and the highest common accuracy, as far as all reach it, and none
+/// with its first epoch: a row for each aggregator. Numbers are interpolated between the two epochs around the accuracy. Scores
+/// are those of the `chosen` examples; accuracies, of all.
 std::vector<MemorizationLevel> memorization_levels(const std::vector<SubsetModels>& all,
                                                    const std::vector<bool>& chosen);
 

@@ -250,7 +250,7 @@ Table memorization_table(const std::vector<SubsetModels>& all, const CorruptedLa
           "The mean score, the share of examples with a score of {} or more, and the "
           "difference of the mean score to {}, in percent with 95 % intervals. The epoch "
           "is the first that reaches the training accuracy; numbers are interpolated "
-          "between it and the one before.",
+          "between it and the one before. Accuracies are those of all examples.",
           kMemorized, label_of(all[0].settings)),
       .header = {"run", "examples", "training accuracy %", "epoch", "accuracy on those left out %",
                  "memorization %", "memorized %", "difference"}};

@@ -146,6 +146,15 @@ TEST_CASE("aggregators are compared at equal training accuracy", "[memorize]") {
   CHECK(levels[0].memorization.estimate == Approx(common).margin(1e-3));
   CHECK(levels[1].memorization.estimate == Approx(common).margin(1e-3));
   CHECK(std::abs(levels[1].difference.estimate) < 1e-3);
+  CHECK(levels[0].training_accuracy == Approx(common));
+  CHECK(levels[1].training_accuracy == Approx(common));
+  // A first epoch beyond the highest common accuracy is said, not hidden.
+  all[0].models = fast;
+  for (SubsetModel& model : all[1].models) model.right.pop_back();
+  const auto unequal = memorization_levels(all, std::vector<bool>(kExamples, true));
+  REQUIRE(unequal.size() == 2);
+  CHECK(unequal[0].training_accuracy == 1.0);
+  CHECK(unequal[1].training_accuracy == 0.0);
   CHECK_THAT(memorization_levels_csv(all, levels), contains("\n0.49") || contains("\n0.5"));
 }
 

@@ -3,9 +3,11 @@
 
 #include "cograd/engine/error.h"
 #include "cograd/engine/file.h"
+#include "cograd/experiments/record/contribution_file.h"
 #include "cograd/experiments/record/difficulty.h"
 #include "cograd/experiments/record/run_config.h"
 #include "cograd/experiments/record/run_results.h"
+#include "cograd/experiments/record/subset_model_file.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {
@@ -37,6 +39,8 @@ void cograd::fuzz::read_untrusted(const fs::path& path) {
   tried([&] { settings_from(read_config(scratch()), "fuzz"); });
   tried([&] { difference(read_config(scratch()), nlohmann::ordered_json{{"a", 1}}); });
   tried([&] { read_difficulty(path); });
+  tried([&] { read_contributions(path); });
+  tried([&] { read_subset_model(path, 9, 1); });
   for (const char* file : {"pristine.csv", "corrupt.csv", "train_sample.csv", "test.csv"}) {
     write_file(scratch() / file, read_file(path));
   }
