@@ -74,7 +74,7 @@ TEST_CASE("a run learns the labels of a file", "[labels][glyphs]") {
   CHECK(read_run(run.folder).settings == study.runs[0]);
 }
 
-TEST_CASE("--resume refuses other labels", "[labels][glyphs]") {
+TEST_CASE("a resumed study refuses other labels", "[labels][glyphs]") {
   LabelledStudy s;
   run_study(prepare_study(s.options));
   s.options.resume = true;
