@@ -44,13 +44,14 @@ std::string where_of(const RateGrid& grid, const std::vector<RateGrid>& grids) {
   for (const RateGrid& other : grids) {
     const RunSettings& b = other.run_settings();
     if (run.aggregator != b.aggregator || run.batch_size != b.batch_size) continue;
-    if (noise_text(run.corrupt_fraction) != noise_text(b.corrupt_fraction)) continue;
+    if (run.corrupt_fraction != b.corrupt_fraction || run.noise != b.noise) continue;
     if (&other == &grid) place = alike.size();
     alike.push_back(other.settings.front());
   }
   const std::string name = names_of(alike)[place].substr(label_of(run).size());
-  return fmt::format("{}, batch {}{}{}", noise_text(run.corrupt_fraction), run.batch_size,
-                     run.optimizer == "sgd" ? "" : ", " + run.optimizer,
+  return fmt::format("{}{}, batch {}{}{}", noise_text(run.corrupt_fraction),
+                     run.noise == RunSettings().noise ? "" : fmt::format(" ({})", run.noise),
+                     run.batch_size, run.optimizer == "sgd" ? "" : ", " + run.optimizer,
                      name.empty() ? "" : "," + name);
 }
 
