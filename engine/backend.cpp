@@ -1,5 +1,6 @@
 #include "cograd/engine/backend.h"
 
+#include "cograd/engine/aggregation/parameter_aggregator.h"
 #include "cograd/engine/error.h"
 
 namespace cograd {
@@ -30,6 +31,10 @@ Backend& backend_for(std::string_view device_name) {
   require<ValueError>(device_name == "auto" || device_name == "cpu",
                       "[backend] unknown device '{}': expected auto, cpu or cuda", device_name);
   return device_name == "auto" && cuda_available() ? cuda_backend() : cpu_backend();
+}
+
+void reduce_groups(const Reduction& reduction, const Tensor& groups, Tensor& gradient) {
+  groups.backend().reduce(reduction, groups, gradient, nullptr);
 }
 
 }  // namespace cograd

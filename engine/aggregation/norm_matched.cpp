@@ -5,17 +5,25 @@
 #include <utility>
 #include <vector>
 
-#include "cograd/engine/backend.h"
 #include "cograd/engine/tensor.h"
 
 namespace cograd {
 namespace {
 
 template <class T>
-void multiply(Tensor& x, double factor) {
-  std::vector<T> values = x.to_vector<T>();
+double norm_of(const std::vector<T>& x) {
+  double squares = 0.0;
+  for (const T v : x) squares += static_cast<double>(v) * static_cast<double>(v);
+  return std::sqrt(squares);
+}
+
+template <class T>
+void rescale(Tensor& gradient, const Tensor& other) {
+  std::vector<T> values = gradient.to_vector<T>();
+  const double norm = norm_of(values);
+  const double factor = norm == 0.0 ? 0.0 : norm_of(other.to_vector<T>()) / norm;
   for (T& value : values) value = static_cast<T>(static_cast<double>(value) * factor);
-  x.copy_from(Tensor::from(values, x.shape(), x.backend()));
+  gradient.copy_from(Tensor::from(values, gradient.shape(), gradient.backend()));
 }
 
 }  // namespace
@@ -42,22 +50,13 @@ std::int64_t NormMatched::groups(std::int64_t batch_size) const {
 }
 
 void NormMatched::reduce(Tensor& groups, Tensor& gradient) const {
-  Backend& backend = groups.backend();
-  Tensor both = Tensor::empty(gradient.shape().prepended(2), gradient.dtype(), backend);
-  const Aggregator* rules[] = {direction_.get(), norm_.get()};
-  for (std::int64_t row = 0; row < 2; ++row) {
-    Tensor out = both.rows(row, row + 1).reshape(gradient.shape());
-    backend.reduce(rules[row]->over_groups(), groups, out, nullptr);
-  }
-  Tensor products = Tensor::zeros({2, 2}, Dtype::f64, backend);
-  backend.add_inner_products(both, products);
-  const std::vector<double> squares = products.to_vector<double>();  // on the diagonal
-  gradient.copy_from(both.rows(0, 1).reshape(gradient.shape()));
-  const double factor = squares[0] == 0.0 ? 0.0 : std::sqrt(squares[3] / squares[0]);
+  Tensor other = Tensor::empty_like(gradient);
+  reduce_groups(norm_->over_groups(), groups, other);
+  reduce_groups(direction_->over_groups(), groups, gradient);
   if (gradient.dtype() == Dtype::f64) {
-    multiply<double>(gradient, factor);
+    rescale<double>(gradient, other);
   } else {
-    multiply<float>(gradient, factor);
+    rescale<float>(gradient, other);
   }
 }
 

@@ -7,6 +7,10 @@ namespace cograd {
 
 class Tensor;
 
+/// What a coordinate-wise rule makes of `groups` [K, shape of gradient], on their backend, for rules
+/// that are made of others. Defined above this folder, which does not know backends.
+void reduce_groups(const Reduction& reduction, const Tensor& groups, Tensor& gradient);
+
 /// Any function of a parameter's K group gradients.
 class ParameterAggregator : public Aggregator {
  public:

@@ -37,8 +37,8 @@ Agreement agreement(const std::vector<std::int64_t>& easy, const std::vector<std
 std::vector<Claim> generalization_claims(const std::vector<SideRuns>& sides,
                                          const std::vector<Agreement>& agreements);
 
-/// The control by equal classes: easy examples generalize better among themselves also where both
-/// sides have as many examples of each class. None unless both sides have a run.
+/// The same claims where both sides have as many examples of each class, as controls. None unless
+/// both sides have a run.
 std::vector<Claim> equal_classes_claims(const std::vector<SideRuns>& sides);
 /// What was found, in one or two sentences: how either side generalizes to itself, then
 /// summary_of(claims).

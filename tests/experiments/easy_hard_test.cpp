@@ -93,6 +93,23 @@ TEST_CASE("claims about easy and hard follow the numbers", "[easy_hard]") {
   CHECK(generalization_figures("sides", sides).figures.size() == 4);
 }
 
+TEST_CASE("equal classes make claims of control, and the answer is in numbers", "[easy_hard]") {
+  std::vector<RunRecord> easy{side_run(90.0, 40.0), side_run(92.0, 44.0)};
+  std::vector<RunRecord> hard{side_run(50.0, 60.0), side_run(50.0, 64.0)};
+  easy[1].settings.seed = hard[1].settings.seed = 2;
+  const std::vector<SideRuns> sides{{"easy", easy}, {"hard", hard}};
+  const std::vector<Claim> claims = equal_classes_claims(sides);
+  REQUIRE(claims.size() == 2);
+  CHECK(claims[0].margins == std::vector<double>{10.0, 8.0});
+  CHECK(claims[0].source == Source::control);
+  CHECK(claims[0].verdict == Verdict::undecided);  // of two seeds: 9 +- 12.7
+  CHECK(claims[1].margins == std::vector<double>{30.0, 28.0});
+  CHECK(equal_classes_claims({}).empty());
+  CHECK(generalization_answer(sides, {}) ==
+        "Trained and tested on easy examples the accuracy is 91.0 %, on hard ones 62.0 %: +29.0 "
+        "points (95 % interval 16.3 to 41.7, 2 seeds). ");
+}
+
 TEST_CASE("controls are random examples and examples of equal classes", "[easy_hard]") {
   const TemporaryFolder folder;
   // 600 examples; class 0 is learned wholly, 1 to 3 by a half, 4 not at all.
