@@ -29,6 +29,10 @@ Role role_of(const std::string& aggregator) {
   return Role::robust;
 }
 
+bool norm_matched(const std::string& aggregator) {
+  return aggregator.find('~') != std::string::npos;
+}
+
 std::string controlled_by(const std::string& control) {
   const auto [direction, norm] = direction_and_norm(control);
   if (!norm.empty()) return norm;

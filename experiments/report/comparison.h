@@ -17,6 +17,9 @@ enum class Role {
 };
 Role role_of(const std::string& aggregator);
 
+/// Whether the aggregator has the norm of another, as "m3~mean": a control, even of a robust rule.
+bool norm_matched(const std::string& aggregator);
+
 /// The aggregator that a control is made for: "rm3" for "ra3", "m3" for "mean:3" and "mean~m3".
 std::string controlled_by(const std::string& control);
 

@@ -154,7 +154,7 @@ void claims_about_noise(const std::vector<RateGrid>& grids, const RateGrid& grid
         /*premise=*/true));
     return;
   }
-  const bool matched = name.find('~') != std::string::npos;
+  const bool matched = norm_matched(name);
   claims_of_paper(comparison, matched ? Source::control : Source::paper, claims);
   if (matched) return;
   own_claims(comparison, claims);
@@ -248,7 +248,7 @@ std::string memorization_answer(const std::vector<RunRecord>& runs,
   for (const RateGrid& grid : grids) {
     const RunSettings& run = grid.run_settings();
     if (fraction == 0.0 || run.corrupt_fraction != fraction || !grid.finished()) continue;
-    if (role_of(run.aggregator) != Role::robust) continue;
+    if (norm_matched(run.aggregator) || role_of(run.aggregator) != Role::robust) continue;
     const RateGrid* mean = faithful_partner(grids, grid);
     if (mean == nullptr) continue;
     std::string answer = answer_about(Comparison(grid, *mean, ""));

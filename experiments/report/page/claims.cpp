@@ -114,7 +114,8 @@ std::string claims_reading(const std::vector<Claim>& claims) {
       "mean "
       "over the seeds. A claim holds if the whole interval is at least 0, does not hold if all of "
       "it "
-      "is below, and is undecided else. Each interval stands alone: of {} claims without anything "
+      "is below, and is undecided otherwise. Each interval stands alone: of {} claims without "
+      "anything "
       "to "
       "them, {:.1f} would be said to hold by chance.",
       decided, 0.025 * static_cast<double>(decided));
