@@ -33,7 +33,7 @@ std::vector<FigureGroup> frontier_figures(const std::vector<RunRecord>& runs) {
                   {}};
     figure.curves = curves_for(chosen);
     for (std::size_t i = 0; i < chosen.size(); ++i) {
-      for (std::size_t epoch = 0; epoch < chosen[i]->epochs(); ++epoch) {
+      for (std::size_t epoch = 1; epoch < chosen[i]->epochs(); ++epoch) {
         figure.curves[i].x.push_back(chosen[i]->at(epoch, pristine_of).mean);
         figure.curves[i].y.push_back(chosen[i]->at(epoch, corrupt_of).mean);
       }
@@ -42,7 +42,7 @@ std::vector<FigureGroup> frontier_figures(const std::vector<RunRecord>& runs) {
         {.heading = "What is memorized for what is learned, " + noise_text(fraction),
          .figures = {std::move(figure)},
          .text =
-             "Each curve follows a setting from before training (left) over its epochs. One "
+             "Each curve follows a setting from its first epoch on, upwards as a rule. One "
              "further down has memorized less for the same share of pristine examples, whenever "
              "one stops: learning slowly is no merit here."});
   }

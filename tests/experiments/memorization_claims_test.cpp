@@ -235,12 +235,13 @@ TEST_CASE("the adjusted overfit is 0 without memorization", "[report]") {
 
 TEST_CASE("the frontier follows a run over pristine and corrupt accuracy", "[report]") {
   RunRecord run = run_with("m3", 30, 0.5, 90.0, 16.0, 60.0);
-  run.epochs[0].pristine = {50, 1.0, 10.0, 50.0}, run.epochs[0].corrupt = {45, 1.0, 9.0, 50.0};
+  run.epochs.push_back(run.epochs.back());  // epoch 0, before training, is left out
+  run.epochs[1].pristine.acc1 = 70.0, run.epochs[1].corrupt.acc1 = 3.0;
   const std::vector<FigureGroup> groups = frontier_figures({run});
   REQUIRE(groups.size() == 1);
   const Curve& curve = groups[0].figures.at(0).curves.at(0);
-  CHECK(curve.x == std::vector<double>{10.0, 90.0});
-  CHECK(curve.y == std::vector<double>{9.0, 16.0});
+  CHECK(curve.x == std::vector<double>{70.0, 90.0});
+  CHECK(curve.y == std::vector<double>{3.0, 16.0});
   CHECK(frontier_figures({run_with("m3", 30, 0.0, 90.0, 0.0, 60.0)}).empty());
 }
 
