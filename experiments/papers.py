@@ -216,6 +216,8 @@ def commands_of(e, arguments):
 def verdict_of(held):
     if None in held or not held:
         return "measured"
+    if len(held) == 1:
+        return "one seed: " + ("met" if held[0] else "not met")
     if len(set(held)) == 1:
         return "holds" if held[0] else "does not hold"
     return "holds for %d of %d seeds" % (sum(held), len(held))

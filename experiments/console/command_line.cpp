@@ -116,7 +116,11 @@ std::string help_of(CLI::App& app, std::size_t width) {
 
 std::string parse_command_line(CLI::App& app, int argc, const char* const* argv) {
   app.set_version_flag("--version", fmt::format("cograd {}", kVersion));
-  for (CLI::Option* option : app.get_options()) option->capture_default_str();
+  for (CLI::Option* option : app.get_options()) {
+    option->capture_default_str();
+    const bool flag = option->get_expected_max() == 0;
+    if (flag) option->disable_flag_override();  // --flag=3 would count as --flag
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

@@ -298,7 +298,7 @@ std::vector<double> parse_fractions(std::string_view list) {
 
 std::vector<double> parse_learning_rates(std::string_view list) {
   if (list == "grid") list = kRateGrid;
-  return parse_numbers(list, "--lr", "a learning rate: expected a positive number",
+  return parse_numbers(list, "--lr", "a learning rate: expected positive numbers, or grid",
                        [](double rate) { return rate > 0.0 && std::isfinite(rate); });
 }
 

@@ -20,8 +20,9 @@ StudyOptions label_noise_preset(const std::string& preset, const std::string& da
   options.output_dir = "runs/label_noise";
   options.corrupt_fractions = "0,0.5";
   // A median acts through its group size: m3 at batch 30 and rm3 at batch 10 both have groups of
-  // ten. Each is compared with the mean at its batch size.
-  options.aggregators = "mean@30,m3@30,mean@10,rm3@10,ra3@10";
+  // ten, so the mean at batch 10 is what both are compared with first. The mean at batch 30 sees
+  // M3's batches.
+  options.aggregators = "mean@10,m3@30,rm3@10,ra3@10,mean@30";
   if (preset == "paper") {
     options.dataset = "imagenet";
     options.corrupt_fractions = "0,0.25,0.5,0.75,1";

@@ -161,6 +161,14 @@ TEST_CASE("runs that cannot work are refused before they start", "[experiments]"
   CHECK(list_runs(options).size() == 1);
 }
 
+TEST_CASE("a flag takes no value", "[experiments]") {
+  CHECK(parse({"--resume"}).resume);
+  for (const char* flag : {"--resume=3", "--augment=no", "--equal-updates=true"}) {
+    CAPTURE(flag);
+    CHECK_THROWS_AS(parse({flag}), UsageError);
+  }
+}
+
 TEST_CASE("equal updates give every batch size its number of epochs", "[experiments]") {
   const auto epochs = [](const StudyOptions& options) {
     std::vector<std::int64_t> result;

@@ -41,9 +41,9 @@ def test_winsorization(folder):
     write_run(folder / "0" / "a", 1, "mean", 100, 0, 80)
     write_run(folder / "0" / "b", 1, "winsorized:1", 100, 0, 88)
     assert row_of("winsorization", folder)["measured"]["c=1: proper"] == [49]
-    assert row_of("winsorization", folder)["verdict"] == "holds"
+    assert row_of("winsorization", folder)["verdict"] == "one seed: met"
     write_run(folder / "0" / "c", 1, "winsorized:2", 100, 0, 88)  # 60 > 49 + 2
-    assert row_of("winsorization", folder)["verdict"] == "does not hold"
+    assert row_of("winsorization", folder)["verdict"] == "one seed: not met"
 
 
 def test_contributions(folder):
@@ -57,9 +57,9 @@ def test_contributions(folder):
         (folder / "0" / "a" / "contributions.csv").write_text(header + "".join(rows))
         return row_of("contributions", folder)["verdict"]
 
-    assert verdict(0.6, 0.3) == "holds"
-    assert verdict(0.52, 0.3) == "does not hold"  # within the null worlds
-    assert verdict(0.6, 0.55) == "does not hold"
+    assert verdict(0.6, 0.3) == "one seed: met"
+    assert verdict(0.52, 0.3) == "one seed: not met"  # within the null worlds
+    assert verdict(0.6, 0.55) == "one seed: not met"
 
 
 for test in (test_medians, test_winsorization, test_contributions):
