@@ -66,4 +66,6 @@ for test in (test_medians, test_winsorization, test_contributions):
     with tempfile.TemporaryDirectory() as name:
         test(pathlib.Path(name))
 assert papers.verdict_of([None]) == "measured"
+assert papers.verdict_of([True, True]) == "holds"
+assert papers.verdict_of([False, False]) == "does not hold"
 print("ok")
