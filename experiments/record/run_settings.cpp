@@ -74,7 +74,7 @@ std::string directory_name_of(const RunSettings& settings) {
 std::string percent_text(double fraction) { return fmt::format("{:.6g}", 100.0 * fraction); }
 
 std::string noise_text(double fraction) {
-  return fraction == 0.0 ? "no noise" : percent_text(fraction) + " % noise";
+  return fraction == 0.0 ? "no noise" : fmt::format("{:.4g} % noise", 100.0 * fraction);
 }
 
 }  // namespace cograd

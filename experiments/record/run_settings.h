@@ -66,7 +66,7 @@ std::string title_of(const RunSettings& settings);
 std::string directory_name_of(const RunSettings& settings);
 /// A fraction in percent, in the shortest form: "50", "12.5".
 std::string percent_text(double fraction);
-/// "50 % noise", "no noise".
+/// "50 % noise", "no noise", with four digits.
 std::string noise_text(double corrupt_fraction);
 
 }  // namespace cograd

@@ -92,6 +92,7 @@ Figure figure_of(const std::vector<Point>& points, const std::string& name, Of o
                .x = {},
                .y = {},
                .colour = kNull,
+               .dash = corrupt ? 1 : 0,
                .reference = true};
     for (const Point& point : points) null.x.push_back(point.x);
     add(points, value(&Contribution::null_low, corrupt), corrupt ? null.high : null.low);

@@ -103,6 +103,7 @@ AuditOptions audit_preset(const std::string& preset, const std::string& dataset,
   options.study = label_noise_preset(preset, dataset, model);
   options.study.output_dir = "runs/audit";
   options.study.aggregators = preset == "paper" ? "m3" : "m3@30";
+  options.study.seeds = 1;
   options.study.corrupt_fractions = "0";
   options.study.train_size = 0;
   if (preset != "paper") options.study.test_size = 1000;  // nothing of it enters the audit

@@ -9,6 +9,7 @@
 #include "cograd/data/glyphs.h"
 #include "cograd/engine/error.h"
 #include "cograd/engine/file.h"
+#include "cograd/experiments/report/page/figure.h"
 #include "cograd/experiments/study/study.h"
 #include "cograd/experiments/train/contributions.h"
 #include "cograd/models/registry.h"
@@ -165,6 +166,9 @@ TEST_CASE("a study measures contributions and trains to the same bits", "[contri
   }
 
   const std::vector<FigureGroup> groups = contribution_figures(runs);
+  for (const FigureGroup& group : groups) {
+    for (const Figure& figure : group.figures) CHECK(figure_fault(figure).empty());
+  }
   REQUIRE(groups.size() == 1);
   REQUIRE(groups[0].figures.size() == 4);
   const Figure& figure = groups[0].figures[0];

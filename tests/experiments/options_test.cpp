@@ -163,7 +163,7 @@ TEST_CASE("runs that cannot work are refused before they start", "[experiments]"
 
 TEST_CASE("a flag takes no value", "[experiments]") {
   CHECK(parse({"--resume"}).resume);
-  for (const char* flag : {"--resume=3", "--augment=no", "--equal-updates=true"}) {
+  for (const char* flag : {"--resume=3", "--augment=no", "--equal-updates=5"}) {
     CAPTURE(flag);
     CHECK_THROWS_AS(parse({flag}), UsageError);
   }
