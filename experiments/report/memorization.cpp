@@ -214,6 +214,25 @@ std::string answer_about(const Comparison& c) {
           : "");
 }
 
+/// "with rate and epoch chosen on held-out noisy labels m3 b30 tests at 89.5 %, mean b10 at 90.4 %:
+/// -0.9 points (-1.8 to 0.0)".
+std::string answer_when_tuned(const Comparison& c) {
+  const Claim claim = tuned_claim(c);
+  if (claim.seeds.empty()) return "";
+  const auto mean_over_seeds = [&](std::size_t i) {
+    return spread_of(claim.values[i].by_seed).mean;
+  };
+  return fmt::format(
+      "with rate and epoch chosen {} {} tests at {:.1f} %, {} at {:.1f} %: {:+.1f} points{}",
+      has_held_out(c.ours) && has_held_out(c.mean) ? "on held-out noisy labels"
+                                                   : "by the test set itself",
+      claim.values[0].name, mean_over_seeds(0), claim.values[1].name, mean_over_seeds(1),
+      claim.margin.estimate,
+      claim.seeds.size() > 1
+          ? fmt::format(" ({:.1f} to {:.1f})", claim.margin.low, claim.margin.high)
+          : "");
+}
+
 }  // namespace
 
 std::vector<Claim> memorization_claims(const std::vector<RunRecord>& runs) {
@@ -251,8 +270,12 @@ std::string memorization_answer(const std::vector<RunRecord>& runs,
     if (norm_matched(run.aggregator) || role_of(run.aggregator) != Role::robust) continue;
     const RateGrid* mean = faithful_partner(grids, grid);
     if (mean == nullptr) continue;
-    std::string answer = answer_about(Comparison(grid, *mean, ""));
+    const Comparison comparison(grid, *mean, "");
+    std::string answer = answer_about(comparison);
     if (answer.empty()) continue;
+    if (grid.compares_rates() && mean->compares_rates()) {
+      answer += ", at the rate at which the mean memorizes most; " + answer_when_tuned(comparison);
+    }
     answers.push_back(std::move(answer));
     for (const Setting* setting : grid.settings) seeds = std::max(seeds, setting->seeds());
   }

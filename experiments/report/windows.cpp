@@ -105,21 +105,23 @@ Claim claim_about_rates(const Comparison& comparison) {
     const std::vector<End> mean = ends_of_seed(comparison.mean, seed);
     if (mean.empty()) continue;
     const double best = std::max(best_of(ours), best_of(mean));
-    const auto factor = [&](const std::vector<End>& ends) {
-      const std::optional<RateWindow> window = rate_window(ends, best);
-      return window ? window->high / window->low : 0.0;
+    const auto count = [=](const std::vector<End>& ends) {
+      return static_cast<double>(std::count_if(ends.begin(), ends.end(), [=](const End& end) {
+        return end.accuracy >= best - kWindow;
+      }));
     };
     evidence.seeds.push_back(seed);
-    evidence.values[0].by_seed.push_back(factor(ours));
-    evidence.values[1].by_seed.push_back(factor(mean));
+    evidence.values[0].by_seed.push_back(count(ours));
+    evidence.values[1].by_seed.push_back(count(mean));
   }
   evidence.margin = [](const std::vector<double>& v) { return v[0] - v[1]; };
-  evidence.unit = " times";
+  evidence.unit = " rates";
   evidence.strict = true;
   return make_claim(
-      fmt::format("{}: the learning rates at which {} ends within {:.0f} points of the best of "
-                  "both span a larger factor than those of {}",
-                  comparison.where, comparison.name(), kWindow, comparison.mean_text()),
+      fmt::format(
+          "{}: of the learning rates tried more end within {:.0f} points of the best of both "
+          "with {} than with {}",
+          comparison.where, kWindow, comparison.name(), comparison.mean_text()),
       Source::ours, evidence);
 }
 
