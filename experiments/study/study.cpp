@@ -290,7 +290,10 @@ std::vector<std::pair<std::string, std::string>> identity_of(const Study& study)
       {"Model", fmt::format("{}, {} parameters, activations in {}", run.model, study.parameters,
                             name_of(run.precision))},
       {"Training",
-       fmt::format("{} epochs, {}, learning rate {} ({}{}), {}weight decay {}", run.epochs,
+       fmt::format("{} epochs{}, {}, learning rate {} ({}{}), {}weight decay {}", run.epochs,
+                   study.options.equal_updates
+                       ? " at the smallest batch size, as many updates at others"
+                       : "",
                    run.optimizer, study.options.learning_rates, run.schedule,
                    run.warmup > 0.0 ? fmt::format(" after a warm-up of {} epochs", run.warmup) : "",
                    momentum, run.weight_decay)},
