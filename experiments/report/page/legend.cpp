@@ -85,7 +85,8 @@ std::string legend(const Figure& figure, const std::vector<std::size_t>& drawn,
   height += kRow * static_cast<int>(rows);
   for (std::size_t j = 0; j < drawn.size(); ++j) {
     const auto column = static_cast<double>(j % columns);
-    const double y = kRow * (static_cast<double>(rows - j / columns) - 0.5);
+    const std::size_t rows_above = j / columns;
+    const double y = kRow * (static_cast<double>(rows - rows_above) - 0.5);
     script += entry(figure.curves[drawn[j]], texts[j],
                     kSpace + column * kFigureWidth / static_cast<double>(columns),
                     fmt::format("screen {:.4f}", y / height), j % 2 == 1);
