@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <memory>
 
 #include "cograd/engine/file.h"
 #include "cograd/experiments/console/columns.h"
@@ -46,9 +47,9 @@ void run(int argc, char** argv) {
                            percent_text(options.subset), study.data.train->size(),
                            options.study.run.epochs, options.study.run.model, study.parameters));
   show_notes(study);
-  const std::vector<SubsetModels> all = run_subset_models(study, options);
-
-  const CorruptedLabels train(study.data.train, study.runs[0].corrupt_fraction, study.runs[0].seed);
+  const std::shared_ptr<const CorruptedLabels> labels = labels_of_models(study);
+  const CorruptedLabels& train = *labels;
+  const std::vector<SubsetModels> all = run_subset_models(study, options, labels);
   const fs::path folder = options.study.output_dir;
   write_file(folder / "memorization.csv", memorization_csv(all, train));
   const std::vector<bool> every(static_cast<std::size_t>(train.size()), true);

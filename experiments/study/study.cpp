@@ -154,12 +154,6 @@ std::vector<Work> works_of(const Study& study) {
   return works;
 }
 
-/// The command that resumes the study.
-std::string how_to_resume(const StudyOptions& options) {
-  if (options.command.empty()) return "it goes on with --resume";
-  return fmt::format("go on with: {}{}", options.command, options.resume ? "" : " --resume");
-}
-
 }  // namespace
 
 Study prepare_study(const StudyOptions& options) {
@@ -192,6 +186,11 @@ Study prepare_study(const StudyOptions& options, StudyData data) {
   study.lock = std::make_shared<FolderLock>(options.output_dir);
   study.step_costs = measure_steps(study);
   return study;
+}
+
+std::string how_to_resume(const StudyOptions& options) {
+  if (options.command.empty()) return "it goes on with --resume";
+  return fmt::format("go on with: {}{}", options.command, options.resume ? "" : " --resume");
 }
 
 std::vector<RunRecord> run_study(const Study& study) {

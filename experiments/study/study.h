@@ -53,6 +53,9 @@ Study prepare_study(const StudyOptions& options, StudyData data);
 /// ones included. Throws Interrupted, which says how to resume.
 std::vector<RunRecord> run_study(const Study& study);
 
+/// "go on with: COMMAND --resume", for a study that was stopped.
+std::string how_to_resume(const StudyOptions& options);
+
 /// Prints StudyData::notes as "note: ..." lines.
 void show_notes(const Study& study);
 

@@ -11,6 +11,7 @@
 #include "cograd/experiments/console/interruption.h"
 #include "cograd/experiments/record/run_config.h"
 #include "cograd/experiments/record/run_results.h"
+#include "cograd/experiments/train/noise.h"
 #include "cograd/experiments/train/subset_training.h"
 
 namespace cograd {
@@ -62,17 +63,15 @@ class ModelFolder {
   std::int64_t epochs_;
 };
 
-std::string how_to_resume(const StudyOptions& options) {
-  if (options.command.empty()) return "it goes on with --resume";
-  return fmt::format("go on with: {}{}", options.command, options.resume ? "" : " --resume");
-}
-
 }  // namespace
 
-std::vector<SubsetModels> run_subset_models(const Study& study, const MemorizeOptions& options) {
+std::shared_ptr<const CorruptedLabels> labels_of_models(const Study& study) {
+  return noisy(study.data.train, study.runs.at(0), study.data);
+}
+
+std::vector<SubsetModels> run_subset_models(const Study& study, const MemorizeOptions& options,
+                                            const std::shared_ptr<const CorruptedLabels>& train) {
   const InterruptionScope interruptible;
-  const auto train = std::make_shared<CorruptedLabels>(
-      study.data.train, study.runs[0].corrupt_fraction, study.runs[0].seed);
   std::vector<ModelFolder> folders;
   std::vector<SubsetTraining> trainings;
   std::vector<SubsetModels> all;

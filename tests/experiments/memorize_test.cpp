@@ -64,7 +64,8 @@ MemorizeOptions small_options(const fs::path& output) {
 }
 
 std::vector<SubsetModels> train(const MemorizeOptions& options) {
-  return run_subset_models(prepare_study(options.study), options);
+  const Study study = prepare_study(options.study);
+  return run_subset_models(study, options, labels_of_models(study));
 }
 
 }  // namespace
@@ -219,8 +220,9 @@ TEST_CASE("memorize reports every example", "[memorize][glyphs]") {
   MemorizeOptions options = small_options(folder.path);
   options.study.corrupt_fractions = "0.2";
   const Study study = prepare_study(options.study);
-  const std::vector<SubsetModels> all = run_subset_models(study, options);
-  const CorruptedLabels train_set(study.data.train, 0.2, study.runs[0].seed);
+  const auto labels = labels_of_models(study);
+  const CorruptedLabels& train_set = *labels;
+  const std::vector<SubsetModels> all = run_subset_models(study, options, labels);
   write_file(folder.path / "m.csv", memorization_csv(all, train_set));
   const auto rows = rows_of(folder.path / "m.csv");
   REQUIRE(rows.size() == 300);
@@ -239,6 +241,22 @@ TEST_CASE("memorize reports every example", "[memorize][glyphs]") {
   REQUIRE(report.tables[1].rows.size() == 2);
   CHECK(report.tables[1].rows[0][4] == "1.00");
   CHECK(report.galleries.at(0).rows.size() >= 5);
+}
+
+TEST_CASE("memorize learns labels of the kind of noise that was asked for", "[memorize][glyphs]") {
+  const TemporaryFolder folder;
+  MemorizeOptions options = small_options(folder.path);
+  options.study.corrupt_fractions = "0.4";
+  options.study.noise = "asymmetric";
+  const Study study = prepare_study(options.study);
+  const auto labels = labels_of_models(study);
+  std::int64_t corrupt = 0;
+  for (std::int64_t i = 0; i < labels->size(); ++i) {
+    if (!labels->is_corrupt(i)) continue;
+    ++corrupt;
+    CHECK(labels->label(i) == (labels->true_label(i) + 1) % 10);
+  }
+  CHECK(corrupt == 60);
 }
 
 TEST_CASE("memorize refuses options that it does not have", "[memorize]") {
