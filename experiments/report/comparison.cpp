@@ -30,7 +30,7 @@ Role role_of(const std::string& aggregator) {
 }
 
 bool norm_matched(const std::string& aggregator) {
-  return aggregator.find('~') != std::string::npos;
+  return !direction_and_norm(aggregator).second.empty();
 }
 
 std::string controlled_by(const std::string& control) {

@@ -92,8 +92,7 @@ void add_easy_hard(const EasyHardRuns& runs, const std::string& where, Report& r
   std::vector<Claim> claims = generalization_claims(runs.sides, agreements_of(runs.scouts));
   const std::vector<Claim> controls = equal_classes_claims(runs.equal_classes);
   claims.insert(claims.end(), controls.begin(), controls.end());
-  std::stable_sort(claims.begin(), claims.end(),
-                   [](const Claim& a, const Claim& b) { return a.source < b.source; });
+  sort_by_source(claims);
   report.answer +=
       (report.answer.empty() ? "" : " ") + prefix + generalization_answer(runs.sides, claims);
   for (Claim& claim : claims) {

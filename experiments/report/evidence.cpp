@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <utility>
 
@@ -102,6 +103,13 @@ Claim make_claim(std::string text, Source source, const Evidence& evidence) {
   while (decimals < kMostDecimals && changed()) ++decimals;
   claim.measured = measured_text(evidence, claim.margin, decimals);
   return claim;
+}
+
+double mean_of(const SeedValues& values) { return spread_of(values.by_seed).mean; }
+
+std::string bracketed(const Interval& interval, std::string_view before, std::string_view after) {
+  if (!std::isfinite(interval.low)) return "";
+  return fmt::format(" ({}{:.1f} to {:.1f}{})", before, interval.low, interval.high, after);
 }
 
 Claim not_tested(std::string text, Source source, std::string why) {

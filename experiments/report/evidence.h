@@ -40,6 +40,12 @@ Evidence paired(const std::vector<Compared>& compared,
 /// for the rounded interval to give the same verdict.
 Claim make_claim(std::string text, Source source, const Evidence& evidence);
 
+/// The mean over the seeds.
+double mean_of(const SeedValues& values);
+/// " (58.0 to 67.1)", with texts before and after the numbers; empty for one seed.
+std::string bracketed(const Interval& interval, std::string_view before = "",
+                      std::string_view after = "");
+
 /// A claim whose premise failed, which `why` names.
 Claim not_tested(std::string text, Source source, std::string why);
 

@@ -9,9 +9,6 @@
 namespace cograd {
 namespace {
 
-double pristine_of(const EpochRecord& e) { return e.pristine.acc1; }
-double corrupt_of(const EpochRecord& e) { return e.corrupt.acc1; }
-
 bool has_both(const Setting& setting) {
   return !setting.runs.empty() && setting.first().last().pristine.count > 0 &&
          setting.first().last().corrupt.count > 0;
@@ -34,8 +31,8 @@ std::vector<FigureGroup> frontier_figures(const std::vector<RunRecord>& runs) {
     figure.curves = curves_for(chosen);
     for (std::size_t i = 0; i < chosen.size(); ++i) {
       for (std::size_t epoch = 1; epoch < chosen[i]->epochs(); ++epoch) {
-        figure.curves[i].x.push_back(chosen[i]->at(epoch, pristine_of).mean);
-        figure.curves[i].y.push_back(chosen[i]->at(epoch, corrupt_of).mean);
+        figure.curves[i].x.push_back(chosen[i]->at(epoch, pristine_accuracy).mean);
+        figure.curves[i].y.push_back(chosen[i]->at(epoch, corrupt_accuracy).mean);
       }
     }
     groups.push_back(

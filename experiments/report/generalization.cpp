@@ -162,12 +162,9 @@ std::string generalization_answer(const std::vector<SideRuns>& sides,
       "Trained and tested on easy examples the accuracy is {:.1f} %, on hard ones {:.1f} %: "
       "{:+.1f} "
       "points{}. {}",
-      spread_of(difference.values[0].by_seed).mean, spread_of(difference.values[1].by_seed).mean,
-      difference.margin.estimate,
-      difference.seeds.size() > 1
-          ? fmt::format(" (95 % interval {:.1f} to {:.1f}, {} seeds)", difference.margin.low,
-                        difference.margin.high, difference.seeds.size())
-          : "",
+      mean_of(difference.values[0]), mean_of(difference.values[1]), difference.margin.estimate,
+      bracketed(difference.margin, "95 % interval ",
+                fmt::format(", {} seeds", difference.seeds.size())),
       summary_of(claims));
 }
 

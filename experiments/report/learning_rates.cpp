@@ -64,9 +64,7 @@ std::string difference_text(const Choice& ours, const Choice& mean) {
   if (mean.setting == nullptr || mean.setting == ours.setting) return "–";
   const Claim claim = make_claim("", Source::ours, difference_of(ours, mean));
   if (claim.seeds.empty()) return "–";
-  if (claim.seeds.size() == 1) return fmt::format("{:+.1f}", claim.margin.estimate);
-  return fmt::format("{:+.1f} ({:.1f} to {:.1f})", claim.margin.estimate, claim.margin.low,
-                     claim.margin.high);
+  return fmt::format("{:+.1f}{}", claim.margin.estimate, bracketed(claim.margin));
 }
 
 void add_rows(const std::vector<const RateGrid*>& grids, Stop stop, bool held_out, Table& table) {
@@ -125,14 +123,17 @@ void compare_learning_rates(const std::vector<RunRecord>& runs, Stop stop, Table
 
 }  // namespace
 
+const char* chosen_by(const Comparison& comparison) {
+  return has_held_out(comparison.ours) && has_held_out(comparison.mean) ? "on held-out noisy labels"
+                                                                        : "by the test set itself";
+}
+
 Claim tuned_claim(const Comparison& comparison) {
   const Choice ours = choose(comparison.ours, Stop::at_best_epoch);
   const Choice mean = choose(comparison.mean, Stop::at_best_epoch);
-  const bool fair = has_held_out(comparison.ours) && has_held_out(comparison.mean);
   Claim claim = make_claim(
       fmt::format("{}: with rate and epoch chosen {}, {} tests better than {}", comparison.where,
-                  fair ? "on held-out noisy labels" : "by the test set itself", comparison.name(),
-                  comparison.mean_text()),
+                  chosen_by(comparison), comparison.name(), comparison.mean_text()),
       Source::ours, difference_of(ours, mean));
   claim.measured += fmt::format(", at rates {:.4g} and {:.4g}", rate_of(ours), rate_of(mean));
   return claim;

@@ -10,6 +10,9 @@
 
 namespace cograd {
 
+/// "on held-out noisy labels", "by the test set itself": how rates and epochs are chosen.
+const char* chosen_by(const Comparison& comparison);
+
 /// With rate and epoch chosen on held-out noisy labels, or by the test set where there are none,
 /// the aggregator tests better than the mean.
 Claim tuned_claim(const Comparison& comparison);

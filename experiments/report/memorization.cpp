@@ -26,9 +26,6 @@ constexpr double kTestAdvantage = 5.0;
 constexpr double kOverfitReduction = 10.0;
 constexpr double kCleanLoss = 2.0;
 
-double pristine_of(const EpochRecord& e) { return e.pristine.acc1; }
-double corrupt_of(const EpochRecord& e) { return e.corrupt.acc1; }
-
 using Margin = double (*)(double ours, double mean);
 
 double half_margin(double ours, double mean) { return kRobustRatio * mean - ours; }
@@ -36,12 +33,12 @@ double half_margin(double ours, double mean) { return kRobustRatio * mean - ours
 /// A number of a setting's runs.
 using ValueOf = Compared (*)(const Setting&);
 
-Compared corrupt_fitted(const Setting& s) { return last_value(s, corrupt_of); }
-Compared pristine_fitted(const Setting& s) { return last_value(s, pristine_of); }
+Compared corrupt_fitted(const Setting& s) { return last_value(s, corrupt_accuracy); }
+Compared pristine_fitted(const Setting& s) { return last_value(s, pristine_accuracy); }
 Compared tested(const Setting& s) { return last_value(s, test_accuracy); }
 Compared overfit(const Setting& s) { return last_value(s, adjusted_overfit(s.first())); }
 
-bool memorizes(const Setting& mean) { return mean.last(corrupt_of).mean >= kMemorizes; }
+bool memorizes(const Setting& mean) { return mean.last(corrupt_accuracy).mean >= kMemorizes; }
 
 /// The claim about each pair, or about the pair of all rates where it fares worst. With `premise`,
 /// only pairs count whose mean memorizes.
@@ -51,7 +48,7 @@ Claim claim_about(const Comparison& c, const std::string& text, Source source, V
   double most = 0.0;
   std::string rate;
   for (const SettingPair& pair : c.pairs) {
-    most = std::max(most, pair.mean->last(corrupt_of).mean);
+    most = std::max(most, pair.mean->last(corrupt_accuracy).mean);
     if (premise && !memorizes(*pair.mean)) continue;
     Evidence evidence = paired({value(*pair.ours), value(*pair.mean)},
                                [=](const std::vector<double>& v) { return margin(v[0], v[1]); });
@@ -194,7 +191,8 @@ double typical_fraction(const std::vector<RunRecord>& runs) {
 std::string answer_about(const Comparison& c) {
   const SettingPair* pair = nullptr;  // where the mean memorizes most
   for (const SettingPair& other : c.pairs) {
-    if (pair == nullptr || other.mean->last(corrupt_of).mean > pair->mean->last(corrupt_of).mean) {
+    if (pair == nullptr ||
+        other.mean->last(corrupt_accuracy).mean > pair->mean->last(corrupt_accuracy).mean) {
       pair = &other;
     }
   }
@@ -203,15 +201,11 @@ std::string answer_about(const Comparison& c) {
                                  paired({corrupt_fitted(*pair->ours), corrupt_fitted(*pair->mean)},
                                         [](const std::vector<double>& v) { return v[1] - v[0]; }));
   if (claim.seeds.empty()) return "";
-  const auto mean_over_seeds = [](const SeedValues& v) { return spread_of(v.by_seed).mean; };
   const double fewer = claim.margin.estimate;
-  return fmt::format(
-      "{} fits {:.1f} % of the corrupt labels, {} {:.1f} %: {:.1f} points {}{}",
-      claim.values[0].name, mean_over_seeds(claim.values[0]), claim.values[1].name,
-      mean_over_seeds(claim.values[1]), std::abs(fewer), fewer >= 0.0 ? "fewer" : "more",
-      claim.seeds.size() > 1
-          ? fmt::format(" (95 % interval {:.1f} to {:.1f})", claim.margin.low, claim.margin.high)
-          : "");
+  return fmt::format("{} fits {:.1f} % of the corrupt labels, {} {:.1f} %: {:.1f} points {}{}",
+                     claim.values[0].name, mean_of(claim.values[0]), claim.values[1].name,
+                     mean_of(claim.values[1]), std::abs(fewer), fewer >= 0.0 ? "fewer" : "more",
+                     bracketed(claim.margin, "95 % interval "));
 }
 
 /// "with rate and epoch chosen on held-out noisy labels m3 b30 tests at 89.5 %, mean b10 at 90.4 %:
@@ -219,18 +213,10 @@ std::string answer_about(const Comparison& c) {
 std::string answer_when_tuned(const Comparison& c) {
   const Claim claim = tuned_claim(c);
   if (claim.seeds.empty()) return "";
-  const auto mean_over_seeds = [&](std::size_t i) {
-    return spread_of(claim.values[i].by_seed).mean;
-  };
   return fmt::format(
       "with rate and epoch chosen {} {} tests at {:.1f} %, {} at {:.1f} %: {:+.1f} points{}",
-      has_held_out(c.ours) && has_held_out(c.mean) ? "on held-out noisy labels"
-                                                   : "by the test set itself",
-      claim.values[0].name, mean_over_seeds(0), claim.values[1].name, mean_over_seeds(1),
-      claim.margin.estimate,
-      claim.seeds.size() > 1
-          ? fmt::format(" ({:.1f} to {:.1f})", claim.margin.low, claim.margin.high)
-          : "");
+      chosen_by(c), claim.values[0].name, mean_of(claim.values[0]), claim.values[1].name,
+      mean_of(claim.values[1]), claim.margin.estimate, bracketed(claim.margin));
 }
 
 }  // namespace
@@ -252,8 +238,7 @@ std::vector<Claim> memorization_claims(const std::vector<RunRecord>& runs) {
       }
     }
   }
-  std::stable_sort(claims.begin(), claims.end(),
-                   [](const Claim& a, const Claim& b) { return a.source < b.source; });
+  sort_by_source(claims);
   return claims;
 }
 

@@ -8,14 +8,6 @@
 namespace cograd {
 namespace {
 
-std::vector<double> accuracies_of(const SubsetModels& setting, bool trained_on) {
-  std::vector<double> accuracies;
-  for (std::size_t epoch = 0; epoch < setting.models[0].right.size(); ++epoch) {
-    accuracies.push_back(subset_accuracy(setting.models, epoch, trained_on));
-  }
-  return accuracies;
-}
-
 double at(const std::vector<double>& values, const FitPoint& point) {
   const double value = values[point.epoch];
   return point.before > 0.0 ? value + point.before * (values[point.epoch - 1] - value) : value;
@@ -32,6 +24,14 @@ std::string cells_of(const Jackknifed& number) {
 }
 
 }  // namespace
+
+std::vector<double> accuracies_of(const SubsetModels& setting, bool trained_on) {
+  std::vector<double> accuracies;
+  for (std::size_t epoch = 0; epoch < setting.models[0].right.size(); ++epoch) {
+    accuracies.push_back(subset_accuracy(setting.models, epoch, trained_on));
+  }
+  return accuracies;
+}
 
 double highest_common_accuracy(const std::vector<SubsetModels>& all) {
   double highest = 1.0;

@@ -23,6 +23,10 @@ struct MemorizationLevel {
   Jackknifed difference;           ///< of the mean score to that of the first aggregator
 };
 
+/// After each epoch the accuracy on the examples that a model was trained on, or on those left out,
+/// the mean over the models.
+std::vector<double> accuracies_of(const SubsetModels& setting, bool trained_on);
+
 /// The highest training accuracy that all aggregators reach, the mean over their models.
 double highest_common_accuracy(const std::vector<SubsetModels>& all);
 

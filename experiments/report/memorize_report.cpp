@@ -38,11 +38,7 @@ bool any(const std::vector<bool>& chosen) {
 
 /// Index of the epoch at which all aggregators are compared example by example.
 std::size_t epoch_of(const std::vector<SubsetModels>& all, std::size_t setting) {
-  std::vector<double> accuracies;
-  for (std::size_t epoch = 0; epoch < all[setting].models[0].right.size(); ++epoch) {
-    accuracies.push_back(subset_accuracy(all[setting].models, epoch, true));
-  }
-  return first_at_accuracy(accuracies, highest_common_accuracy(all)).epoch;
+  return first_at_accuracy(accuracies_of(all[setting], true), highest_common_accuracy(all)).epoch;
 }
 
 std::vector<MemorizationScore> scores_of(const std::vector<SubsetModels>& all,

@@ -72,6 +72,8 @@ std::vector<Setting> settings_of(const std::vector<RunRecord>& runs) {
 }
 
 double test_accuracy(const EpochRecord& epoch) { return epoch.test.acc1; }
+double pristine_accuracy(const EpochRecord& epoch) { return epoch.pristine.acc1; }
+double corrupt_accuracy(const EpochRecord& epoch) { return epoch.corrupt.acc1; }
 
 std::size_t best_epoch(const Setting& setting) {
   std::size_t best = 0;

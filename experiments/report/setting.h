@@ -43,8 +43,10 @@ std::vector<Setting> all_settings_of(const std::vector<RunRecord>& runs);
 /// The settings with a finished run.
 std::vector<Setting> settings_of(const std::vector<RunRecord>& runs);
 
-/// The test accuracy, in percent.
+/// Accuracies on the test set and on either kind of training examples, in percent.
 double test_accuracy(const EpochRecord& epoch);
+double pristine_accuracy(const EpochRecord& epoch);
+double corrupt_accuracy(const EpochRecord& epoch);
 /// Index of the epoch with the highest test accuracy, the mean over the seeds.
 std::size_t best_epoch(const Setting& setting);
 /// "epoch 7".

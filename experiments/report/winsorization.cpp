@@ -18,9 +18,6 @@ namespace {
 constexpr double kGapReduction = 10.0;
 constexpr double kRise = 2.0;
 
-double pristine_of(const EpochRecord& e) { return e.pristine.acc1; }
-double corrupt_of(const EpochRecord& e) { return e.corrupt.acc1; }
-
 /// Compares pristine and corrupt accuracy at the first epoch that fits half of the pristine
 /// examples.
 Claim claim_about_order(const Setting& mean, const std::string& where) {
@@ -29,13 +26,14 @@ Claim claim_about_order(const Setting& mean, const std::string& where) {
       "large a share of the corrupt ones",
       where);
   for (std::size_t epoch = 1; epoch < mean.epochs(); ++epoch) {
-    if (mean.at(epoch, pristine_of).mean < 50.0) continue;
+    if (mean.at(epoch, pristine_accuracy).mean < 50.0) continue;
     const auto at_epoch = [&](const char* name, const Quantity& quantity) {
       return Compared{&mean, name,
                       [=](const RunRecord& run) { return quantity(run.epochs.at(epoch)); }};
     };
-    Evidence evidence = paired({at_epoch("pristine", pristine_of), at_epoch("corrupt", corrupt_of)},
-                               [](const std::vector<double>& v) { return v[0] / 2 - v[1]; });
+    Evidence evidence =
+        paired({at_epoch("pristine", pristine_accuracy), at_epoch("corrupt", corrupt_accuracy)},
+               [](const std::vector<double>& v) { return v[0] / 2 - v[1]; });
     evidence.between = " % and ";
     evidence.note += fmt::format(" after epoch {}", mean.runs.front()->epochs[epoch].epoch);
     evidence.strict = true;
@@ -93,7 +91,7 @@ void claims_about_strength(const Series& series, const std::string& where, doubl
                                where, what, kGapReduction, kRise),
                    Source::paper, evidence));
   };
-  if (fraction > 0.0) falls("the share of corrupt labels fitted falls", " %", corrupt_of);
+  if (fraction > 0.0) falls("the share of corrupt labels fitted falls", " %", corrupt_accuracy);
   falls("the overfit falls: training accuracy beyond what test accuracy explains", " points",
         adjusted_overfit(series.front().second->first()));
   if (fraction > 0.0 && fraction < 1.0 && series.front().first == 0.0) {

@@ -240,14 +240,13 @@ void note_overlap(const Dataset& train, const Dataset& test, std::vector<std::st
                               printable(train.whole().name()), both, test.size()));
 }
 
-/// Moves a part of the training set to data.validation, drawn by the seed of the options. `plain`
+/// Moves a part of the training set to data.validation, drawn by `seed`. `plain`
 /// is the training set without augmentation.
-void hold_out(const StudyOptions& options, const DatasetPtr& plain, StudyData& data) {
+void hold_out(double share, std::uint64_t seed, const DatasetPtr& plain, StudyData& data) {
   constexpr std::uint64_t kHeldOut = 0x4e1d;
-  const double share = validation_share(options);
   std::vector<std::int64_t> order(static_cast<std::size_t>(data.train->size()));
   std::iota(order.begin(), order.end(), std::int64_t{0});
-  Random random(options.run.seed, kHeldOut);
+  Random random(seed, kHeldOut);
   shuffle(order.begin(), order.end(), random);
   const auto count = std::llround(share * static_cast<double>(order.size()));
   require<ValueError>(count > 0 && count < std::ssize(order),
@@ -311,9 +310,9 @@ StudyData open_study_data(const StudyOptions& options) {
   }
   data.train = chosen(train, choice, options.dataset, data.notes);
   open_noise(options, data);
-  if (validation_share(options) > 0.0) {
+  if (const double share = validation_share(options); share > 0.0) {
     std::vector<std::string> said_above;
-    hold_out(options,
+    hold_out(share, options.run.seed,
              options.augment ? chosen(open(Split::train, false, choice.file), choice,
                                       options.dataset, said_above)
                              : data.train,

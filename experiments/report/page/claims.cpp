@@ -81,6 +81,11 @@ const char* text_of(Source source) {
   return source == Source::paper ? "paper" : source == Source::control ? "control" : "ours";
 }
 
+void sort_by_source(std::vector<Claim>& claims) {
+  std::stable_sort(claims.begin(), claims.end(),
+                   [](const Claim& a, const Claim& b) { return a.source < b.source; });
+}
+
 std::string summary_of(const std::vector<Claim>& claims) {
   std::vector<std::string> sentences;
   for (const auto& [source, name] : {std::pair{Source::paper, "Claims of the paper"},

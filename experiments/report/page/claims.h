@@ -44,6 +44,9 @@ const char* text_of(Verdict verdict);
 /// "paper", "control", "ours".
 const char* text_of(Source source);
 
+/// The paper's claims first, then controls, then ours; else in their order.
+void sort_by_source(std::vector<Claim>& claims);
+
 /// "Claims of the paper: 3 hold, 1 is undecided. Controls: 1 holds. ...": how many of each source
 /// came out how; empty without claims.
 std::string summary_of(const std::vector<Claim>& claims);
