@@ -110,20 +110,19 @@ AuditOptions audit_preset(const std::string& preset, const std::string& dataset,
   return options;
 }
 
+namespace {
+
+void add_flags(CLI::App& app, AuditOptions& options) {
+  app.add_option("--folds", options.folds,
+                 "Parts of the training set for out-of-sample probabilities, each predicted by a "
+                 "network trained on the others; 0: none, which takes a fifth of the time")
+      ->check(at_least(0));
+}
+
+}  // namespace
+
 AuditOptions parse_audit_options(int argc, const char* const* argv, std::string_view description) {
-  AuditOptions options;
-  const auto presets = [&](const std::string& preset, const std::string& dataset,
-                           const std::string& model) {
-    options = audit_preset(preset, dataset, model);
-    return options.study;
-  };
-  const auto more = [&](CLI::App& app) {
-    app.add_option("--folds", options.folds,
-                   "Parts of the training set for out-of-sample probabilities, each predicted by a "
-                   "network trained on the others; 0: none, which takes a fifth of the time")
-        ->check(at_least(0));
-  };
-  options.study = parse_options(argc, argv, description, presets, more);
+  AuditOptions options = parse_options_of(argc, argv, description, audit_preset, add_flags);
   if (!options.study.help.empty()) return options;
   const std::size_t runs = list_runs(options.study).size();
   require<UsageError>(static_cast<int>(runs) == options.study.seeds,

@@ -54,20 +54,20 @@ MemorizeOptions memorize_preset(const std::string& preset, const std::string& da
   return options;
 }
 
+namespace {
+
+void add_flags(CLI::App& app, MemorizeOptions& options) {
+  app.add_option("--models", options.models,
+                 "Models of each aggregator; with --resume, those that are missing are made");
+  app.add_option("--subset", options.subset, "Share of the training set that a model sees");
+}
+
+}  // namespace
+
 MemorizeOptions parse_memorize_options(int argc, const char* const* argv,
                                        std::string_view description) {
-  MemorizeOptions options;
-  const auto presets = [&](const std::string& preset, const std::string& dataset,
-                           const std::string& model) {
-    options = memorize_preset(preset, dataset, model);
-    return options.study;
-  };
-  const auto more = [&](CLI::App& app) {
-    app.add_option("--models", options.models,
-                   "Models of each aggregator; with --resume, those that are missing are made");
-    app.add_option("--subset", options.subset, "Share of the training set that a model sees");
-  };
-  options.study = parse_options(argc, argv, description, presets, more);
+  const MemorizeOptions options =
+      parse_options_of(argc, argv, description, memorize_preset, add_flags);
   if (options.study.help.empty()) check(options);
   return options;
 }

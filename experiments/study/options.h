@@ -77,6 +77,23 @@ using Presets = std::function<StudyOptions(const std::string& preset, const std:
 StudyOptions parse_options(int argc, const char* const* argv, std::string_view description,
                            const Presets& presets, const std::function<void(CLI::App&)>& more = {});
 
+/// The same for a study whose options hold StudyOptions as `study`, by its own presets and flags.
+template <class Options>
+Options parse_options_of(int argc, const char* const* argv, std::string_view description,
+                         Options (*preset_of)(const std::string& preset, const std::string& dataset,
+                                              const std::string& model),
+                         void (*more)(CLI::App& app, Options& options)) {
+  Options options;
+  options.study = parse_options(
+      argc, argv, description,
+      [&](const std::string& preset, const std::string& dataset, const std::string& model) {
+        options = preset_of(preset, dataset, model);
+        return options.study;
+      },
+      [&](CLI::App& app) { more(app, options); });
+  return options;
+}
+
 /// Applies --threads. Call it before opening or printing anything: if a convolutional network will
 /// train on the CPU, the program restarts itself, see limit_spinning_of_openmp().
 void prepare_threads(const StudyOptions& options, char* const* argv);

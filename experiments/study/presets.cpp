@@ -129,32 +129,29 @@ EasyHardOptions easy_hard_preset(const std::string& preset, const std::string& d
   return options;
 }
 
+namespace {
+
+void add_flags(CLI::App& app, EasyHardOptions& options) {
+  app.add_option("--scout-epochs", options.scout_epochs,
+                 "Epochs after which an example counts as easy if it is learned")
+      ->check(at_least(1));
+  app.add_option("--split-train", options.split_train,
+                 "Examples of either side to train on; 0: what the lesser side has")
+      ->check(at_least(0));
+  app.add_option("--split-test", options.split_test,
+                 "Examples of either side to test on; 0: a sixth of the lesser side")
+      ->check(at_least(0));
+  app.add_flag("--controls,!--no-controls", options.controls,
+               "Train on as many random examples, and on easy and hard examples of equal classes, "
+               "too; the quick preset does")
+      ->default_str(options.controls ? "true" : "false");
+}
+
+}  // namespace
+
 EasyHardOptions parse_easy_hard_options(int argc, const char* const* argv,
                                         std::string_view description) {
-  EasyHardOptions options;
-  const auto presets = [&](const std::string& preset, const std::string& dataset,
-                           const std::string& model) {
-    options = easy_hard_preset(preset, dataset, model);
-    return options.study;
-  };
-  const auto more = [&](CLI::App& app) {
-    app.add_option("--scout-epochs", options.scout_epochs,
-                   "Epochs after which an example counts as easy if it is learned")
-        ->check(at_least(1));
-    app.add_option("--split-train", options.split_train,
-                   "Examples of either side to train on; 0: what the lesser side has")
-        ->check(at_least(0));
-    app.add_option("--split-test", options.split_test,
-                   "Examples of either side to test on; 0: a sixth of the lesser side")
-        ->check(at_least(0));
-    app.add_flag(
-           "--controls,!--no-controls", options.controls,
-           "Train on as many random examples, and on easy and hard examples of equal classes, "
-           "too; the quick preset does")
-        ->default_str(options.controls ? "true" : "false");
-  };
-  options.study = parse_options(argc, argv, description, presets, more);
-  return options;
+  return parse_options_of(argc, argv, description, easy_hard_preset, add_flags);
 }
 
 }  // namespace cograd
