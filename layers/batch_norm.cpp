@@ -17,6 +17,10 @@ BatchNorm2d::BatchNorm2d(std::int64_t channels, BatchNorm2dOptions options) : op
       &register_buffer("num_batches_tracked", Tensor::zeros({}, Dtype::i64, reference_backend()));
 }
 
+RunningStatistics BatchNorm2d::running() const {
+  return {*running_mean_, *running_variance_, options_.momentum};
+}
+
 Variable BatchNorm2d::forward(Variable x) {
   return forward(x, options_.relu ? Epilogue::relu : Epilogue::none, {});
 }
@@ -26,7 +30,7 @@ Variable BatchNorm2d::forward(const Variable& x, Variable residual) {
 }
 
 Variable BatchNorm2d::forward(const Variable& x, Epilogue epilogue, Variable residual) {
-  RunningStatistics running{*running_mean_, *running_variance_, options_.momentum};
+  RunningStatistics running = this->running();
   if (!training()) {
     return batch_norm_inference(x, *weight_, *bias_, running, options_.eps, epilogue,
                                 std::move(residual));
@@ -35,6 +39,9 @@ Variable BatchNorm2d::forward(const Variable& x, Epilogue epilogue, Variable res
   const auto batches = options_.statistics == Statistics::per_group ? x.groups().count() : 1;
   batches_tracked_->backend().fill(*batches_tracked_, static_cast<double>(batches),
                                    Write::accumulate);
+  if (normalize_) {
+    return normalize_(x, *weight_, *bias_, running, options_.eps, epilogue, std::move(residual));
+  }
   return batch_norm(x, *weight_, *bias_, running, options_.eps, options_.statistics, epilogue,
                     std::move(residual));
 }

@@ -1,6 +1,9 @@
 // Batch normalization layer.
 #pragma once
 
+#include <functional>
+#include <utility>
+
 #include "cograd/engine/ops/ops.h"
 #include "cograd/layers/module.h"
 
@@ -23,10 +26,21 @@ class BatchNorm2d final : public Module {
   /// Ends a residual block: max(batch_norm(x) + residual, 0).
   Variable forward(const Variable& x, Variable residual);
 
+  /// Computes what batch_norm() computes with the statistics of the groups.
+  using Normalize =
+      std::function<Variable(const Variable& x, Parameter& gamma, Parameter& beta,
+                             RunningStatistics& running, double eps, Epilogue, Variable residual)>;
+  /// Has `normalize` take the place of batch_norm() in training: one over several ranks, say.
+  void normalize_by(Normalize normalize) { normalize_ = std::move(normalize); }
+  /// What is kept for evaluation; shares memory with the buffers.
+  RunningStatistics running() const;
+  Tensor batches_tracked() const { return *batches_tracked_; }
+
  private:
   Variable forward(const Variable& x, Epilogue epilogue, Variable residual);
 
   BatchNorm2dOptions options_;
+  Normalize normalize_;
   Parameter* weight_;
   Parameter* bias_;
   Tensor* running_mean_;

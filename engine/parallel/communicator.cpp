@@ -14,16 +14,19 @@ class Alone final : public Communicator {
   explicit Alone(Backend& backend) : backend_(&backend) {}
   int rank() const override { return 0; }
   int size() const override { return 1; }
-  void average(float*, std::int64_t) override {}
-  void all_to_all(const float* sent, float* received, std::int64_t n) override {
-    copy(sent, received, n);
+  std::unique_ptr<Communicator> split(int) const override {
+    return std::make_unique<Alone>(*backend_);
   }
-  void all_gather(const float* sent, float* received, std::int64_t n) override {
-    copy(sent, received, n);
-  }
-  void broadcast(float*, std::int64_t) override {}
 
  private:
+  void do_average(float*, std::int64_t) override {}
+  void do_all_to_all(const float* sent, float* received, std::int64_t n) override {
+    copy(sent, received, n);
+  }
+  void do_all_gather(const float* sent, float* received, std::int64_t n) override {
+    copy(sent, received, n);
+  }
+  void do_broadcast(float*, std::int64_t) override {}
   void copy(const float* from, float* to, std::int64_t n) {
     backend_->copy_bytes(to, from, static_cast<std::size_t>(n) * sizeof(float),
                          CopyDirection::on_device, Stream::compute);
@@ -32,6 +35,31 @@ class Alone final : public Communicator {
 };
 
 }  // namespace
+
+void Communicator::average(float* values, std::int64_t n) {
+  do_average(values, n);
+  count(2 * (size() - 1) * n / size(), 2 * (size() - 1));
+}
+
+void Communicator::all_to_all(const float* sent, float* received, std::int64_t n) {
+  do_all_to_all(sent, received, n);
+  count((size() - 1) * n, size() - 1);
+}
+
+void Communicator::all_gather(const float* sent, float* received, std::int64_t n) {
+  do_all_gather(sent, received, n);
+  count((size() - 1) * n, size() - 1);
+}
+
+void Communicator::broadcast(float* values, std::int64_t n) {
+  do_broadcast(values, n);
+  if (rank() == 0) count((size() - 1) * n, size() - 1);
+}
+
+void Communicator::count(std::int64_t values, std::int64_t messages) {
+  traffic_.bytes += values * static_cast<std::int64_t>(sizeof(float));
+  traffic_.messages += messages;
+}
 
 #ifndef COGRAD_HAS_MPI
 std::unique_ptr<Communicator> make_mpi_communicator(const JobPlace&) {
@@ -51,12 +79,16 @@ std::unique_ptr<Communicator> make_nccl_communicator(const JobPlace&) {
 
 std::unique_ptr<Communicator> make_communicator(Backend& backend) {
   const JobPlace place = job_place();
-  if (place.size == 1) return std::make_unique<Alone>(backend);
+  if (place.size == 1) return make_lone_communicator(backend);
   if (backend.device().type == DeviceType::cuda) return make_nccl_communicator(place);
   require<ValueError>(
       place.by_mpi, "[parallel] WORLD_SIZE is {}: ranks that compute on CPUs are started by mpirun",
       place.size);
   return make_mpi_communicator(place);
+}
+
+std::unique_ptr<Communicator> make_lone_communicator(Backend& backend) {
+  return std::make_unique<Alone>(backend);
 }
 
 }  // namespace cograd

@@ -49,43 +49,45 @@ void start() {
 
 class MpiCommunicator final : public Communicator {
  public:
-  explicit MpiCommunicator(const JobPlace& place) {
-    start();
-    check(MPI_Comm_rank(MPI_COMM_WORLD, &rank_), "asking for the rank");
-    check(MPI_Comm_size(MPI_COMM_WORLD, &size_), "asking for the number of ranks");
-    require<IoError>(rank_ == place.rank && size_ == place.size,
-                     "[mpi] rank {} of {} by MPI, {} of {} by the environment: expected mpirun to "
-                     "be of the MPI that this was built with",
-                     rank_, size_, place.rank, place.size);
+  explicit MpiCommunicator(MPI_Comm ranks) : ranks_(ranks) {
+    check(MPI_Comm_rank(ranks_, &rank_), "asking for the rank");
+    check(MPI_Comm_size(ranks_, &size_), "asking for the number of ranks");
   }
   ~MpiCommunicator() override {
-    if (std::uncaught_exceptions() > errors_before_) failed = true;
+    if (std::uncaught_exceptions() > errors_before_ && !ends_together()) failed = true;
+    // To free is an exchange, and the others may not come to it.
+    if (ranks_ != MPI_COMM_WORLD && !failed) MPI_Comm_free(&ranks_);
   }
   MpiCommunicator(const MpiCommunicator&) = delete;
   MpiCommunicator& operator=(const MpiCommunicator&) = delete;
 
   int rank() const override { return rank_; }
   int size() const override { return size_; }
-  void average(float* values, std::int64_t n) override {
-    check(MPI_Allreduce(MPI_IN_PLACE, values, counted(n), MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD),
-          "all-reduce");
-    for (std::int64_t i = 0; i < n; ++i) values[i] /= static_cast<float>(size_);
-  }
-  void all_to_all(const float* sent, float* received, std::int64_t n) override {
-    check(
-        MPI_Alltoall(sent, counted(n), MPI_FLOAT, received, counted(n), MPI_FLOAT, MPI_COMM_WORLD),
-        "all-to-all");
-  }
-  void all_gather(const float* sent, float* received, std::int64_t n) override {
-    check(
-        MPI_Allgather(sent, counted(n), MPI_FLOAT, received, counted(n), MPI_FLOAT, MPI_COMM_WORLD),
-        "all-gather");
-  }
-  void broadcast(float* values, std::int64_t n) override {
-    check(MPI_Bcast(values, counted(n), MPI_FLOAT, 0, MPI_COMM_WORLD), "broadcast");
+  std::unique_ptr<Communicator> split(int part) const override {
+    MPI_Comm ranks = MPI_COMM_NULL;
+    check(MPI_Comm_split(ranks_, part, rank_, &ranks), "dividing the ranks");
+    return std::make_unique<MpiCommunicator>(ranks);
   }
 
  private:
+  void do_average(float* values, std::int64_t n) override {
+    check(MPI_Allreduce(MPI_IN_PLACE, values, counted(n), MPI_FLOAT, MPI_SUM, ranks_),
+          "all-reduce");
+    for (std::int64_t i = 0; i < n; ++i) values[i] /= static_cast<float>(size_);
+  }
+  void do_all_to_all(const float* sent, float* received, std::int64_t n) override {
+    check(MPI_Alltoall(sent, counted(n), MPI_FLOAT, received, counted(n), MPI_FLOAT, ranks_),
+          "all-to-all");
+  }
+  void do_all_gather(const float* sent, float* received, std::int64_t n) override {
+    check(MPI_Allgather(sent, counted(n), MPI_FLOAT, received, counted(n), MPI_FLOAT, ranks_),
+          "all-gather");
+  }
+  void do_broadcast(float* values, std::int64_t n) override {
+    check(MPI_Bcast(values, counted(n), MPI_FLOAT, 0, ranks_), "broadcast");
+  }
+
+  MPI_Comm ranks_;
   int rank_ = 0, size_ = 1;
   int errors_before_ = std::uncaught_exceptions();
 };
@@ -93,7 +95,13 @@ class MpiCommunicator final : public Communicator {
 }  // namespace
 
 std::unique_ptr<Communicator> make_mpi_communicator(const JobPlace& place) {
-  return std::make_unique<MpiCommunicator>(place);
+  start();
+  auto ranks = std::make_unique<MpiCommunicator>(MPI_COMM_WORLD);
+  require<IoError>(ranks->rank() == place.rank && ranks->size() == place.size,
+                   "[mpi] rank {} of {} by MPI, {} of {} by the environment: expected mpirun to be "
+                   "of the MPI that this was built with",
+                   ranks->rank(), ranks->size(), place.rank, place.size);
+  return ranks;
 }
 
 void mpi_broadcast_bytes(void* bytes, std::size_t count) {

@@ -45,8 +45,10 @@ class NcclCommunicator final : public Communicator {
                          place.rank, place.size, device, reason(joined));
     check(joined, "joining the job");
   }
+  /// Takes over `ranks`, a part of a job.
+  NcclCommunicator(const JobPlace& place, ncclComm_t ranks) : place_(place), ranks_(ranks) {}
   ~NcclCommunicator() override {
-    if (std::uncaught_exceptions() > errors_before_) {
+    if (std::uncaught_exceptions() > errors_before_ && !ends_together()) {
       ncclCommAbort(ranks_);  // the others may be amid an exchange; to destroy would wait for them
       return;
     }
@@ -58,11 +60,28 @@ class NcclCommunicator final : public Communicator {
 
   int rank() const override { return place_.rank; }
   int size() const override { return place_.size; }
-  void average(float* values, std::int64_t n) override {
+  std::unique_ptr<Communicator> split(int part) const override {
+#if NCCL_VERSION_CODE >= NCCL_VERSION(2, 18, 1)
+    ncclComm_t ranks = nullptr;
+    check(ncclCommSplit(ranks_, part, place_.rank, &ranks, nullptr), "dividing the ranks");
+    JobPlace place;
+    check(ncclCommUserRank(ranks, &place.rank), "asking for the rank");
+    check(ncclCommCount(ranks, &place.size), "asking for the number of ranks");
+    return std::make_unique<NcclCommunicator>(place, ranks);
+#else
+    throw DeviceError(
+        fmt::format("[nccl] part {} of the ranks: NCCL {}.{} cannot divide ranks, "
+                    "expected 2.18 or later",
+                    part, NCCL_MAJOR, NCCL_MINOR));
+#endif
+  }
+
+ private:
+  void do_average(float* values, std::int64_t n) override {
     check(ncclAllReduce(values, values, count(n), ncclFloat, ncclAvg, ranks_, stream()),
           "all-reduce");
   }
-  void all_to_all(const float* sent, float* received, std::int64_t n) override {
+  void do_all_to_all(const float* sent, float* received, std::int64_t n) override {
     ncclResult_t status = ncclGroupStart();
     for (int peer = 0; peer < place_.size && status == ncclSuccess; ++peer) {
       status = ncclSend(sent + peer * n, count(n), ncclFloat, peer, ranks_, stream());
@@ -72,14 +91,13 @@ class NcclCommunicator final : public Communicator {
     const ncclResult_t ended = ncclGroupEnd();  // a group left open would swallow later calls
     check(status == ncclSuccess ? ended : status, "all-to-all");
   }
-  void all_gather(const float* sent, float* received, std::int64_t n) override {
+  void do_all_gather(const float* sent, float* received, std::int64_t n) override {
     check(ncclAllGather(sent, received, count(n), ncclFloat, ranks_, stream()), "all-gather");
   }
-  void broadcast(float* values, std::int64_t n) override {
+  void do_broadcast(float* values, std::int64_t n) override {
     check(ncclBroadcast(values, values, count(n), ncclFloat, 0, ranks_, stream()), "broadcast");
   }
 
- private:
   static std::size_t count(std::int64_t n) { return static_cast<std::size_t>(n); }
   static cudaStream_t stream() { return cuda::Context::instance().compute; }
 

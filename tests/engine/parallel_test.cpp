@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "cograd/engine/ops/ops.h"
 #include "cograd/engine/parallel/data_parallel.h"
 #include "cograd/engine/parallel/launch_environment.h"
 #include "cograd/engine/parallel/nccl_communicator.h"
@@ -149,19 +150,23 @@ TEST_CASE("a process knows its place in a job", "[parallel]") {
 TEST_CASE("a job of one rank changes nothing", "[parallel]") {
   const auto alone = make_communicator(cpu_backend());
   CHECK(alone->size() == 1);
-  Mean rule;
-  DataParallel parallel(rule, *alone);
+  MedianOfMeans m3(3);
   Parameter p;
   p.name = "p";
-  p.value = Tensor::full({3}, 1.0, Dtype::f32, cpu_backend());
-  const std::vector<Parameter*> parameters{&p};
-  CHECK_THROWS_WITH(parallel.aggregate(parameters), contains("p has no gradient"));
-  p.gradient = Tensor::from(std::vector<float>{1, 2, 3}, {3}, cpu_backend());
-  parallel.aggregate(parameters);
-  CHECK(p.gradient.to_vector<float>() == std::vector<float>{1, 2, 3});
-  CHECK(parallel.rows(8).size() == 8);
-  MedianOfMeans m3(3);
-  CHECK_THROWS_WITH(DataParallel(m3, *alone), contains("m3 cannot be split over 1 ranks"));
+  p.value = Tensor::full({1, 1}, 2.0, Dtype::f32, cpu_backend());
+  DataParallel parallel(m3, *alone, 3, {&p});
+  CHECK(parallel.rows().size() == 3);
+  CHECK(parallel.groups() == Groups(3, 3));
+  CHECK(parallel.ranks_per_group() == 1);
+  parallel.share();
+  const Tensor x = Tensor::from(std::vector<float>{1, 7, 3}, {3, 1}, cpu_backend());
+  const Tensor losses = Tensor::from(std::vector<float>{1, 2, 6}, {3}, cpu_backend());
+  CHECK(parallel.mean_loss(losses) == 3.0);
+  const Variable y = linear(Variable(x, parallel.groups()), p, nullptr);
+  parallel.backward(cross_entropy(y, Tensor::zeros({3}, Dtype::i64, cpu_backend())));
+  CHECK(p.gradient.defined());
+  CHECK(alone->split(0)->size() == 1);
+  CHECK(alone->traffic() == Traffic{});
 }
 
 TEST_CASE("rank 0 tells the others over TCP", "[parallel]") {

@@ -1,5 +1,6 @@
-// Run by mpirun: that R ranks exchange values as they should, and train as one process does with R
-// groups. Prints what differs and fails. With `R fail`, that a rank's error ends all of them.
+// Run by mpirun: that R ranks exchange values as they should, train as one process does, and send the
+// bytes that data_parallel.h names. Prints what differs and fails. With `R fail`, that a rank's error ends all of them.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <string>
@@ -8,6 +9,7 @@
 #include "cograd/engine/ops/ops.h"
 #include "cograd/engine/parallel/data_parallel.h"
 #include "cograd/engine/random.h"
+#include "cograd/models/model_on_ranks.h"
 #include "cograd/models/registry.h"
 #include "cograd/optim/sgd.h"
 
@@ -17,49 +19,94 @@ namespace {
 struct Job {
   std::string model, rule;
   Shape image;
-  std::int64_t width;
-  double momentum;
+  std::int64_t width, batch;
+  double momentum = 0.0, learning_rate = 0.05;
 };
 
-constexpr std::int64_t kRowsPerRank = 4, kSteps = 5;
+constexpr std::int64_t kSteps = 20;
 
-/// The values of all parameters after kSteps steps; on ranks, or all by itself.
-std::vector<float> trained(const Job& job, const Aggregator& rule, std::int64_t ranks,
-                           DataParallel* parallel, std::uint64_t seed) {
+struct Trained {
+  std::vector<float> values;  ///< of parameters and buffers
+  std::vector<double> losses;
+  std::vector<float> coherence;                ///< of the last step
+  std::int64_t bytes = 0, expected_bytes = 0;  ///< of a step
+};
+
+void keep(std::vector<float>& values, const Tensor& tensor) {
+  const std::vector<float> v = tensor.to(Dtype::f32).to_vector<float>();
+  values.insert(values.end(), v.begin(), v.end());
+}
+
+/// The formula of data_parallel.h.
+std::int64_t bytes_of_step(std::int64_t ranks, std::int64_t n, std::int64_t b, bool mean,
+                           std::int64_t most_groups) {
+  const std::int64_t shard = (n + ranks - 1) / ranks;
+  return 4 * (ranks - 1) * (shard * (mean ? 2 : most_groups + 1) + b);
+}
+
+/// The most groups that a rank has rows of.
+std::int64_t most_groups(std::int64_t batch, std::int64_t k, std::int64_t ranks) {
+  const Groups whole(batch, k);
+  std::int64_t most = 0;
+  for (std::int64_t r = 0; r < ranks; ++r) {
+    const std::int64_t first = r * (batch / ranks), last = first + batch / ranks - 1;
+    most = std::max(most, whole.group_of(last) - whole.group_of(first) + 1);
+  }
+  return most;
+}
+
+/// Trains for kSteps steps, on ranks or all by itself; `measures` in the last one.
+Trained trained(const Job& job, Communicator& ranks, std::uint64_t seed, bool measures) {
   Backend& backend = cpu_backend();
+  const auto rule = parse_aggregator(job.rule);
   const auto model =
       make_model(job.model, {.image = job.image, .classes = 3, .width = job.width, .seed = seed});
   model->to(backend);
   const std::vector<Parameter*> parameters = model->parameters();
-  if (parallel != nullptr) parallel->share(parameters);
-  Sgd sgd(parameters, rule, {.learning_rate = 0.05, .momentum = job.momentum});
+  const std::vector<KeptStatistics> statistics = kept_statistics(*model);
+  DataParallel parallel(*rule, ranks, job.batch, parameters, statistics);
+  const std::unique_ptr<Communicator> of_group = synchronize_batch_norms(*model, parallel, ranks);
+  parallel.share();
+  Sgd sgd(parameters, *rule, {.learning_rate = job.learning_rate, .momentum = job.momentum});
   Random random(7);
-  const std::int64_t batch = ranks * kRowsPerRank;
+  Trained result;
   for (std::int64_t step = 0; step < kSteps; ++step) {
-    std::vector<float> pixels(static_cast<std::size_t>(job.image.prepended(batch).numel()));
+    std::vector<float> pixels(static_cast<std::size_t>(job.image.prepended(job.batch).numel()));
     for (float& v : pixels) v = static_cast<float>(random.normal());
-    std::vector<std::int64_t> classes(static_cast<std::size_t>(batch));
+    std::vector<std::int64_t> classes(static_cast<std::size_t>(job.batch));
     for (std::int64_t& c : classes) c = static_cast<std::int64_t>(random.below(3));
-    Tensor x = Tensor::from(pixels, job.image.prepended(batch), backend);
-    Tensor labels = Tensor::from(classes, {batch}, backend);
-    if (parallel != nullptr) {
-      const RowRange mine = parallel->rows(batch);
-      x = x.rows(mine.begin, mine.end).clone();
-      labels = labels.rows(mine.begin, mine.end).clone();
-      backward(cross_entropy((*model)(Variable(x)), labels), parallel->local_aggregator());
-      parallel->aggregate(parameters);
-    } else {
-      backward(cross_entropy((*model)(Variable(x, Groups(batch, rule.groups(batch)))), labels),
-               rule);
-    }
+    const RowRange mine = parallel.rows();
+    const Tensor x = Tensor::from(pixels, job.image.prepended(job.batch), backend)
+                         .rows(mine.begin, mine.end)
+                         .clone();
+    const Tensor labels =
+        Tensor::from(classes, {job.batch}, backend).rows(mine.begin, mine.end).clone();
+    const Variable loss = cross_entropy((*model)(Variable(x, parallel.groups())), labels);
+    result.losses.push_back(parallel.mean_loss(loss.value()));
+    const std::int64_t before = ranks.traffic().bytes;
+    parallel.backward(loss, {.measure_coherence = measures && step == kSteps - 1});
+    if (step == 0) result.bytes = ranks.traffic().bytes - before;
     sgd.step();
   }
-  std::vector<float> values;
+  std::int64_t n = 0, b = 0;
   for (const Parameter* p : parameters) {
-    const std::vector<float> v = p->value.to_vector<float>();
-    values.insert(values.end(), v.begin(), v.end());
+    keep(result.values, p->value);
+    n += p->value.numel();
+    result.coherence.push_back(static_cast<float>(p->norms.squared_mean));
+    result.coherence.push_back(static_cast<float>(p->norms.mean_squared));
   }
-  return values;
+  for (const KeptStatistics& kept : statistics) {
+    keep(result.values, kept.running.mean);
+    keep(result.values, kept.running.variance);
+    keep(result.values, kept.batches);
+    b += 2 * kept.running.mean.numel();
+  }
+  const std::int64_t k = rule->groups(job.batch), r = ranks.size();
+  const bool even = k % r == 0 || r % k == 0;
+  result.expected_bytes =
+      bytes_of_step(r, n, b, even && rule->over_groups().kind == Reduction::Kind::mean,
+                    most_groups(job.batch, k, r));
+  return result;
 }
 
 std::vector<float> counted_from(std::int64_t first, std::int64_t n) {
@@ -104,63 +151,67 @@ int failed_exchanges(Communicator& communicator) {
   return failed;
 }
 
-/// Of gradients that cannot be dealt out evenly: fewer values than ranks, one more, none.
-int failed_shards(Communicator& communicator) {
-  const std::int64_t ranks = communicator.size();
+double distance(const std::vector<float>& got, const std::vector<float>& expected) {
+  double difference = 0.0, norm = 1e-30;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    difference += std::pow(got.at(i) - expected[i], 2);
+    norm += std::pow(expected[i], 2);
+  }
+  return std::sqrt(difference / norm);
+}
+
+/// Of training on ranks, against this process by itself.
+int failed_training(const Job& job, Communicator& ranks) {
+  const bool measures = parse_aggregator(job.rule)->groups(job.batch) > 1;
+  const auto alone = make_lone_communicator(cpu_backend());
+  const Trained expected = trained(job, *alone, 3, measures);
+  // Ranks other than 0 begin elsewhere: share() has to bring them together.
+  const Trained got = trained(job, ranks, 3 + static_cast<std::uint64_t>(ranks.rank()), measures);
   int failed = 0;
-  for (const std::string& text : {std::string("mean"), fmt::format("mom:{}", ranks)}) {
-    const auto rule = parse_aggregator(text);
-    DataParallel parallel(*rule, communicator);
-    for (const std::int64_t n : {std::int64_t{0}, std::int64_t{1}, ranks + 1, std::int64_t{101}}) {
-      Parameter empty, p;
-      empty.value = empty.gradient = Tensor::zeros({0}, Dtype::f32, cpu_backend());
-      p.value = Tensor::zeros({n}, Dtype::f32, cpu_backend());
-      p.gradient = Tensor::from(counted_from(2 * communicator.rank(), n), {n}, cpu_backend());
-      parallel.aggregate(std::vector<Parameter*>{&empty, &p});
-      if (p.gradient.to_vector<float>() == counted_from(ranks - 1, n)) continue;
-      std::printf("rank %d: %s of %d values is wrong\n", communicator.rank(), text.c_str(),
-                  static_cast<int>(n));
-      ++failed;
-    }
+  const auto check = [&](const char* what, double error, double bound) {
+    if (error <= bound) return;
+    std::printf("rank %d of %d: %s of %s with %s differs by %g\n", ranks.rank(), ranks.size(), what,
+                job.model.c_str(), job.rule.c_str(), error);
+    ++failed;
+  };
+  check("the state", distance(got.values, expected.values), 1e-5);
+  check("the coherence", distance(got.coherence, expected.coherence), 1e-4);
+  for (std::size_t i = 0; i < expected.losses.size(); ++i) {
+    check("a loss", std::abs(got.losses[i] - expected.losses[i]), 1e-5);
+  }
+  if (got.bytes != got.expected_bytes) {
+    std::printf("rank %d of %d: %s with %s sends %lld bytes instead of %lld\n", ranks.rank(),
+                ranks.size(), job.model.c_str(), job.rule.c_str(),
+                static_cast<long long>(got.bytes), static_cast<long long>(got.expected_bytes));
+    ++failed;
   }
   return failed;
 }
 
-int failures(Communicator& communicator) {
-  const std::int64_t ranks = communicator.size();
-  const std::string median = fmt::format("mom:{}", ranks);
-  const std::vector<Job> jobs{{"mlp", "mean", {1, 5, 5}, 8, 0.9},
-                              {"mlp", median, {1, 5, 5}, 8, 0.0},
-                              {"mlp", "rm3", {1, 5, 5}, 8, 0.0},
-                              {"mlp", fmt::format("trimmed:{},1", ranks), {1, 5, 5}, 8, 0.9},
-                              // Statistics of batch norm are those of each group.
-                              {"resnet18_cifar", median, {3, 16, 16}, 4, 0.0}};
-  int failed = failed_exchanges(communicator) + failed_shards(communicator);
-  for (const Job& job : jobs) {
-    const auto rule = parse_aggregator(job.rule);
-    DataParallel parallel(*rule, communicator);
-    const auto expected = trained(job, *rule, ranks, nullptr, 3);
-    // Ranks other than 0 begin elsewhere: share() has to bring them together.
-    const auto got =
-        trained(job, *rule, ranks, &parallel, 3 + static_cast<std::uint64_t>(communicator.rank()));
-    double difference = 0.0, norm = 0.0;
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-      difference += std::pow(got[i] - expected[i], 2);
-      norm += std::pow(expected[i], 2);
-    }
-    const double error = std::sqrt(difference / norm);
-    if (!(error <= 1e-6)) {
-      std::printf("rank %d: %s with %s differs by %g\n", communicator.rank(), job.model.c_str(),
-                  job.rule.c_str(), error);
-      ++failed;
-    }
+int failures(Communicator& ranks) {
+  const std::int64_t r = ranks.size();
+  int failed = failed_exchanges(ranks);
+  const Shape small{1, 5, 5}, image{3, 16, 16};
+  for (const std::string& rule :
+       {std::string("mean"), std::string("m3"), std::string("mom:6"), std::string("mean:3"),
+        std::string("mean:6"), std::string("rm3"), std::string("ra3"), std::string("trimmed:6,1"),
+        std::string("winsorized:20")}) {
+    failed += failed_training({"mlp", rule, small, 8, 24, rule[0] == 'r' ? 0.0 : 0.5}, ranks);
   }
-  for (const std::string& refused :
-       {std::string("winsorized:8"), fmt::format("mom:{}", ranks + 1)}) {
-    const auto rule = parse_aggregator(refused);
+  failed += failed_training({"mlp", "mom:5", small, 8, 12 * r}, ranks);  // groups of other sizes
+  failed += failed_training({"mlp", fmt::format("mom:{}", r), {1, 1, 1}, 1, 4 * r}, ranks);
+  for (const std::string& rule :
+       {std::string("mean"), std::string("m3"), std::string("mom:6"), std::string("rm3")}) {
+    const std::int64_t k = parse_aggregator(rule)->groups(24);
+    if (k % r != 0 && r % k != 0) continue;
+    failed += failed_training({"resnet18_cifar", rule, image, 4, 24, 0.0, 0.01}, ranks);
+  }
+  for (const Job& refused :
+       {Job{"mlp", "krum:6,1", small, 8, 24}, Job{"mlp", "m3", small, 8, 12 * r + 1},
+        Job{"resnet18_cifar", fmt::format("mom:{}", 2 * r + 1), image, 2, 12 * r}}) {
     try {
-      DataParallel parallel(*rule, communicator);
-      std::printf("rank %d: %s was not refused\n", communicator.rank(), refused.c_str());
+      trained(refused, ranks, 3, false);
+      std::printf("rank %d: %s was not refused\n", ranks.rank(), refused.rule.c_str());
       ++failed;
     } catch (const ValueError&) {
     }
