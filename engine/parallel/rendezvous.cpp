@@ -2,6 +2,7 @@
 #include "cograd/engine/parallel/rendezvous.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/ranges.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -74,13 +75,37 @@ Meeting meeting() {
   return {host, port};
 }
 
+constexpr std::size_t kLongestSecret = 64;
+constexpr std::size_t kMostGuests = 64;  // connections that have not yet said who they are
+
 /// What ranks first say to one another, to be told from other jobs and programs: a mark, the number
-/// of ranks, which of them; in network byte order.
-using Hello = std::array<std::uint32_t, 3>;
+/// of ranks, which of them, in network byte order; and the secret.
+struct Hello {
+  std::uint32_t mark, size, rank;
+  std::array<char, kLongestSecret> secret;
+};
 
 Hello hello(int rank, int size) {
-  return {htonl(0x4347'5244), htonl(static_cast<std::uint32_t>(size)),
-          htonl(static_cast<std::uint32_t>(rank))};
+  Hello words{htonl(0x4347'5245),
+              htonl(static_cast<std::uint32_t>(size)),
+              htonl(static_cast<std::uint32_t>(rank)),
+              {}};
+  const char* secret = std::getenv("COGRAD_SECRET");
+  const std::string_view text = secret != nullptr ? secret : "";
+  require<ValueError>(text.size() <= kLongestSecret,
+                      "[parallel] COGRAD_SECRET has {} characters: expected at most {}",
+                      text.size(), kLongestSecret);
+  std::copy(text.begin(), text.end(), words.secret.begin());
+  return words;
+}
+
+/// Takes as long for every difference, which tells nothing of the secret.
+bool same(const Hello& a, const Hello& b) {
+  const auto* x = reinterpret_cast<const unsigned char*>(&a);
+  const auto* y = reinterpret_cast<const unsigned char*>(&b);
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < sizeof(Hello); ++i) difference |= static_cast<unsigned>(x[i] ^ y[i]);
+  return difference == 0;
 }
 
 /// False if the other end went away or takes nothing.
@@ -121,34 +146,6 @@ void limit_waiting(const Socket& socket, milliseconds patience) {
   setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
 }
 
-Socket listening_at(int port) {
-  sockaddr_in6 any{};
-  any.sin6_family = AF_INET6;
-  any.sin6_port = htons(static_cast<std::uint16_t>(port));
-  sockaddr_in any_v4{};
-  any_v4.sin_family = AF_INET;
-  any_v4.sin_port = any.sin6_port;
-  const std::pair<const void*, socklen_t> places[]{{&any, sizeof any}, {&any_v4, sizeof any_v4}};
-  int why = 0;
-  for (const auto& [address, length] : places) {  // the first also hears IPv4, if there is IPv6
-    const auto* place = static_cast<const sockaddr*>(address);
-    Socket socket(::socket(place->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    why = errno;
-    if (!socket.open()) continue;
-    const int yes = 1, no = 0;
-    setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
-    if (::bind(socket.get(), place, length) == 0 && ::listen(socket.get(), SOMAXCONN) == 0) {
-      return socket;
-    }
-    why = errno;
-    if (why == EADDRINUSE) break;
-  }
-  throw IoError(fmt::format(
-      "[parallel] rank 0 cannot listen at port {}: {}; COGRAD_PORT names another, for all ranks",
-      port, std::strerror(why)));
-}
-
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
 /// Empty while the name server does not answer.
@@ -160,6 +157,35 @@ Addresses addresses_of(const Meeting& at) {
   require<IoError>(status == 0 || status == EAI_AGAIN, "[parallel] MASTER_ADDR is '{}': {}",
                    at.host, gai_strerror(status));
   return {found, freeaddrinfo};
+}
+
+/// At the addresses of `at` that this machine has, and at no others.
+std::vector<Socket> listening_at(const Meeting& at) {
+  std::vector<Socket> listeners;
+  int why = EADDRNOTAVAIL;
+  const Addresses addresses = addresses_of(at);
+  for (const addrinfo* a = addresses.get(); a != nullptr; a = a->ai_next) {
+    Socket socket(::socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!socket.open()) continue;
+    const int yes = 1;
+    setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    // "::" and "0.0.0.0" of one name are two places then.
+    if (a->ai_family == AF_INET6) {
+      setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
+    }
+    if (::bind(socket.get(), a->ai_addr, a->ai_addrlen) == 0 &&
+        ::listen(socket.get(), SOMAXCONN) == 0) {
+      listeners.push_back(std::move(socket));
+      continue;
+    }
+    why = errno;
+    if (why != EADDRNOTAVAIL) break;
+  }
+  require<IoError>(!listeners.empty() && (why == EADDRNOTAVAIL),
+                   "[parallel] rank 0 cannot listen at port {}: {} ({}); COGRAD_PORT names another "
+                   "port, for all ranks, COGRAD_LISTEN another address of rank 0",
+                   at.port, std::strerror(why), at.host);
+  return listeners;
 }
 
 /// A connection to a port of this machine where nobody listens may get that very port for its own
@@ -198,10 +224,10 @@ Socket connected_to(const Meeting& at, milliseconds patience) {
 
 void be_told(const JobPlace& place, const Meeting& at, void* bytes, std::size_t count,
              milliseconds patience) {
+  const Hello own = hello(place.rank, place.size);
   const Socket rank0 = connected_to(at, patience);
   // Rank 0 was there first and loses patience first, which ends the connection.
   limit_waiting(rank0, patience + kForHello);
-  const Hello own = hello(place.rank, place.size);
   Hello answer{};
   errno = 0;
   const bool answered =
@@ -209,9 +235,10 @@ void be_told(const JobPlace& place, const Meeting& at, void* bytes, std::size_t 
   require<IoError>(
       answered || errno == EAGAIN,
       "[parallel] what listens at {} port {} hung up: rank 0, which failed, or another "
-      "program or job (COGRAD_PORT names another port, for all ranks)",
+      "program or job (COGRAD_PORT names another port, for all ranks), or one with another "
+      "COGRAD_SECRET",
       at.host, at.port);
-  require<IoError>(answered && answer == hello(0, place.size),
+  require<IoError>(answered && same(answer, hello(0, place.size)),
                    "[parallel] what listens at {} port {} is not rank 0 of this job of {} ranks; "
                    "COGRAD_PORT names another port, for all ranks",
                    at.host, at.port, place.size);
@@ -219,48 +246,111 @@ void be_told(const JobPlace& place, const Meeting& at, void* bytes, std::size_t 
                    at.host, at.port);
 }
 
-/// Connections to all other ranks, by rank.
-std::vector<Socket> all_come(const JobPlace& place, int port, milliseconds patience) {
-  const auto until = Clock::now() + patience;
-  const Socket listener = listening_at(port);
-  std::vector<Socket> ranks(static_cast<std::size_t>(place.size));
-  for (int missing = place.size - 1; missing > 0;) {
-    pollfd event{listener.get(), POLLIN, 0};
-    const int ready = ::poll(&event, 1, static_cast<int>(left(until).count()));
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready <= 0) {
-      std::vector<int> awaited;
-      for (int rank = 1; rank < place.size; ++rank) {
-        if (!ranks[static_cast<std::size_t>(rank)].open()) awaited.push_back(rank);
-      }
-      throw IoError(fmt::format("[parallel] nobody came to port {} within {} s as rank {} of {}",
-                                port, patience.count() / 1000.0, fmt::join(awaited, ", "),
-                                place.size));
+/// A connection that has not said all of its Hello.
+struct Guest {
+  Socket socket;
+  Clock::time_point until;
+  Hello said{};
+  std::size_t count = 0;  // bytes of `said`
+};
+
+/// Rank 0's end of the meeting: whoever is silent, slow or of another job holds up nobody.
+class Reception {
+ public:
+  Reception(const JobPlace& place, const Meeting& at)
+      : size_(place.size),
+        port_(at.port),
+        listeners_(listening_at(at)),
+        ranks_(static_cast<std::size_t>(place.size)),
+        missing_(place.size - 1) {}
+
+  /// Connections to all other ranks, by rank.
+  std::vector<Socket> ranks(milliseconds patience) {
+    const auto until = Clock::now() + patience;
+    while (missing_ > 0) {
+      require<IoError>(left(until).count() > 0,
+                       "[parallel] nobody came to port {} within {} s as rank {} of {}", port_,
+                       patience.count() / 1000.0, fmt::join(awaited(), ", "), size_);
+      wait(until);
     }
-    Socket peer(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    if (!peer.open()) {
-      require<IoError>(errno == EAGAIN || errno == EINTR || errno == ECONNABORTED,
-                       "[parallel] rank 0 cannot accept a rank at port {}: {}", port,
-                       std::strerror(errno));
-      continue;
+    return std::move(ranks_);
+  }
+
+ private:
+  std::vector<int> awaited() const {
+    std::vector<int> awaited;
+    for (int rank = 1; rank < size_; ++rank) {
+      if (!ranks_[static_cast<std::size_t>(rank)].open()) awaited.push_back(rank);
     }
-    limit_waiting(peer, kForHello);
-    Hello said{};
-    if (!receive_all(peer, &said, sizeof said)) continue;
-    const std::uint32_t rank = ntohl(said[2]);
-    // Processes of other jobs are refused.
-    if (rank == 0 || rank >= ranks.size() || said != hello(static_cast<int>(rank), place.size)) {
-      continue;
+    return awaited;
+  }
+
+  /// For something to happen, and lets it happen.
+  void wait(Clock::time_point until) {
+    std::vector<pollfd> events;
+    for (const Guest& guest : guests_) {
+      events.push_back({guest.socket.get(), POLLIN, 0});
+      until = std::min(until, guest.until);
     }
-    require<IoError>(!ranks[rank].open(),
+    const std::size_t guests = guests_.size();
+    if (guests < kMostGuests) {  // others wait in the queue of the system
+      for (const Socket& listener : listeners_) events.push_back({listener.get(), POLLIN, 0});
+    }
+    const int ready = ::poll(events.data(), events.size(), static_cast<int>(left(until).count()));
+    require<IoError>(ready >= 0 || errno == EINTR, "[parallel] rank 0 cannot wait at port {}: {}",
+                     port_, std::strerror(errno));
+    for (std::size_t i = 0; ready > 0 && i < guests; ++i) {
+      if (events[i].revents != 0) hear(guests_[i]);
+    }
+    for (std::size_t i = guests; ready > 0 && i < events.size(); ++i) {
+      if (events[i].revents != 0) accept_at(events[i].fd);
+    }
+    const auto now = Clock::now();
+    std::erase_if(guests_, [now](const Guest& g) { return !g.socket.open() || g.until <= now; });
+  }
+
+  void accept_at(int listener) {
+    Socket peer(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (peer.open()) {
+      guests_.push_back({std::move(peer), Clock::now() + kForHello});
+      return;
+    }
+    const bool passes = errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ||
+                        errno == EMFILE || errno == ENFILE || errno == EPROTO;
+    require<IoError>(passes, "[parallel] rank 0 cannot accept a rank at port {}: {}", port_,
+                     std::strerror(errno));
+  }
+
+  /// Of a guest that says something or leaves. A rank is let in, others are sent away.
+  void hear(Guest& guest) {
+    const ssize_t got =
+        ::recv(guest.socket.get(), reinterpret_cast<char*>(&guest.said) + guest.count,
+               sizeof(Hello) - guest.count, 0);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    const Socket leaving = got <= 0 ? std::move(guest.socket) : Socket();
+    if (got <= 0) return;
+    guest.count += static_cast<std::size_t>(got);
+    if (guest.count < sizeof(Hello)) return;
+    Socket peer = std::move(guest.socket);
+    const std::uint32_t rank = ntohl(guest.said.rank);
+    if (rank == 0 || rank >= ranks_.size()) return;
+    if (!same(guest.said, hello(static_cast<int>(rank), size_))) return;
+    require<IoError>(!ranks_[rank].open(),
                      "[parallel] two processes came to port {} as rank {}; where they are of "
                      "different jobs, COGRAD_PORT names another port, for all ranks",
-                     port, rank);
-    ranks[rank] = std::move(peer);
-    --missing;
+                     port_, rank);
+    ::fcntl(peer.get(), F_SETFL, ::fcntl(peer.get(), F_GETFL) & ~O_NONBLOCK);
+    limit_waiting(peer, kForHello);
+    ranks_[rank] = std::move(peer);
+    --missing_;
   }
-  return ranks;
-}
+
+  int size_, port_;
+  std::vector<Socket> listeners_;
+  std::vector<Guest> guests_;
+  std::vector<Socket> ranks_;
+  int missing_;
+};
 
 }  // namespace
 
@@ -269,10 +359,12 @@ void tcp_broadcast_bytes(const JobPlace& place, void* bytes, std::size_t count,
   if (place.size == 1) return;
   const Meeting at = meeting();
   if (place.rank > 0) return be_told(place, at, bytes, count, patience);
+  const char* listen = std::getenv("COGRAD_LISTEN");
+  const Meeting here{listen != nullptr ? listen : at.host, at.port};
+  const Hello own = hello(0, place.size);
   // Sent only after all ranks have connected, so that one missing rank fails the others instead of
   // hanging them.
-  const std::vector<Socket> ranks = all_come(place, at.port, patience);
-  const Hello own = hello(0, place.size);
+  const std::vector<Socket> ranks = Reception(place, here).ranks(patience);
   for (int rank = 1; rank < place.size; ++rank) {
     const Socket& peer = ranks[static_cast<std::size_t>(rank)];
     require<IoError>(send_all(peer, &own, sizeof own) && send_all(peer, bytes, count),
