@@ -54,6 +54,13 @@ class Loader::Workers {
     require<ValueError>(options_.prefetch >= 1,
                         "[loader] expected to prefetch at least 1 batch, not {}",
                         options_.prefetch);
+    require<ValueError>(options_.part >= 0 && options_.part < options_.parts,
+                        "[loader] part {} of {}: expected 0 to {}", options_.part, options_.parts,
+                        options_.parts - 1);
+    require<ValueError>(
+        options_.parts == 1 || (options_.drop_last && options_.batch_size % options_.parts == 0),
+        "[loader] a batch of {} in {} parts: expected full batches in equal parts",
+        options_.batch_size, options_.parts);
     for (int i = 0; i < options_.workers; ++i) {
       threads_.emplace_back([this](const std::stop_token& stop) { work(stop); });
     }
@@ -138,8 +145,9 @@ class Loader::Workers {
 
   Decoded decode(const Epoch& epoch, std::int64_t number) const {
     try {
-      const std::int64_t begin = number * options_.batch_size;
-      const std::int64_t rows = std::min(options_.batch_size, dataset_->size() - begin);
+      const std::int64_t part = options_.batch_size / options_.parts;
+      const std::int64_t begin = number * options_.batch_size + options_.part * part;
+      const std::int64_t rows = std::min(part, dataset_->size() - begin);
       const Shape shape = dataset_->image_shape();
       const auto first = epoch.order.begin() + begin;
       HostBatch batch(shape.prepended(rows), {first, first + rows}, backend_, byte_scale_);

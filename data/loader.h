@@ -18,6 +18,9 @@ struct LoaderOptions {
   std::uint64_t seed = 0;
   int workers = 1;   ///< threads, up to 256; 0: examples are decoded in next()
   int prefetch = 4;  ///< batches that may be ready or in work ahead of next()
+  /// Of every batch only the rows of part `part` of `parts` equal ones are read: those of a rank.
+  /// Order and augmentation are those of the whole batches.
+  int part = 0, parts = 1;
   /// Receives the message of each broken image before the image is left out of its batch; several
   /// threads may call it at once. If empty, next() throws the ImageError.
   std::function<void(const std::string&)> skip_broken{};

@@ -26,8 +26,9 @@ constexpr std::uint64_t kLargestSeed = std::numeric_limits<std::int64_t>::max();
 constexpr int kMostWorkers = 256;
 
 /// Keys without influence on results.
-const std::set<std::string> kWithoutInfluence = {
-    "command", "machine", "preset", "workers", "checkpoint_every", "train_indices", "test_indices"};
+const std::set<std::string> kWithoutInfluence = {"command",       "machine",     "preset",
+                                                 "ranks",         "workers",     "checkpoint_every",
+                                                 "train_indices", "test_indices"};
 
 std::string text_of(const Json& value) {
   constexpr std::size_t kMost = 80;
@@ -108,6 +109,7 @@ Json to_config(const RunSettings& run) {
   if (run.noise != usual.noise) config["noise"] = run.noise;
   if (run.optimizer != usual.optimizer) config["optimizer"] = run.optimizer;
   if (run.warmup != usual.warmup) config["warmup"] = run.warmup;
+  if (run.sync_batch_norm) config["sync_batch_norm"] = true;
   if (run.contributions) config["contributions"] = true;
   return config;
 }
@@ -117,26 +119,28 @@ RunSettings settings_from(const Json& config, const std::string& name) {
   const std::string precision = values.text("precision");
   require<FormatError>(precision == "f32" || precision == "bf16",
                        "[config] {}: precision: expected f32 or bf16", name);
-  RunSettings settings{.aggregator = values.text("aggregator"),
-                       .batch_size = values.integer("batch_size", 0, kLargest),
-                       .corrupt_fraction = values.number("corrupt_fraction"),
-                       .noise = values.text_if_there("noise").value_or("uniform"),
-                       .model = values.text("model"),
-                       .width = values.integer("width", 0, kLargest),
-                       .dropout = values.number_if_there("dropout"),
-                       .precision = precision == "bf16" ? Dtype::bf16 : Dtype::f32,
-                       .epochs = values.integer("epochs", 0, kMostEpochs),
-                       .optimizer = values.text_if_there("optimizer").value_or("sgd"),
-                       .learning_rate = values.number("learning_rate"),
-                       .momentum = values.number("momentum"),
-                       .weight_decay = values.number("weight_decay"),
-                       .schedule = values.text("schedule"),
-                       .warmup = values.number_if_there("warmup").value_or(0.0),
-                       .force_momentum = values.flag("force_momentum"),
-                       .contributions = values.has("contributions") && values.flag("contributions"),
-                       .seed = static_cast<std::uint64_t>(values.integer("seed", 0, kLargestSeed)),
-                       .workers = static_cast<int>(values.integer("workers", 0, kMostWorkers)),
-                       .checkpoint_every = values.number("checkpoint_every")};
+  RunSettings settings{
+      .aggregator = values.text("aggregator"),
+      .batch_size = values.integer("batch_size", 0, kLargest),
+      .corrupt_fraction = values.number("corrupt_fraction"),
+      .noise = values.text_if_there("noise").value_or("uniform"),
+      .model = values.text("model"),
+      .width = values.integer("width", 0, kLargest),
+      .dropout = values.number_if_there("dropout"),
+      .precision = precision == "bf16" ? Dtype::bf16 : Dtype::f32,
+      .epochs = values.integer("epochs", 0, kMostEpochs),
+      .optimizer = values.text_if_there("optimizer").value_or("sgd"),
+      .learning_rate = values.number("learning_rate"),
+      .momentum = values.number("momentum"),
+      .weight_decay = values.number("weight_decay"),
+      .schedule = values.text("schedule"),
+      .warmup = values.number_if_there("warmup").value_or(0.0),
+      .force_momentum = values.flag("force_momentum"),
+      .sync_batch_norm = values.has("sync_batch_norm") && values.flag("sync_batch_norm"),
+      .contributions = values.has("contributions") && values.flag("contributions"),
+      .seed = static_cast<std::uint64_t>(values.integer("seed", 0, kLargestSeed)),
+      .workers = static_cast<int>(values.integer("workers", 0, kMostWorkers)),
+      .checkpoint_every = values.number("checkpoint_every")};
   try {
     check_settings(settings);
   } catch (const Error& error) {

@@ -130,6 +130,11 @@ void RunDirectory::begin(const Json& config, const std::function<void(const std:
   events_.emplace(partial_);
 }
 
+std::filesystem::path RunDirectory::checkpoint_of(const std::filesystem::path& parent,
+                                                  const std::string& name) {
+  return parent / (name + kPartial) / "checkpoint.safetensors";
+}
+
 bool RunDirectory::has_checkpoint() const {
   std::error_code unreadable;  // counts as none
   return fs::exists(checkpoint(), unreadable);

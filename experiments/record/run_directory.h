@@ -40,6 +40,9 @@ class RunDirectory {
                const std::function<void(const std::string&)>& note = {});
 
   std::filesystem::path checkpoint() const { return path("checkpoint.safetensors"); }
+  /// That of the unfinished run parent/name, for processes that only read it.
+  static std::filesystem::path checkpoint_of(const std::filesystem::path& parent,
+                                             const std::string& name);
   bool has_checkpoint() const;
   /// Writes all files to the disk. Returns the states of the CSV files by name and of the event
   /// file as "events", for a checkpoint.

@@ -41,6 +41,7 @@ struct RunSettings {
   std::string schedule = "constant";  ///< for make_schedule()
   double warmup = 0.0;                ///< epochs of WarmUp before it; 0: none
   bool force_momentum = false;        ///< with the rolling aggregators too
+  bool sync_batch_norm = false;       ///< over the ranks that hold a group
   bool contributions = false;         ///< contributions.csv; no influence on the other results
   std::uint64_t seed = 1;             ///< of weights, order and corruption
   int workers = 1;                    ///< loader threads; no influence on results

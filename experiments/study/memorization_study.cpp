@@ -39,6 +39,10 @@ void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
   }
   prepare_threads(options, argv);
   const Study study = prepare_study(options);
+  if (!study.team->leads()) {
+    run_study(study);
+    return;
+  }
   const auto kept = std::count_if(study.over.begin(), study.over.end(),
                                   [](const auto& record) { return record.has_value(); });
   show(stdout,

@@ -167,6 +167,13 @@ void add_program_flags(CLI::App& app, StudyOptions& options) {
       ->check(one_of({"auto", "cpu", "cuda"}));
   app.add_flag("--deterministic", options.deterministic,
                "Same seed, same bits, on the same GPU; CPUs do so anyway");
+  app.add_option("--ranks-per-run", options.ranks_per_run,
+                 "Processes that train each run together, a part of every batch each: as many as "
+                 "mpirun (on CPUs) or mpirun or torchrun (on GPUs) starts")
+      ->check(at_least(1));
+  app.add_flag("--sync-batch-norm", options.run.sync_batch_norm,
+               "Where several ranks hold a group: take batch norm's statistics over all of it "
+               "instead of over each rank's part");
   add_threads_option(app, options.threads);
   app.add_option("--workers", options.run.workers, "Loader threads; 0: the training thread loads")
       ->check(at_least(0));

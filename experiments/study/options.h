@@ -59,6 +59,7 @@ struct StudyOptions {
   double momentum_of_mean = 0.0;
   std::string device = "auto";
   bool deterministic = false;  ///< Backend::set_deterministic()
+  int ranks_per_run = 1;       ///< processes that train a run together
   int threads = 0;             ///< 0: the default of thread_count()
   std::string output_dir;
   bool resume = false;        ///< continue the runs in output_dir instead of refusing to start
@@ -91,6 +92,8 @@ Options parse_options_of(int argc, const char* const* argv, std::string_view des
         return options.study;
       },
       [&](CLI::App& app) { more(app, options); });
+  require<UsageError>(options.study.ranks_per_run == 1,
+                      "--ranks-per-run: this study trains each run in one process");
   return options;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <fstream>
 #include <map>
 #include <new>
@@ -23,6 +24,7 @@
 #include "cograd/experiments/study/noise_options.h"
 #include "cograd/experiments/train/contributions.h"
 #include "cograd/experiments/train/noise.h"
+#include "cograd/models/model_on_ranks.h"
 #include "cograd/models/registry.h"
 #include "cograd/optim/optimizer_registry.h"
 
@@ -89,7 +91,8 @@ void try_groups(const Study& study, Module& model) {
   std::set<std::int64_t> tried;
   for (const RunSettings& run : study.runs) {
     const std::int64_t groups = parse_aggregator(run.aggregator)->groups(run.batch_size);
-    const std::int64_t smallest = std::min<std::int64_t>(2, run.batch_size / groups);
+    const std::int64_t parts = std::max<std::int64_t>(groups, study.team->size());
+    const std::int64_t smallest = std::clamp<std::int64_t>(run.batch_size / parts, 1, 2);
     if (!tried.insert(smallest).second) continue;
     try {
       model(Variable(Tensor::zeros(image.prepended(smallest), Dtype::f32, backend)));
@@ -154,6 +157,35 @@ std::vector<Work> works_of(const Study& study) {
   return works;
 }
 
+/// The ranks that train a run: all that were started.
+std::shared_ptr<Team> team_of(const StudyOptions& options, Backend& backend) {
+  if (options.ranks_per_run == 1) return std::make_shared<Team>(backend);
+  require<ValueError>(options.broken_images == "fail",
+                      "[--ranks-per-run] a batch on {} ranks has no rows to spare: expected "
+                      "--broken-images fail",
+                      options.ranks_per_run);
+  require<ValueError>(!options.run.contributions,
+                      "[--ranks-per-run] --contributions needs a whole batch in one process: "
+                      "leave one of them out");
+  auto team = std::make_shared<Team>(make_communicator(backend), backend);
+  require<ValueError>(team->size() == options.ranks_per_run,
+                      "[--ranks-per-run] {} of {} process{}: expected mpirun or torchrun to start "
+                      "as many",
+                      options.ranks_per_run, team->size(), team->size() == 1 ? "" : "es");
+  return team;
+}
+
+/// Runs that the ranks cannot share out are found before the first begins.
+void try_ranks(const Study& study, Module& model) {
+  if (study.team->size() == 1) return;
+  model.to(*study.backend);
+  for (const RunSettings& run : study.runs) {
+    const DataParallel tried(*parse_aggregator(run.aggregator), study.team->ranks(), run.batch_size,
+                             model.parameters(), kept_statistics(model));
+    static_cast<void>(tried);
+  }
+}
+
 }  // namespace
 
 Study prepare_study(const StudyOptions& options) {
@@ -169,6 +201,7 @@ Study prepare_study(const StudyOptions& options, StudyData data) {
   require<ValueError>(study.backend->computes_in(options.run.precision),
                       "[--precision] the {} backend does not compute in {}: expected f32",
                       study.backend->name(), name_of(options.run.precision));
+  study.team = team_of(options, *study.backend);
   study.data = std::move(data);
   for (RunSettings& run : study.runs) {
     run.corrupt_fraction = corrupt_fraction_of(run, study.data);
@@ -181,7 +214,9 @@ Study prepare_study(const StudyOptions& options, StudyData data) {
                       "that of one example: expected a model without, such as mlp",
                       options.run.model);
   try_groups(study, *model);
+  try_ranks(study, *model);
   find_runs(study);
+  if (!study.team->leads()) return study;
   check_output_folder(options.output_dir);
   study.lock = std::make_shared<FolderLock>(options.output_dir);
   study.step_costs = measure_steps(study);
@@ -195,7 +230,12 @@ std::string how_to_resume(const StudyOptions& options) {
 
 std::vector<RunRecord> run_study(const Study& study) {
   const InterruptionScope interruptible;
-  Progress progress(works_of(study), stderr);
+  Team& team = *study.team;
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  const std::unique_ptr<std::FILE, Close> nowhere(std::fopen("/dev/null", "w"));
+  Progress progress(works_of(study), team.leads() ? stderr : nowhere.get());
   const auto note = [&](const std::string& text) { progress.note("note: " + text); };
   std::vector<RunRecord> records;
   for (std::size_t i = 0; i < study.runs.size(); ++i) {
@@ -209,16 +249,25 @@ std::vector<RunRecord> run_study(const Study& study) {
                                   study.options.seeds > 1 ? fmt::format(", seed {}", run.seed) : "",
                                   i + 1, study.runs.size()));
     try {
-      check_interruption();
-      RunDirectory directory(study.options.output_dir, directory_name_of(run),
-                             config_of(study, run), study.options.resume, note);
-      records.push_back(train_run(run, study.data, *study.backend, directory, progress));
-      directory.finish(records.back());
+      team.together(check_interruption);
+      std::optional<RunDirectory> directory;
+      if (team.leads()) {
+        directory.emplace(study.options.output_dir, directory_name_of(run), config_of(study, run),
+                          study.options.resume, note);
+      }
+      records.push_back(
+          train_run(run, study.data, *study.backend, directory ? &*directory : nullptr,
+                    RunDirectory::checkpoint_of(study.options.output_dir, directory_name_of(run)),
+                    progress, team));
+      if (directory) directory->finish(records.back());
     } catch (const Interrupted& interruption) {
+      team.ranks().end_together();
       throw Interrupted(interruption.signal(), fmt::format("stopped {}; {}", interruption.what(),
                                                            how_to_resume(study.options)));
     }
   }
+  team.told(false);  // the leader has written all
+  team.ranks().end_together();
   return records;
 }
 
@@ -268,6 +317,7 @@ nlohmann::ordered_json config_of(const Study& study, const RunSettings& run) {
   const bool counts =
       !run.model.starts_with("mlp") && study.backend->device().type == DeviceType::cpu;
   if (counts) config["threads"] = thread_count();
+  if (study.team->size() > 1) config["ranks"] = study.team->size();
   return config;
 }
 

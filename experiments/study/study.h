@@ -32,6 +32,7 @@ struct Study {
   StudyData data;
   std::vector<UsedData> used;
   Backend* backend = nullptr;
+  std::shared_ptr<Team> team;                  ///< of options.ranks_per_run ranks
   std::int64_t parameters = 0;                 ///< of the model
   std::map<std::string, StepCost> step_costs;  ///< of the runs that are not over, by label_of()
   std::shared_ptr<const FolderLock> lock;      ///< on the output folder
@@ -50,7 +51,8 @@ Study prepare_study(const StudyOptions& options);
 Study prepare_study(const StudyOptions& options, StudyData data);
 
 /// Trains the runs that are not over, with a progress display on stderr. Returns all runs, failed
-/// ones included. Throws Interrupted, which says how to resume.
+/// ones included. On a rank that does not lead a team they lack their evaluations, and no report is
+/// to be made. Throws Interrupted, which says how to resume.
 std::vector<RunRecord> run_study(const Study& study);
 
 /// "go on with: COMMAND --resume", for a study that was stopped.

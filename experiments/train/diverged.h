@@ -17,6 +17,8 @@ class Diverged : public NonFiniteError {
       : NonFiniteError(message), epoch_(epoch), step_(step) {}
   /// "diverged at epoch 1, step 7".
   std::string where() const { return fmt::format("diverged at epoch {}, step {}", epoch_, step_); }
+  std::int64_t epoch() const { return epoch_; }
+  std::int64_t step() const { return step_; }
 
  private:
   std::int64_t epoch_, step_;

@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <memory>
 #include <numeric>
+#include <span>
 
+#include "cograd/data/subset.h"
 #include "cograd/engine/autograd.h"
 #include "cograd/experiments/console/interruption.h"
 #include "cograd/layers/linear.h"
@@ -78,6 +82,19 @@ class Features {
   std::vector<double> squared_norms_;
 };
 
+/// Examples of a rank, but the last ones, which may have fewer.
+std::int64_t examples_per_rank(std::int64_t size, int ranks) { return (size + ranks - 1) / ranks; }
+
+/// The examples of a rank of `team`, which may be none.
+DatasetPtr part_of(DatasetPtr data, const Team* team) {
+  if (team == nullptr || team->size() == 1) return data;
+  const std::int64_t size = data->size(), part = examples_per_rank(size, team->size());
+  const std::int64_t first = std::min(size, team->rank() * part);
+  std::vector<std::int64_t> mine(static_cast<std::size_t>(std::min(size, first + part) - first));
+  std::iota(mine.begin(), mine.end(), first);
+  return std::make_shared<Subset>(std::move(data), std::move(mine));
+}
+
 }  // namespace
 
 Evaluation summarize(const std::vector<ExampleResult>& results,
@@ -106,8 +123,10 @@ Evaluation summarize(const std::vector<ExampleResult>& results) {
 }
 
 Evaluator::Evaluator(DatasetPtr data, Backend& backend, int workers,
-                     std::function<void(const std::string&)> skip_broken)
-    : data_(std::move(data)),
+                     std::function<void(const std::string&)> skip_broken, Team* team)
+    : size_(data->size()),
+      data_(part_of(std::move(data), team)),
+      team_(team != nullptr && team->size() > 1 ? team : nullptr),
       backend_(&backend),
       workers_(workers),
       skip_broken_(std::move(skip_broken)) {
@@ -143,6 +162,25 @@ void Evaluator::for_each_batch(const Use& use) {
 }
 
 std::vector<ExampleResult> Evaluator::operator()(Module& model, Dtype precision) {
+  if (team_ == nullptr) return evaluate(model, precision);
+  std::vector<ExampleResult> results;
+  team_->together([&] {
+    if (data_->size() > 0) results = evaluate(model, precision);
+  });
+  return of_all_ranks(results);
+}
+
+std::vector<ExampleResult> Evaluator::of_all_ranks(const std::vector<ExampleResult>& mine) {
+  std::vector<ExampleResult> part = mine, all;
+  part.resize(static_cast<std::size_t>(examples_per_rank(size_, team_->size())));
+  const std::vector<std::byte> bytes = team_->gathered(std::as_bytes(std::span(part)));
+  all.resize(bytes.size() / sizeof(ExampleResult));
+  std::memcpy(all.data(), bytes.data(), bytes.size());
+  all.resize(static_cast<std::size_t>(size_));  // only the last ranks have fewer
+  return all;
+}
+
+std::vector<ExampleResult> Evaluator::evaluate(Module& model, Dtype precision) {
   const NoGradient guard;
   const bool training = model.training();
   model.eval();

@@ -8,6 +8,7 @@
 
 #include "cograd/data/loader.h"
 #include "cograd/experiments/record/run_record.h"
+#include "cograd/experiments/train/team.h"
 #include "cograd/layers/module.h"
 
 namespace cograd {
@@ -37,21 +38,25 @@ Evaluation summarize(const std::vector<ExampleResult>& results,
 Evaluation summarize(const std::vector<ExampleResult>& results);
 
 /// Evaluates a model on all examples of a data set, in the set's order. A small set is loaded once
-/// and stays on the backend.
+/// and stays on the backend. A team divides the examples among its ranks.
 class Evaluator {
  public:
-  /// `workers` and `skip_broken` are passed to the loader.
+  /// `workers` and `skip_broken` are passed to the loader; `team` must outlive this.
   Evaluator(DatasetPtr data, Backend& backend, int workers,
-            std::function<void(const std::string&)> skip_broken = {});
+            std::function<void(const std::string&)> skip_broken = {}, Team* team = nullptr);
   /// Evaluates with activations of type `precision` in evaluation mode, then restores the model's
   /// mode.
   std::vector<ExampleResult> operator()(Module& model, Dtype precision = Dtype::f32);
 
  private:
+  std::vector<ExampleResult> evaluate(Module& model, Dtype precision);
+  std::vector<ExampleResult> of_all_ranks(const std::vector<ExampleResult>& mine);
   template <class Use>
   void for_each_batch(const Use& use);
 
-  DatasetPtr data_;
+  std::int64_t size_;  // of the whole set
+  DatasetPtr data_;    // this rank's part of it
+  Team* team_;         // null: this process alone
   Backend* backend_;
   int workers_;
   std::function<void(const std::string&)> skip_broken_;

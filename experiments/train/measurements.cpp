@@ -19,17 +19,19 @@ std::function<void(const std::string&)> skip_broken(const StudyData& data) {
 
 Measurements::Measurements(const RunSettings& settings, const StudyData& data,
                            const std::shared_ptr<CorruptedLabels>& train,
-                           std::int64_t steps_per_epoch, Backend& backend, RunDirectory& directory)
+                           std::int64_t steps_per_epoch, Backend& backend, RunDirectory* directory,
+                           Team& team)
     : settings_(settings),
       data_(data),
       train_(train),
       steps_per_epoch_(steps_per_epoch),
       backend_(backend),
       directory_(directory),
+      team_(team),
       samples_(choose_samples(*train, settings.seed)),
       evaluate_train_(std::make_shared<Subset>(train, samples_.evaluated), backend,
-                      settings.workers, skip_broken(data)),
-      evaluate_test_(data.test, backend, settings.workers, skip_broken(data)),
+                      settings.workers, skip_broken(data), &team),
+      evaluate_test_(data.test, backend, settings.workers, skip_broken(data), &team),
       order_(samples_.evaluated.size()),
       pristine_coherence_(train, samples_.indices_of(samples_.pristine), settings.seed, backend,
                           skip_broken(data)),
@@ -37,10 +39,11 @@ Measurements::Measurements(const RunSettings& settings, const StudyData& data,
                          skip_broken(data)) {
   if (data.validation != nullptr) {
     evaluate_validation_.emplace(noisy(data.validation, settings, data, NoisePart::validation),
-                                 backend, settings.workers, skip_broken(data));
+                                 backend, settings.workers, skip_broken(data), &team);
   }
   for (const auto& [name, set] : data.further_tests) {
-    evaluate_further_.emplace(name, Evaluator(set, backend, settings.workers, skip_broken(data)));
+    evaluate_further_.emplace(name,
+                              Evaluator(set, backend, settings.workers, skip_broken(data), &team));
   }
 }
 
@@ -55,15 +58,18 @@ void Measurements::after_epoch(Module& model, std::int64_t epoch) {
   order_.observe(epoch * steps_per_epoch_, results_);
   if (epoch == LearningOrder::early_epoch(settings_.epochs)) order_.score(results_);
   if (epoch > 0) order_.add_margins(results_);
-  write_coherence(model, epoch, "pristine", pristine_coherence_);
-  write_coherence(model, epoch, "corrupt", corrupt_coherence_);
-  directory_.evaluation(record);
-  write_events(record);
+  team_.together([&] {
+    if (directory_ == nullptr) return;
+    write_coherence(model, epoch, "pristine", pristine_coherence_);
+    write_coherence(model, epoch, "corrupt", corrupt_coherence_);
+    directory_->evaluation(record);
+    write_events(record);
+  });
 }
 
 void Measurements::after_training(Module& model) {
   write_learned_examples(model);
-  write_difficulty();
+  if (directory_ != nullptr) write_difficulty();
 }
 
 EpochRecord Measurements::evaluate(Module& model, std::int64_t epoch) {
@@ -99,8 +105,8 @@ void Measurements::check(const EpochRecord& record) const {
 void Measurements::write_events(const EpochRecord& record) {
   const auto write = [&](const std::string& name, const Evaluation& e) {
     if (e.count == 0) return;
-    directory_.events().scalar("loss/" + name, record.epoch * steps_per_epoch_, e.loss);
-    directory_.events().scalar("accuracy/" + name, record.epoch * steps_per_epoch_, e.acc1);
+    directory_->events().scalar("loss/" + name, record.epoch * steps_per_epoch_, e.loss);
+    directory_->events().scalar("accuracy/" + name, record.epoch * steps_per_epoch_, e.acc1);
   };
   write("pristine", record.pristine);
   write("corrupt", record.corrupt);
@@ -114,7 +120,7 @@ void Measurements::write_coherence(Module& model, std::int64_t epoch, const char
                                    const ExampleCoherence& examples) {
   for (const ObservedGradient& gradient : examples.measure(model, settings_.precision)) {
     const CoherenceEntry entry{gradient.name, gradient.norms.coherence(), gradient.mean()};
-    directory_.example_coherence(epoch, kind, entry, gradient.alpha());
+    directory_->example_coherence(epoch, kind, entry, gradient.alpha());
   }
 }
 
@@ -123,7 +129,7 @@ void Measurements::write_learned_examples(Module& model) {
   if (std::ssize(results_) != train_->size()) {  // a sample, or none since a resumption
     indices.resize(static_cast<std::size_t>(train_->size()));
     std::iota(indices.begin(), indices.end(), std::int64_t{0});
-    Evaluator evaluate_all(train_, backend_, settings_.workers, skip_broken(data_));
+    Evaluator evaluate_all(train_, backend_, settings_.workers, skip_broken(data_), &team_);
     results_ = evaluate_all(model, settings_.precision);
   }
   std::vector<std::int64_t> learned, not_learned;
@@ -134,11 +140,12 @@ void Measurements::write_learned_examples(Module& model) {
     }
     (results_[i].rank == 0 ? learned : not_learned).push_back(train_->whole_index(indices[i]));
   }
+  if (directory_ == nullptr) return;
   std::sort(learned.begin(), learned.end());
   std::sort(not_learned.begin(), not_learned.end());
   const std::string set = identity_of(train_->whole()).word();
-  write_index_file(directory_.path("learned_examples.csv"), {learned, set});
-  write_index_file(directory_.path("not_learned_examples.csv"), {not_learned, set});
+  write_index_file(directory_->path("learned_examples.csv"), {learned, set});
+  write_index_file(directory_->path("not_learned_examples.csv"), {not_learned, set});
 }
 
 void Measurements::write_difficulty() {
@@ -149,7 +156,7 @@ void Measurements::write_difficulty() {
   }
   std::sort(examples.begin(), examples.end(),
             [](const auto& a, const auto& b) { return a.index < b.index; });
-  directory_.difficulty(examples);
+  directory_->difficulty(examples);
 }
 
 }  // namespace cograd

@@ -26,10 +26,11 @@ std::function<void(const std::string&)> skip_broken(const StudyData& data);
 /// are learned, measures the coherence of their gradients, and writes all of it to the run's files.
 class Measurements {
  public:
-  /// `train` has the labels that the run learns. All arguments must outlive this.
+  /// `train` has the labels that the run learns. `directory` is null on ranks that do not lead. All
+  /// arguments must outlive this.
   Measurements(const RunSettings& settings, const StudyData& data,
                const std::shared_ptr<CorruptedLabels>& train, std::int64_t steps_per_epoch,
-               Backend& backend, RunDirectory& directory);
+               Backend& backend, RunDirectory* directory, Team& team);
 
   /// Observes which examples are learned, at the steps of the first epoch that
   /// LearningOrder::wants().
@@ -59,7 +60,8 @@ class Measurements {
   std::shared_ptr<CorruptedLabels> train_;
   std::int64_t steps_per_epoch_;
   Backend& backend_;
-  RunDirectory& directory_;
+  RunDirectory* directory_;
+  Team& team_;
 
   Samples samples_;
   Evaluator evaluate_train_, evaluate_test_;

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 
 #include "cograd/engine/backend.h"
 #include "cograd/experiments/console/progress.h"
 #include "cograd/experiments/record/run_directory.h"
 #include "cograd/experiments/record/run_record.h"
 #include "cograd/experiments/train/study_data.h"
+#include "cograd/experiments/train/team.h"
 
 namespace cograd {
 
@@ -22,5 +24,12 @@ std::int64_t examples_per_epoch(const RunSettings& settings, std::int64_t train_
 /// damaged checkpoint, Interrupted after a signal and a checkpoint.
 RunRecord train_run(const RunSettings& settings, const StudyData& data, Backend& backend,
                     RunDirectory& directory, Progress& progress);
+/// The same by all ranks of `team`, each of which calls it. `directory` is null on those that do not
+/// lead; they read the checkpoint that it has at `checkpoint`, and their record has no evaluations.
+/// With several ranks only divergence and broken images become a failure, on all of them: another
+/// error of one rank is thrown and must end the job.
+RunRecord train_run(const RunSettings& settings, const StudyData& data, Backend& backend,
+                    RunDirectory* directory, const std::filesystem::path& checkpoint,
+                    Progress& progress, Team& team);
 
 }  // namespace cograd

@@ -24,11 +24,17 @@ bool finite(const Tensor& tensor) {
   return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
 }
 
+double mean_of_groups(const std::vector<float>& losses) {
+  double sum = 0.0;  // all groups have the same size
+  for (const float loss : losses) sum += loss;
+  return sum / static_cast<double>(losses.size());
+}
+
 }  // namespace
 
 TrainingSteps::TrainingSteps(Module& model, const Aggregator& aggregator, Optimizer& optimizer,
                              Dtype precision, std::int64_t batch_size, Backend& backend,
-                             std::string run, double capture_from)
+                             std::string run, double capture_from, DataParallel* parallel)
     : model_(model),
       aggregator_(aggregator),
       optimizer_(optimizer),
@@ -37,8 +43,10 @@ TrainingSteps::TrainingSteps(Module& model, const Aggregator& aggregator, Optimi
       batch_size_(batch_size),
       backend_(backend),
       run_(std::move(run)),
+      parallel_(parallel),
       capture_from_(capture_from),
-      recorder_(model.counters().empty() && aggregator.coordinate_wise() && optimizer.recordable()
+      recorder_(parallel == nullptr && model.counters().empty() && aggregator.coordinate_wise() &&
+                        optimizer.recordable()
                     ? backend.step_recorder()
                     : nullptr),
       captured_rate_(optimizer.learning_rate()) {}
@@ -63,13 +71,19 @@ std::vector<double> TrainingSteps::losses() {
 
 Variable TrainingSteps::loss_of(const Tensor& images, const Tensor& labels) const {
   const std::int64_t rows = images.size(0);
-  const Groups groups(rows, aggregator_.groups(rows));
+  const Groups groups =
+      parallel_ != nullptr ? parallel_->groups() : Groups(rows, aggregator_.groups(rows));
   return cross_entropy(forward_in(precision_, model_, Variable(images, groups)), labels);
+}
+
+void TrainingSteps::backward_of(const Variable& loss, const BackwardOptions& options) const {
+  if (parallel_ != nullptr) return parallel_->backward(loss, options);
+  backward(loss, aggregator_, options);
 }
 
 Tensor TrainingSteps::launch_step(const Tensor& images, const Tensor& labels) {
   const Variable loss = loss_of(images, labels);
-  backward(loss, aggregator_);
+  backward_of(loss, {});
   optimizer_.step();
   return loss.value();
 }
@@ -78,7 +92,7 @@ void TrainingSteps::synchronous_step(const Batch& batch, Position position, bool
   read_losses();  // an earlier divergence is reported first
   const Variable loss = loss_of(batch.images, batch.labels);
   note_loss({position, loss.value()});
-  backward(loss, aggregator_, {.measure_coherence = report && loss.groups().count() > 1});
+  backward_of(loss, {.measure_coherence = report && aggregator_.groups(batch_size_) > 1});
   if (report || position.step % kGradientCheckEvery == 0) check_gradients(position);
   optimizer_.step();
 }
@@ -121,10 +135,8 @@ void TrainingSteps::captured_step(const Batch& batch, Position position) {
 }
 
 void TrainingSteps::note_loss(const Unread& step) {
-  const std::vector<float> groups = step.losses.to_vector<float>();
-  double sum = 0.0;  // all groups have the same size
-  for (const float loss : groups) sum += loss;
-  const double mean = sum / static_cast<double>(groups.size());
+  const double mean = parallel_ != nullptr ? parallel_->mean_loss(step.losses)
+                                           : mean_of_groups(step.losses.to_vector<float>());
   if (!std::isfinite(mean)) explain_non_finite_loss(step.position);
   losses_.push_back(mean);
 }

@@ -8,6 +8,7 @@
 
 #include "cograd/data/batch.h"
 #include "cograd/engine/aggregation/aggregator.h"
+#include "cograd/engine/parallel/data_parallel.h"
 #include "cograd/engine/step_recorder.h"
 #include "cograd/layers/module.h"
 #include "cograd/optim/optimizer.h"
@@ -30,10 +31,11 @@ class TrainingSteps {
 
   /// Trains `model` on batches of `batch_size`, both on `backend`. Errors call the run `run`. Steps
   /// are captured if launching takes at least the share `capture_from` of their time, since a graph
-  /// holds the memory of one more step.
+  /// holds the memory of one more step. With `parallel` batches are this rank's rows, and no step
+  /// is captured.
   TrainingSteps(Module& model, const Aggregator& aggregator, Optimizer& optimizer, Dtype precision,
                 std::int64_t batch_size, Backend& backend, std::string run,
-                double capture_from = 0.7);
+                double capture_from = 0.7, DataParallel* parallel = nullptr);
 
   /// Does the step at `position`. With `report` it checks the gradients and measures the coherence
   /// of the groups (Parameter::norms). Throws Diverged for a loss or gradient that is not finite,
@@ -52,6 +54,7 @@ class TrainingSteps {
   };
 
   Variable loss_of(const Tensor& images, const Tensor& labels) const;
+  void backward_of(const Variable& loss, const BackwardOptions& options) const;
   Tensor launch_step(const Tensor& images, const Tensor& labels);
   void synchronous_step(const Batch& batch, Position position, bool report);
   void asynchronous_step(const Batch& batch, Position position);
@@ -72,6 +75,7 @@ class TrainingSteps {
   Backend& backend_;
   std::string run_;
 
+  DataParallel* parallel_;  // null: this process alone
   bool begun_ = false;
   std::vector<double> losses_;
   std::vector<Unread> unread_;

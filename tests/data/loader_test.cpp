@@ -79,6 +79,32 @@ TEST_CASE("the order depends on seed and epoch, not on the workers", "[loader]")
   CHECK(epoch_of(other, 2) != expected);
 }
 
+TEST_CASE("the parts of a batch are those of the whole one, read once", "[loader]") {
+  const auto set = std::make_shared<Numbered>(103);
+  Loader whole(set, {.batch_size = 12, .drop_last = true, .seed = 5}, reference_backend());
+  const auto expected = epoch_of(whole, 2);
+  std::vector<std::vector<std::int64_t>> joined(expected.size());
+  for (int part = 0; part < 3; ++part) {
+    const auto counted = std::make_shared<Numbered>(103);
+    Loader loader(counted,
+                  {.batch_size = 12, .drop_last = true, .seed = 5, .part = part, .parts = 3},
+                  reference_backend());
+    const auto batches = epoch_of(loader, 2);
+    REQUIRE(batches.size() == expected.size());
+    CHECK(counted->reads == 8 * 4);
+    for (std::size_t b = 0; b < batches.size(); ++b) {
+      joined[b].insert(joined[b].end(), batches[b].begin(), batches[b].end());
+    }
+  }
+  CHECK(joined == expected);
+  const auto refused = [&](LoaderOptions options) { Loader(set, options, reference_backend()); };
+  CHECK_THROWS_WITH(refused({.batch_size = 12, .drop_last = true, .part = 3, .parts = 3}),
+                    contains("part 3 of 3"));
+  CHECK_THROWS_WITH(refused({.batch_size = 10, .drop_last = true, .parts = 3}),
+                    contains("a batch of 10 in 3 parts"));
+  CHECK_THROWS_WITH(refused({.batch_size = 12, .parts = 3}), contains("expected full batches"));
+}
+
 TEST_CASE("every example comes once per epoch, drop_last leaves out the rest", "[loader]") {
   const auto set = std::make_shared<Numbered>(103);
   for (bool drop_last : {false, true}) {
