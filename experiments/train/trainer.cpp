@@ -335,8 +335,8 @@ RunRecord train_run(const RunSettings& settings, const StudyData& data, Backend&
 RunRecord train_run(const RunSettings& settings, const StudyData& data, Backend& backend,
                     RunDirectory* directory, const std::filesystem::path& checkpoint,
                     Progress& progress, Team& team) {
-  RunRecord record{.settings = settings};
-  if (directory != nullptr) record.folder = directory->folder();
+  RunRecord record{.settings = settings,
+                   .folder = directory != nullptr ? directory->folder() : std::filesystem::path()};
   record.classes = data.train->classes();
   record.groups = parse_aggregator(settings.aggregator)->groups(settings.batch_size);
   std::unique_ptr<Training> training;
