@@ -356,10 +356,9 @@ void Backward::State::weigh_kept() {
   for (Parameter* p : order) {
     if (!pending.at(p).written) continue;
     const Tensor& groups = pending.at(p).groups;
-    own_gradient(*p);
     const Tensor sum = backend.linear_input_gradient(w.to(groups.dtype()).to(backend),
                                                      groups.reshape({k, groups.numel() / k}));
-    p->gradient.copy_from(sum.reshape(p->value.shape()));
+    p->gradient = sum.reshape(p->value.shape());
   }
 }
 
