@@ -17,8 +17,8 @@ using namespace cograd;
 struct Settings {
   std::int64_t examples = 120;
   std::int64_t batch = 30;  ///< 4 steps an epoch
-  int epochs = 200;
-  double learning_rate = 2.0;
+  int epochs = 400;
+  double learning_rate = 1.0;
   bool shuffle = true;      ///< another order in each epoch
   std::int64_t copies = 1;  ///< how often a batch repeats its examples; divides `batch`
 };

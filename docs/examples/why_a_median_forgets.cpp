@@ -7,9 +7,8 @@ namespace {
 
 void print(const cograd::Aggregator& rule, const toy::Settings& settings) {
   const toy::Outcome o = toy::train(rule, settings);
-  fmt::print(
-      "{:<5} shared weight {:.3f}   own weights, mean size {:.3f}   corrupt labels fitted {}/{}\n",
-      rule.name(), o.shared, o.own, o.fitted, o.corrupt);
+  fmt::print("{:<4}  shared weight {:.3f}  own weights {:.3f}  corrupt labels fitted {}/{}\n",
+             rule.name(), o.shared, o.own, o.fitted, o.corrupt);
 }
 
 }  // namespace

@@ -128,9 +128,11 @@ class Answers {
     const std::string answer = given(question);
     if (answer.empty()) return false;
     char* end = nullptr;
-    const double value = std::strtod(answer.c_str(), &end);
+    double value = std::strtod(answer.c_str(), &end);
+    if (end != answer.c_str() && *end == '/') value /= std::strtod(end + 1, &end);
     if (end == answer.c_str() || *end != '\0') {
-      return check_->that(false, question, fmt::format("expected a number, got '{}'", answer));
+      return check_->that(false, question,
+                          fmt::format("expected a number like 0.5 or 1/2, got '{}'", answer));
     }
     return check_->that(std::abs(value - right) <= tolerance * std::max(1.0, std::abs(right)),
                         question,
