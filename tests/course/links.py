@@ -69,8 +69,12 @@ def main():
     count, faults = 0, []
     for document in [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', ROOT / 'CHANGELOG.md', *sorted((ROOT / 'docs').rglob('*.md'))]:
         for number, line in prose(document.read_text(encoding='utf-8')):
-            for text, target in LINK.findall(re.sub(r'(?<!\[)`[^`]*`(?!\])', '', line)):
+            quoted = [code.span() for code in re.finditer(r'`[^`]*`', line)]
+            for link in LINK.finditer(line):
+                if any(begin < link.start() and link.end() < end for begin, end in quoted):
+                    continue  # shown, not meant
                 count += 1
+                text, target = link.groups()
                 wrong = fault(document, text, target)
                 if wrong:
                     faults.append(f'{document.relative_to(ROOT)}:{number}: ({target}): {wrong}')
