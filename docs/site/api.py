@@ -73,7 +73,7 @@ def members(compound, lines, header):
     for member in compound.iter('memberdef'):
         where = member.find('location')
         if where is None or where.get('file') != header or member.get('prot') == 'private' or \
-                member.get('kind') in ('friend', 'define') or '=delete' in (member.findtext('argsstring') or ''):
+                member.get('kind') in ('friend', 'define') or member.findtext('name').startswith('~') or '=delete' in (member.findtext('argsstring') or ''):
             continue
         line = int(where.get('line'))
         yield Entry(line, member.findtext('name'), member.get('kind'), declaration(member),
@@ -138,7 +138,8 @@ def page(header, compounds, root):
     if not classes and not free:
         return None
     out += [f'[The header](../{"../" * header.count("/")}source/{header}.md)', '']
-    return '\n'.join(out), next((text for text in intro if text), '')
+    first = re.match(r'.*?\.(?=\s|$)|.*', ' '.join(intro[:intro.index('')] if '' in intro else intro))[0]
+    return '\n'.join(out), first
 
 
 def write(xml, pages, root):
@@ -156,10 +157,10 @@ def write(xml, pages, root):
             continue
         folder = header.rpartition('/')[0]
         if folder != folder_before:
-            index += ['', f'## {folder}', '', '| header | |', '| --- | --- |']
+            index += ['', f'## {folder}', '']
             folder_before = folder
         path = f'api/{header.removesuffix(".h")}.md'
-        index.append(f'| [{header.rpartition("/")[2]}]({path.removeprefix("api/")}) | {escaped(made[1])} |')
+        index.append(f'- [{header.rpartition("/")[2]}]({path.removeprefix("api/")}): {escaped(made[1])}')
         (pages / path).parent.mkdir(parents=True, exist_ok=True)
         (pages / path).write_text(made[0], encoding='utf-8')
         written_pages.append((folder, header, path))

@@ -46,6 +46,8 @@ class Pages:
             return match[0]
         file, hash_sign, anchor = target.partition('#')
         file = os.path.normpath(os.path.join(os.path.dirname(document), file))
+        if not (ROOT / file).exists():
+            sys.exit(f'{document}: the link to {target} leads nowhere')
         if (ROOT / file).is_dir():
             if f'{file}/README.md' not in self.documents:
                 return text
