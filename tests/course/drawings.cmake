@@ -9,3 +9,4 @@ add_test(NAME course_drawings COMMAND course_drawings --check ${PROJECT_SOURCE_D
 add_test(NAME draw_graph COMMAND sh -c "'$<TARGET_FILE:draw_graph>' --model resnet18_cifar --image-shape 3,32,32 --width 8 \
   '${CMAKE_CURRENT_BINARY_DIR}/tape.svg' && grep -q 'layer4.1.conv2.weight .64, 64, 3, 3.' '${CMAKE_CURRENT_BINARY_DIR}/tape.svg'")
 set_tests_properties(course_drawings draw_graph PROPERTIES LABELS course ENVIRONMENT OMP_WAIT_POLICY=passive)
+add_dependencies(course_programs course_drawings draw_graph)
