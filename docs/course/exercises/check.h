@@ -114,7 +114,7 @@ class Answers {
     std::ifstream file(path);
     for (std::string line; std::getline(file, line);) {
       line = line.substr(0, line.find('#'));
-      const std::size_t equals = line.find('=');
+      const std::size_t equals = line.rfind('=');  // a question may have one, too
       if (equals != std::string::npos) {
         given_[trimmed(line.substr(0, equals))] = trimmed(line.substr(equals + 1));
       }
