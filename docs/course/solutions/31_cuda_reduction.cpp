@@ -9,8 +9,8 @@ __global__ void sum_kernel(unsigned n, const float* x, float* partial) {
   for (unsigned i = blockIdx.x * blockDim.x + t; i < n; i += gridDim.x * blockDim.x) sum += x[i];
   part[t] = sum;
   __syncthreads();
-  for (unsigned half = kThreads / 2; half > 0; half /= 2) {
-    if (t < half) part[t] += part[t + half];
+  for (unsigned distance = kThreads / 2; distance > 0; distance /= 2) {
+    if (t < distance) part[t] += part[t + distance];
     __syncthreads();
   }
   if (t == 0) partial[blockIdx.x] = part[0];
