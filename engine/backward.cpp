@@ -88,7 +88,8 @@ struct Backward::State {
   }
   /// Whether an op may reduce the groups' gradients without storing them.
   bool may_skip_groups() const {
-    return by_function == nullptr && sweep != Sweep::products && !options.observe;
+    return by_function == nullptr && sweep != Sweep::products && !options.observe &&
+           !reference_only();
   }
   /// Where the norms of `p` go: nowhere if they are not asked for or known already.
   GroupNorms* norms_of(Parameter& p) const;
