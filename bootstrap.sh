@@ -2,6 +2,7 @@
 # Installs what building and testing needs and this machine lacks, from Debian's packages.
 # Usage: ./bootstrap.sh            (as root, or with sudo; does nothing when all is there)
 #        ./bootstrap.sh --browser  Chromium as well, 98 MB to fetch, for tests/pages/run
+#        ./bootstrap.sh --site     Doxygen and Python as well, for docs/site/build
 #        ./bootstrap.sh --check    names what is missing, installs nothing; fails where no build can begin
 set -euo pipefail
 
@@ -23,8 +24,9 @@ check=
 case ${1-} in
 '') ;;
 --browser) packages+=(chromium-headless-shell python3) ;;
+--site) packages+=(doxygen python3 python3-venv) ;;
 --check) check=yes ;;
-*) echo "usage: ./bootstrap.sh [--browser | --check]" >&2; exit 2 ;;
+*) echo "usage: ./bootstrap.sh [--browser | --site | --check]" >&2; exit 2 ;;
 esac
 
 missing=()

@@ -1,6 +1,7 @@
 // Whole training steps: forward, backward with aggregation, update. Named
 // step/MODEL/bBATCH/PRECISION/AGGREGATOR; MODEL ends in the image size where that is not its own.
-// observed/.../m3+statistics, +gsnr and +cosines are steps of m3 that a GradientObserver looks at.
+// gram/... are steps of rules by inner products; observed/.../m3+statistics, +gsnr and +cosines are
+// steps of m3 that a GradientObserver looks at.
 //
 // Counters: items_per_second, examples; peak_bytes, the most memory that tensors took during a
 // step, parameters and batch included. COGRAD_DEVICE=cuda times the same on a GPU, and larger ones;
@@ -173,6 +174,7 @@ int main(int argc, char** argv) try {
         // Dropout, as in VGG, cannot be replayed.
         if (!on_cpu && !step.model.starts_with("vgg")) add("step_graph", rule, true);
       }
+      for (const char* rule : {"geomed:3", "upgrad:3"}) add("gram", rule, false);
       add("observed", "m3+statistics", false);
       add("observed", "m3+cosines", false);
       add("observed", "m3+gsnr", false);

@@ -44,6 +44,7 @@ Variable Variable::leaf(Tensor value, Groups groups) {
   v.node_ = std::make_shared<Node>();
   v.node_->op = "leaf";
   v.node_->number = next_number();
+  v.node_->shape = v.shape();
   v.node_->leaf = true;
   return v;
 }
@@ -79,6 +80,7 @@ Variable record(std::string_view op, Tensor value, std::vector<Variable> inputs,
   Node& node = *result.node_;
   node.op = op;
   node.number = next_number();
+  node.shape = result.shape();
   for (Variable& input : inputs) node.inputs.push_back(std::move(input.node_));
   node.parameters = std::move(parameters);
   node.backward = std::move(backward);

@@ -333,8 +333,11 @@ class Backend {
 
 /// The readable backend: plain loops, f32 and f64, one thread. The oracle of the tests.
 Backend& reference_backend();
-/// The fast CPU backend, f32 and bf16.
+/// The fast CPU backend, f32 and bf16; the reference backend if reference_only().
 Backend& cpu_backend();
+/// For readers with a debugger: true if the environment variable COGRAD_REFERENCE is ON. CPUs then
+/// compute on the reference backend, and the backward pass takes no shortcuts.
+bool reference_only();
 /// The backend of the NVIDIA GPU. Throws DeviceError, with the way out, if it was not compiled in
 /// or there is no device that it can use.
 Backend& cuda_backend();

@@ -88,7 +88,8 @@ struct Backward::State {
   }
   /// Whether an op may reduce the groups' gradients without storing them.
   bool may_skip_groups() const {
-    return by_function == nullptr && sweep != Sweep::products && !options.observe;
+    return by_function == nullptr && sweep != Sweep::products && !options.observe &&
+           !reference_only();
   }
   /// Where the norms of `p` go: nowhere if they are not asked for or known already.
   GroupNorms* norms_of(Parameter& p) const;
@@ -356,10 +357,9 @@ void Backward::State::weigh_kept() {
   for (Parameter* p : order) {
     if (!pending.at(p).written) continue;
     const Tensor& groups = pending.at(p).groups;
-    own_gradient(*p);
     const Tensor sum = backend.linear_input_gradient(w.to(groups.dtype()).to(backend),
                                                      groups.reshape({k, groups.numel() / k}));
-    p->gradient.copy_from(sum.reshape(p->value.shape()));
+    p->gradient = sum.reshape(p->value.shape());
   }
 }
 

@@ -17,6 +17,7 @@ class Node {
  public:
   std::string_view op;
   std::uint64_t number = 0;
+  Shape shape;                                // of the result
   std::vector<std::shared_ptr<Node>> inputs;  // null where an input is a constant
   std::vector<Parameter*> parameters;
   std::function<void(const Tensor&, Backward&)> backward;

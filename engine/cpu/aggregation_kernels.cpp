@@ -279,28 +279,41 @@ void reduce_outer_products(const ReductionPlan& plan, const float* a, std::int64
   });
 }
 
-/// Sixteen sums in f32, which f64 then adds up in order: the same bits everywhere.
-double inner_product(const float* a, const float* b, std::int64_t n) {
+/// products[j] += sum_i a[i] b[j * stride + i] for J rows of b. Sixteen sums each in f32, which f64
+/// then adds up in order: the same bits everywhere.
+template <int J>
+void add_products_of_row(const float* a, const float* b, std::int64_t stride, std::int64_t n,
+                         double* products) {
   constexpr int kLanes = 16;
-  Floats<kLanes> sums{};
+  Floats<kLanes> sums[J] = {};
   std::int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
-    sums += load<kLanes>(a + i) * load<kLanes>(b + i);
+    const Floats<kLanes> x = load<kLanes>(a + i);
+    for (int j = 0; j < J; ++j) sums[j] += x * load<kLanes>(b + j * stride + i);
   }
-  double total = 0.0;
-  for (int lane = 0; lane < kLanes; ++lane) total += sums[lane];
-  for (; i < n; ++i) total += static_cast<double>(a[i]) * b[i];
-  return total;
+  for (int j = 0; j < J; ++j) {
+    double total = 0.0;
+    for (int lane = 0; lane < kLanes; ++lane) total += sums[j][lane];
+    for (std::int64_t rest = i; rest < n; ++rest) {
+      total += static_cast<double>(a[rest]) * b[j * stride + rest];
+    }
+    products[j] += total;
+  }
 }
 
 void add_inner_products(const float* x, std::int64_t stride, std::int64_t k, std::int64_t n,
                         double* products) {
-  constexpr std::int64_t kPiece = 512;  // so that all rows of a piece stay in the cache
+  constexpr std::int64_t kPiece = 1024;  // so that all rows of a piece stay in the cache
   for (std::int64_t begin = 0; begin < n; begin += kPiece) {
     const std::int64_t size = n - begin < kPiece ? n - begin : kPiece;
     for (std::int64_t a = 0; a < k; ++a) {
-      for (std::int64_t b = 0; b <= a; ++b) {
-        products[a * k + b] += inner_product(x + a * stride + begin, x + b * stride + begin, size);
+      const float* row = x + a * stride + begin;
+      std::int64_t b = 0;
+      for (; b + 3 <= a + 1; b += 3) {
+        add_products_of_row<3>(row, x + b * stride + begin, stride, size, products + a * k + b);
+      }
+      for (; b <= a; ++b) {
+        add_products_of_row<1>(row, x + b * stride + begin, stride, size, products + a * k + b);
       }
     }
   }

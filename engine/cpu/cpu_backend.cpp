@@ -1,10 +1,18 @@
 #include "cograd/engine/cpu/cpu_backend.h"
 
+#include "cograd/engine/environment.h"
+
 namespace cograd {
 
 Backend& cpu_backend() {
+  if (reference_only()) return reference_backend();
   static auto* backend = new CpuBackend;  // never destroyed: storage points back to it
   return *backend;
+}
+
+bool reference_only() {
+  static const bool only = environment_switch("COGRAD_REFERENCE", false);
+  return only;
 }
 
 bool CpuBackend::computes_in(Dtype dtype) const {

@@ -48,14 +48,20 @@ void copy_panel(MatrixView b, std::int64_t begin, std::int64_t depth, std::int64
   }
 }
 
+/// Where a panel's rows of kColumns lie.
+struct Panel {
+  const float* data;
+  std::int64_t row;
+};
+
 /// M rows of C from M rows of A and the panel. `bias` has kColumns values or is null; `relu`: see
 /// Matmul.
 template <int M>
-void multiply_rows(const float* a, std::int64_t row, std::int64_t column, const float* panel,
+void multiply_rows(const float* a, std::int64_t row, std::int64_t column, Panel panel,
                    std::int64_t depth, const float* bias, bool accumulate, bool relu, float* c,
                    std::int64_t c_row) {
   Vector sums[M][2] = {};
-  if (depth > 0) add_products(a, row, column, panel, kColumns, depth, sums);
+  if (depth > 0) add_products(a, row, column, panel.data, panel.row, depth, sums);
 #pragma GCC unroll 16
   for (int i = 0; i < M; ++i) {
     for (int half = 0; half < 2; ++half) {
@@ -68,7 +74,7 @@ void multiply_rows(const float* a, std::int64_t row, std::int64_t column, const 
   }
 }
 
-void multiply_panel(const Matmul& p, std::int64_t panel_index, float* panel) {
+void multiply_panel(const Matmul& p, std::int64_t panel_index, float* buffer) {
   const std::int64_t first = panel_index * kColumns;
   const std::int64_t width = p.n - first < kColumns ? p.n - first : kColumns;
   MatrixView b = p.b;
@@ -77,10 +83,13 @@ void multiply_panel(const Matmul& p, std::int64_t panel_index, float* panel) {
   if (p.bias != nullptr) {
     std::memcpy(bias, p.bias + first, static_cast<std::size_t>(width) * sizeof(float));
   }
+  // A few rows of A read the panel once: a copy would cost more than it saves.
+  const bool in_place = p.m <= kRows && width == kColumns && b.column == 1;
   std::int64_t begin = 0;
   do {  // once even without rows to add up, for the bias and the zeros
     const std::int64_t depth = p.k - begin < kDepth ? p.k - begin : kDepth;
-    copy_panel(b, begin, depth, width, panel);
+    if (!in_place) copy_panel(b, begin, depth, width, buffer);
+    const Panel panel = in_place ? Panel{b.data + begin * b.row, b.row} : Panel{buffer, kColumns};
     const bool last = begin + depth == p.k, relu = last && p.relu;
     const float* last_bias = last && p.bias != nullptr ? bias : nullptr;
     const bool accumulate = p.accumulate || begin > 0;

@@ -5,8 +5,11 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cograd/engine/error.h"
 #include "cograd/experiments/report/curves.h"
@@ -48,6 +51,37 @@ TEST_CASE("a figure is drawn as SVG that can stand in a page", "[experiments]") 
   CHECK_THAT(svg, contains("<title>m3&#39;s</title>"));  // of the curve
   CHECK(svg.find("id='gp") == std::string::npos);        // ids are the figure's own
   CHECK(svg.find("'black'") == std::string::npos);
+}
+
+TEST_CASE("a figure is drawn whatever its numbers are", "[report]") {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  const std::vector<std::vector<double>> numbers{{},           {kNan, kNan}, {0.5, kNan},
+                                                 {0.5, 0.5},   {0.0, 0.0},   {kInf, -kInf},
+                                                 {1e300, 0.1}, {-1.0, 2.0},  {1e-300, 1e-300}};
+  std::vector<Figure> figures;
+  for (const bool x_log : {false, true}) {
+    for (const std::vector<double>& y : numbers) {
+      for (const std::vector<double>& limits : numbers) {
+        if (limits.size() != y.size()) continue;
+        Figure figure{"t", "x", "y", {}, {0.0, 0.0}, x_log};
+        std::vector<double> x{0.0, 1.0};
+        x.resize(y.size());
+        figure.curves.push_back({.label = "a", .x = x, .y = y, .low = limits, .high = limits});
+        figures.push_back(std::move(figure));
+      }
+    }
+  }
+  try {
+    draw_svg(Figure{"t", "x", "y", {{.label = "a", .x = {0.0}, .y = {0.0}}}}, "f");
+  } catch (const IoError& error) {
+    std::printf("SKIPPED: drawing needs gnuplot: %s\n", error.what());
+    return;
+  }
+  for (const Figure& figure : figures) {
+    CAPTURE(gnuplot_script(figure));
+    CHECK_NOTHROW(draw_svg(figure, "f"));
+  }
 }
 
 TEST_CASE("axes fit the data, within limits, from zero unless all lies far above", "[report]") {

@@ -136,7 +136,7 @@ TEST_CASE("numbers that are none leave gaps in a figure", "[report][hostile]") {
     draws({}, {});
   }
   figure.curves[0] = {"m3", {1.0, 2.0}, {1.0, 2.0}, "#0072B2", 0, 0, {0.0, kNone}, {2.0, 3.0}};
-  CHECK_THAT(gnuplot_script(figure), contains("1 1 0 2\n\nEND"));
+  CHECK_THAT(gnuplot_script(figure), contains("1 1 0 2\n2 2 NaN NaN\nEND"));
   figure.curves[0].colour = "red'\n!date";
   CHECK_THROWS_AS(gnuplot_script(figure), ValueError);
 }

@@ -101,10 +101,9 @@ Variable loss_of(const Case& c, const Uses& uses, const Variable& x, const Group
     Random random(99, upstream.size());
     std::vector<std::int64_t> whole(y.shape().begin(), y.shape().end());
     whole[0] = groups.batch();
-    upstream.push_back(random_f32(Shape(std::span<const std::int64_t>(whole)), random)
-                           .rows(groups.first(), groups.first() + groups.rows())
-                           .clone()
-                           .to(y.backend()));
+    const Tensor factors = random_f32(Shape(std::span<const std::int64_t>(whole)), random);
+    upstream.push_back(gradient_like(
+        y.value(), factors.rows(groups.first(), groups.first() + groups.rows()).clone()));
   }
   return record("upstream", Tensor::zeros({groups.count()}, Dtype::f32, x.backend()), ys, {},
                 [upstream](const Tensor&, Backward& pass) {
@@ -200,7 +199,8 @@ void check_random_shapes(Backend& fast) {
   for_each_case(82, [&](const Case& c, std::int64_t k, RandomCases&, Random& random) {
     const Tensor x = random_f32(c.x, random);
     compare(
-        fast, {x}, c.values(random), k, [&](auto& in, auto& p) { return c.op(in[0], p); }, 1e-4);
+        fast, {x}, c.values(random), k, [&](auto& in, auto& p) { return c.op(in[0], p); }, 1e-4,
+        Upstream::like_output);
   });
 }
 

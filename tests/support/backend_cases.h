@@ -1,7 +1,9 @@
 // Comparing fast backends with the reference.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -23,13 +25,31 @@ inline void check_same(const Tensor& actual, const Tensor& expected, const std::
   CHECK(relative_error(actual, expected) <= tolerance);
 }
 
+/// The gradient of a loss in the compared output.
+enum class Upstream : std::uint8_t {
+  random,
+  /// Random numbers times the output. Backends may round the input of a ReLU to either side of
+  /// zero; the output is next to zero there, and so is this gradient. For shapes drawn anew.
+  like_output
+};
+
+/// factors * y on y's backend: Upstream::like_output.
+inline Tensor gradient_like(const Tensor& y, const Tensor& factors) {
+  Tensor product = y.row_major().to(Dtype::f32).to(reference_backend()).clone();
+  const float* factor = factors.data<float>();
+  for (float& value : std::span(product.data<float>(), static_cast<std::size_t>(y.numel()))) {
+    value *= *factor++;
+  }
+  return product.to(y.backend());
+}
+
 /// Runs `op` forward and backward on both backends from the same values, and compares the output,
 /// the gradients of the inputs, and those of the parameters with their norms.
 inline void compare(
     Backend& fast, const std::vector<Tensor>& inputs, const std::vector<Tensor>& parameters,
     std::int64_t groups,
     const std::function<Variable(std::vector<Variable>&, std::vector<Parameter>&)>& op,
-    double tolerance = kTolerance) {
+    double tolerance = kTolerance, Upstream kind = Upstream::random) {
   struct Outcome {
     Tensor y;
     std::vector<Variable> leaves;
@@ -49,7 +69,9 @@ inline void compare(
     const Variable y = op(o.leaves, o.parameters);
     o.y = y.value();
     Random random(99);
-    const Tensor upstream = random_f32(y.shape(), random).to(backend);
+    const Tensor factors = random_f32(y.shape(), random);
+    const Tensor upstream =
+        kind == Upstream::random ? factors.to(backend) : gradient_like(y.value(), factors);
     const Variable loss =
         record("upstream", Tensor::zeros({groups}, Dtype::f32, backend), {y}, {},
                [upstream](const Tensor&, Backward& pass) { pass.input_gradient(0, upstream); });

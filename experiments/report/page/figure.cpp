@@ -53,19 +53,18 @@ std::string with_texts(std::string_view svg, const std::vector<std::string>& tex
   return result.append(svg);
 }
 
-/// The rows of a curve's data: a blank line is a gap.
+/// The rows of a curve's data: a blank line is a gap, NaN one of the band alone.
 std::string rows_of(const Figure& figure, const Curve& curve) {
-  const bool band = !curve.low.empty();
   std::string rows;
   for (std::size_t j = 0; j < curve.x.size(); ++j) {
     const double x = curve.x[j], y = curve.y[j];
-    if (!drawable(figure, x, y) ||
-        (band && !(drawable(figure, x, curve.low[j]) && drawable(figure, x, curve.high[j])))) {
-      rows += "\n";
-      continue;
+    if (drawable(figure, x, y)) {
+      rows += fmt::format("{:.6g} {:.6g}", x, y);
+      if (!curve.low.empty()) {
+        const bool band = drawable(figure, x, curve.low[j]) && drawable(figure, x, curve.high[j]);
+        rows += band ? fmt::format(" {:.6g} {:.6g}", curve.low[j], curve.high[j]) : " NaN NaN";
+      }
     }
-    rows += fmt::format("{:.6g} {:.6g}", x, y);
-    if (band) rows += fmt::format(" {:.6g} {:.6g}", curve.low[j], curve.high[j]);
     rows += "\n";
   }
   return rows;

@@ -57,7 +57,8 @@ std::vector<double> spread(const std::vector<double>& values, double distance, d
 
 /// The script for gnuplot: numbers and the form of the figure. Texts are untrusted and replaced by
 /// placeholders: "[text 0]" (x axis), "[text 1]" (y axis), "[text 2]", ... (labels of the curves).
-/// Points that are not finite, or not positive on a logarithmic axis, leave gaps.
+/// Points that are not finite, or not positive on a logarithmic axis, leave gaps; so do such limits
+/// in their band.
 std::string gnuplot_script(const Figure& figure);
 
 /// An <svg> element for a page, with the width of its place and the page's text colour. Each figure

@@ -1,0 +1,7 @@
+/// Puts the median of five values into x[2]. exchange(a, b) puts the smaller of a and b into a.
+template <class T, class Exchange>
+void median_of_5(T (&x)[5], const Exchange& exchange) {
+  exchange(x[0], x[1]);
+  exchange(x[3], x[4]);
+  // yours: the other exchanges
+}

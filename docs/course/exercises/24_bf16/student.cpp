@@ -1,0 +1,8 @@
+#include <bit>
+#include <cstdint>
+
+/// The bits of the bf16 nearest to x; of two equally near, the one whose last bit is 0.
+inline std::uint16_t to_bf16(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  return static_cast<std::uint16_t>(bits >> 16);  // yours: round, and keep a NaN a NaN
+}
