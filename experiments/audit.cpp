@@ -70,6 +70,7 @@ void run(int argc, char** argv) {
   if (options.study.preset == "paper")
     show(stdout, estimate_text(estimate_cost(study), text_width(stdout)));
   const AuditResults results = run_audit(audit, study);
+  if (!makes_report(study)) return;
   const AuditedLabels& labels = results.labels;
 
   const std::vector<Suspect> suspects = suspects_of(labels);

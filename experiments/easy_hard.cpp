@@ -6,6 +6,7 @@
 #include <chrono>
 #include <filesystem>
 #include <map>
+#include <optional>
 
 #include "cograd/data/index_file.h"
 #include "cograd/data/subset.h"
@@ -61,6 +62,9 @@ std::pair<std::int64_t, std::int64_t> sizes_for(const EasyHardOptions& options,
 }
 
 void check(const StudyOptions& study) {
+  require<UsageError>(study.shard.whole(),
+                      "--shard: the runs of this study depend on those before: expected --jobs or "
+                      "mpirun");
   require<UsageError>(study.corrupt_fractions == "0" && study.aggregators == "mean",
                       "--corrupt-fraction and --aggregator do not belong to this study: its "
                       "labels are the true ones and its gradients the mean's");
@@ -142,7 +146,8 @@ void run(int argc, char** argv) {
   prepare_threads(options.study, argv);
   const Study scouts = scouts_of(options);
   const fs::path folder = options.study.output_dir;
-  const FolderLock lock(folder);
+  std::optional<FolderLock> lock;
+  if (scouts.lock) lock.emplace(folder);  // else the process has it that began the study
   show(
       stdout,
       fmt::format(
@@ -172,6 +177,7 @@ void run(int argc, char** argv) {
     train_controls(options, scouts.data, scouted[0].folder, splits, trained);
   }
 
+  if (!makes_report(scouts)) return;
   Report report;
   report.title = "Easy and hard examples: do those learned early generalize better?";
   report.lead = kLead;

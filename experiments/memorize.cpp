@@ -50,6 +50,7 @@ void run(int argc, char** argv) {
   const std::shared_ptr<const CorruptedLabels> labels = labels_of_models(study);
   const CorruptedLabels& train = *labels;
   const std::vector<SubsetModels> all = run_subset_models(study, options, labels);
+  if (!makes_report(study)) return;
   const fs::path folder = options.study.output_dir;
   write_file(folder / "memorization.csv", memorization_csv(all, train));
   const std::vector<bool> every(static_cast<std::size_t>(train.size()), true);

@@ -139,7 +139,8 @@ void add_threads_option(CLI::App& app, int& threads) {
   app.add_option_function<int>(
          "--threads", [&threads](int count) { threads = count; },
          "Threads of the CPU's loops; default: $OMP_NUM_THREADS, else as many as affinity and "
-         "the container's quota allow. Convolutional networks repeat to the bit on as many "
+         "the container's quota allow, which runs at once share. Convolutional networks repeat to "
+         "the bit on as many "
          "threads as before, MLPs on any number")
       ->check(CLI::Range(1, kMaxThreads).description(""));
 }

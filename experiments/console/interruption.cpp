@@ -35,6 +35,8 @@ InterruptionScope::~InterruptionScope() {
   for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
 }
 
+int noted_interruption() { return noted; }
+
 void check_interruption() {
   if (const int signal = noted; signal != 0)
     throw Interrupted(signal, "before its first checkpoint");

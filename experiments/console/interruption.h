@@ -29,6 +29,8 @@ class InterruptionScope {
   struct sigaction before_[2];
 };
 
+/// The signal that was noted; 0: none.
+int noted_interruption();
 /// Throws Interrupted if a signal was noted.
 void check_interruption();
 

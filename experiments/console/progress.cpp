@@ -64,59 +64,70 @@ std::string progress_line(const ProgressState& state) {
   return percent(state) + " " + state.label + rate_and_time(state);
 }
 
-Progress::Progress(const std::vector<Work>& works, std::FILE* out)
+ProgressDisplay::ProgressDisplay(const std::vector<Work>& works, std::FILE* out)
     : time_left_(works), out_(out), terminal_(isatty(fileno(out)) == 1) {
   state_.total = 0;
   for (const Work& work : works) state_.total += work.examples;
   state_.total = std::max<std::int64_t>(state_.total, 1);
 }
 
-Progress::~Progress() {
+ProgressDisplay::~ProgressDisplay() {
   if (drawn_) show(out_, "\n");
 }
 
-void Progress::begin(std::size_t i, std::string label) {
-  if (i != current_) skip(time_left_.left(current_));
-  current_ = i;
-  state_.label = std::move(label);
-  advanced_ = Clock::now();
+void ProgressDisplay::begin(std::size_t work, std::string label) {
+  active_[work] = {std::move(label), Clock::now()};
 }
 
-void Progress::advance(std::int64_t done) {
-  const Clock::time_point now = Clock::now();
-  time_left_.spent(current_, done, std::chrono::duration<double>(now - advanced_).count());
-  advanced_ = now;
+void ProgressDisplay::advance(std::size_t work, std::int64_t done) {
+  now_ = Clock::now();
+  Active& active = active_[work];
+  time_left_.spent(work, done, std::chrono::duration<double>(now_ - active.advanced).count());
+  active.advanced = now_;
   state_.done = std::min(state_.done + done, state_.total);
   show_if_due();
 }
 
-void Progress::skip(std::int64_t done) {
-  time_left_.dropped(current_, done);
+void ProgressDisplay::skip(std::size_t work, std::int64_t done) {
+  time_left_.dropped(work, done);
   state_.done = std::min(state_.done + done, state_.total);
-  tenths_shown_ = 10 * state_.done / state_.total;
+  tenths_shown_ = std::max(tenths_shown_, 10 * state_.done / state_.total);
 }
 
-void Progress::show_if_due() {
+void ProgressDisplay::end(std::size_t work) {
+  if (const std::int64_t left = time_left_.left(work); left > 0) skip(work, left);
+  active_.erase(work);
+}
+
+void ProgressDisplay::show_if_due() {
   const std::int64_t tenths = 10 * state_.done / state_.total;
-  const bool due = terminal_ ? advanced_ - shown_ >= kRedrawEvery || state_.done == state_.total
-                             : advanced_ - shown_ >= kLineEvery || tenths > tenths_shown_;
+  const bool due = terminal_ ? now_ - shown_ >= kRedrawEvery || state_.done == state_.total
+                             : now_ - shown_ >= kLineEvery || tenths > tenths_shown_;
   if (!due) return;
-  state_.rate = time_left_.rate(current_);
-  state_.left = time_left_.seconds();
-  const double seconds = std::chrono::duration<double>(advanced_ - start_).count();
-  state_.waiting = seconds > 0.0 ? stalled_ / seconds : 0.0;
-  shown_ = advanced_;
+  const auto at_once = static_cast<double>(active_.size());
+  state_.rate = 0.0;
+  for (const auto& [work, active] : active_) state_.rate += time_left_.rate(work);
+  state_.left = time_left_.seconds() / at_once;
+  const double seconds = std::chrono::duration<double>(now_ - start_).count();
+  state_.waiting = seconds > 0.0 ? stalled_ / (seconds * at_once) : 0.0;
+  state_.label = label();
+  shown_ = now_;
   tenths_shown_ = tenths;
   draw();
 }
 
-void Progress::note(const std::string& text) {
+std::string ProgressDisplay::label() const {
+  const std::string& first = active_.begin()->second.label;
+  return active_.size() == 1 ? first : fmt::format("{} at once: {}", active_.size(), first);
+}
+
+void ProgressDisplay::note(const std::string& text) {
   show(out_, fmt::format("{}{}\n", drawn_ ? "\r\x1b[K" : "", printable(text)));
   drawn_ = false;
   if (terminal_) draw();
 }
 
-void Progress::draw() {
+void ProgressDisplay::draw() {
   if (terminal_) {
     // One column stays free: a full last column would wrap on some terminals.
     show(out_, fmt::format("\r{}\x1b[K", progress_bar(state_, terminal_width(out_) - 1)));

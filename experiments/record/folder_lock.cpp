@@ -8,8 +8,10 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <ctime>
+#include <thread>
 #include <utility>
 
 #include "cograd/engine/error.h"
@@ -46,6 +48,38 @@ bool is_named(int descriptor, const fs::path& file) {
 }  // namespace
 
 FolderLock::FolderLock(const fs::path& folder) : file_(folder / ".lock") {
+  open(LOCK_EX);
+  const std::string text = this_process();
+  if (::ftruncate(descriptor_, 0) == 0) write_all(descriptor_, text.data(), text.size());
+}
+
+FolderLock::FolderLock(const fs::path& folder, const std::string& study) : file_(folder / ".lock") {
+  const std::string text = "shards of study " + study;
+  try {
+    open(LOCK_EX);  // the first of them
+    if (::ftruncate(descriptor_, 0) == 0) write_all(descriptor_, text.data(), text.size());
+    ::close(std::exchange(descriptor_, -1));
+  } catch (const IoError&) {  // the next attempt tells whether it matters
+  }
+  constexpr int kAttempts = 10;  // another may be the first just now
+  for (int attempt = 1; descriptor_ < 0; ++attempt) {
+    try {
+      open(LOCK_SH);
+    } catch (const IoError&) {
+      if (attempt == kAttempts) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+  const std::string found = holder(descriptor_);
+  if (found == text) return;
+  ::close(std::exchange(descriptor_, -1));
+  throw IoError(
+      fmt::format("[output] {} is in use by {}: wait for it, or choose another "
+                  "--output-dir",
+                  printable(file_.parent_path().native()), found));
+}
+
+void FolderLock::open(int mode) {
   const std::string name = printable(file_.parent_path().native());
   while (descriptor_ < 0) {
     const int descriptor = ::open(
@@ -54,7 +88,7 @@ FolderLock::FolderLock(const fs::path& folder) : file_(folder / ".lock") {
     struct stat status {};
     const bool own =
         ::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink <= 1;
-    const int failure = own && ::flock(descriptor, LOCK_EX | LOCK_NB) != 0 ? errno : 0;
+    const int failure = own && ::flock(descriptor, mode | LOCK_NB) != 0 ? errno : 0;
     const std::string whose = failure == EWOULDBLOCK ? holder(descriptor) : "";
     // A file system without locks is treated as if it had one user.
     if (own && whose.empty() && is_named(descriptor, file_)) {
@@ -69,12 +103,11 @@ FolderLock::FolderLock(const fs::path& folder) : file_(folder / ".lock") {
                      "--output-dir",
                      name, whose);
   }
-  const std::string text = this_process();
-  if (::ftruncate(descriptor_, 0) == 0) write_all(descriptor_, text.data(), text.size());
 }
 
 FolderLock::~FolderLock() {
-  ::unlink(file_.c_str());  // before the lock is released
+  const bool last = ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+  if (last) ::unlink(file_.c_str());  // before the lock is released
   ::close(descriptor_);
 }
 

@@ -1,4 +1,4 @@
-// One writer at a time in a folder.
+// Who writes in a folder: one process, or those that share one study out.
 #pragma once
 
 #include <filesystem>
@@ -12,11 +12,16 @@ class FolderLock {
  public:
   /// Throws IoError naming the holder if the folder is locked.
   explicit FolderLock(const std::filesystem::path& folder);
+  /// Holds it together with processes that name the same `study`. Throws IoError if it is locked
+  /// otherwise.
+  FolderLock(const std::filesystem::path& folder, const std::string& study);
   ~FolderLock();
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
 
  private:
+  void open(int mode);
+
   std::filesystem::path file_;
   int descriptor_ = -1;
 };

@@ -124,6 +124,9 @@ void add_flags(CLI::App& app, AuditOptions& options) {
 AuditOptions parse_audit_options(int argc, const char* const* argv, std::string_view description) {
   AuditOptions options = parse_options_of(argc, argv, description, audit_preset, add_flags);
   if (!options.study.help.empty()) return options;
+  require<UsageError>(options.study.shard.whole(),
+                      "--shard: an audit needs all its runs in one place: expected --jobs or "
+                      "mpirun");
   const std::size_t runs = list_runs(options.study).size();
   require<UsageError>(static_cast<int>(runs) == options.study.seeds,
                       "--aggregator, --corrupt-fraction and --lr name {} settings: expected one",

@@ -55,6 +55,7 @@ void run(int argc, char** argv, const StudyText& text, const Presets& presets) {
   if (options.preset == "paper")
     show(stdout, estimate_text(estimate_cost(study), text_width(stdout)));
   const std::vector<RunRecord> records = run_study(study);
+  if (!makes_report(study)) return check_all_finished(records);
 
   Report report = memorization_report(records);
   report.title = text.title;

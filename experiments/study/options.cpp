@@ -11,6 +11,7 @@
 #include "cograd/engine/text.h"
 #include "cograd/engine/threads.h"
 #include "cograd/experiments/console/command_line.h"
+#include "cograd/experiments/grid/workers.h"
 #include "cograd/experiments/record/run_config.h"
 #include "cograd/experiments/study/datasets.h"
 #include "cograd/experiments/study/noise_options.h"
@@ -154,6 +155,18 @@ void add_training_flags(CLI::App& app, StudyOptions& options) {
       ->check(at_least(1));
 }
 
+/// "auto" is 0.
+int jobs_in(const std::string& text) {
+  if (text == "auto") return 0;
+  int jobs = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, jobs);
+  require<UsageError>(error == std::errc() && rest == end && jobs >= 1 && jobs <= kMaxThreads,
+                      "--jobs: '{}' is no number of runs: expected 1 to {}, or auto",
+                      printable(text), kMaxThreads);
+  return jobs;
+}
+
 void add_program_flags(CLI::App& app, StudyOptions& options) {
   app.add_option("--output-dir", options.output_dir, "Folder for the runs and report.html");
   app.add_flag("--resume", options.resume,
@@ -175,6 +188,23 @@ void add_program_flags(CLI::App& app, StudyOptions& options) {
                "Where several ranks hold a group: take batch norm's statistics over all of it "
                "instead of over each rank's part");
   add_threads_option(app, options.threads);
+  app.add_option_function<std::string>(
+         "--jobs", [&options](const std::string& text) { options.jobs = jobs_in(text); },
+         "Runs at once, each in a process of its own, as far as the memory suffices; auto: what is "
+         "measured to be faster, few with many threads or many with few; one on a GPU")
+      ->default_str("auto");
+  app.add_option_function<std::string>(
+      "--shard",
+      [&options](const std::string& text) {
+        try {
+          options.shard = parse_shard(text);
+        } catch (const ValueError& error) {
+          throw UsageError(error.what());
+        }
+      },
+      "I/N: do the I-th of N parts of the runs, I from 1 to N, and make no report; auto: the part "
+      "of this task of Slurm's job array. With --resume and without --shard the report is made "
+      "when all are done");
   app.add_option("--workers", options.run.workers, "Loader threads; 0: the training thread loads")
       ->check(at_least(0));
 }
@@ -270,6 +300,7 @@ StudyOptions parse_options(int argc, const char* const* argv, std::string_view d
 
 void prepare_threads(const StudyOptions& options, char* const* argv) {
   if (options.threads > 0) set_thread_count(options.threads);
+  workers_run(argv);
   if (options.run.model != "mlp" && options.device != "cuda") limit_spinning_of_openmp(argv);
 }
 

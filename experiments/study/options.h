@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cograd/experiments/console/program_errors.h"
+#include "cograd/experiments/grid/shard.h"
 #include "cograd/experiments/record/run_settings.h"
 
 namespace CLI {
@@ -59,8 +60,10 @@ struct StudyOptions {
   double momentum_of_mean = 0.0;
   std::string device = "auto";
   bool deterministic = false;  ///< Backend::set_deterministic()
+  int threads = 0;             ///< of a run; 0: the processors, shared out to the runs at once
+  int jobs = 0;                ///< runs at once; 0: what is faster
+  Shard shard;                 ///< the runs that this process does
   int ranks_per_run = 1;       ///< processes that train a run together
-  int threads = 0;             ///< 0: the default of thread_count()
   std::string output_dir;
   bool resume = false;        ///< continue the runs in output_dir instead of refusing to start
   bool retry_failed = false;  ///< with resume: try failed runs again
@@ -97,7 +100,8 @@ Options parse_options_of(int argc, const char* const* argv, std::string_view des
   return options;
 }
 
-/// Applies --threads. Call it before opening or printing anything: if a convolutional network will
+/// Applies --threads, and lets run_study() start workers, which are this program with the arguments
+/// `argv`. Call it before opening or printing anything: if a convolutional network will
 /// train on the CPU, the program restarts itself, see limit_spinning_of_openmp().
 void prepare_threads(const StudyOptions& options, char* const* argv);
 

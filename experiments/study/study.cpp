@@ -14,9 +14,9 @@
 #include "cograd/engine/autograd.h"
 #include "cograd/engine/text.h"
 #include "cograd/engine/threads.h"
-#include "cograd/experiments/console/interruption.h"
 #include "cograd/experiments/console/terminal.h"
 #include "cograd/experiments/console/version.h"
+#include "cograd/experiments/record/crc32c.h"
 #include "cograd/experiments/record/model_card.h"
 #include "cograd/experiments/record/run_config.h"
 #include "cograd/experiments/record/run_results.h"
@@ -111,15 +111,33 @@ void find_runs(Study& study) {
                         "[trainer] batch size {} is larger than {}, which has {} examples",
                         run.batch_size, study.data.train->name(), study.data.train->size());
     std::optional<RunRecord> over = run_in(options.output_dir, run, config_of(study, run));
+    const bool own = options.shard.has(study.over.size());
     require<IoError>(
-        options.resume || !over,
+        options.resume || !over || !own || study.jobs.worker,
         "[output] {}/{} holds a {} run: give --resume to keep it, remove it, or choose "
         "another --output-dir",
         printable(options.output_dir), directory_name_of(run),
         over && !over->finished() ? "failed" : "finished");
-    if (over && !over->finished() && options.retry_failed) over.reset();
+    const bool again = options.retry_failed && !study.jobs.worker;
+    if (over && !over->finished() && again) over.reset();
+    if (!over && own) study.todo.push_back(study.over.size());
     study.over.push_back(std::move(over));
   }
+}
+
+/// Names the study that shards have in common.
+std::string study_name(const Study& study) {
+  std::string names = study.options.dataset;
+  for (const RunSettings& run : study.runs) names += "," + directory_name_of(run);
+  return fmt::format("{:08x}", crc32c(names));
+}
+
+/// Ranks and workers share the lock of the process that began the study.
+std::shared_ptr<const FolderLock> lock_of(const Study& study) {
+  const StudyOptions& options = study.options;
+  if (study.jobs.worker || study.jobs.rank > 0) return nullptr;
+  if (options.shard.whole()) return std::make_shared<FolderLock>(options.output_dir);
+  return std::make_shared<FolderLock>(options.output_dir, study_name(study));
 }
 
 /// The step costs of the runs that are not over, by label_of(); without those that cannot be
@@ -138,23 +156,6 @@ std::map<std::string, StepCost> measure_steps(const Study& study) {
     }
   }
   return costs;
-}
-
-std::vector<Work> works_of(const Study& study) {
-  std::vector<Work> works;
-  for (std::size_t i = 0; i < study.runs.size(); ++i) {
-    const RunSettings& run = study.runs[i];
-    Work work{label_of(run)};
-    if (!study.over[i]) {
-      work.examples = run.epochs * examples_per_epoch(run, study.data.train->size());
-    }
-    const auto cost = study.step_costs.find(work.kind);
-    if (cost != study.step_costs.end()) {
-      work.expected = cost->second.seconds / static_cast<double>(run.batch_size);
-    }
-    works.push_back(std::move(work));
-  }
-  return works;
 }
 
 /// The ranks that train a run: all that were started.
@@ -215,11 +216,16 @@ Study prepare_study(const StudyOptions& options, StudyData data) {
                       options.run.model);
   try_groups(study, *model);
   try_ranks(study, *model);
+  if (study.team->size() == 1) study.jobs = jobs_here();
+  keep_threads(study);
+  if (study.jobs.serves(options.output_dir)) return study;
   find_runs(study);
   if (!study.team->leads()) return study;
   check_output_folder(options.output_dir);
-  study.lock = std::make_shared<FolderLock>(options.output_dir);
+  study.lock = lock_of(study);
+  if (study.jobs.worker) return study;
   study.step_costs = measure_steps(study);
+  study.jobs = choose_jobs(study);
   return study;
 }
 
@@ -228,64 +234,8 @@ std::string how_to_resume(const StudyOptions& options) {
   return fmt::format("go on with: {}{}", options.command, options.resume ? "" : " --resume");
 }
 
-std::vector<RunRecord> run_study(const Study& study) {
-  const InterruptionScope interruptible;
-  Team& team = *study.team;
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  const std::unique_ptr<std::FILE, Close> nowhere(std::fopen("/dev/null", "w"));
-  Progress progress(works_of(study), team.leads() ? stderr : nowhere.get());
-  const auto note = [&](const std::string& text) { progress.note("note: " + text); };
-  std::vector<RunRecord> records;
-  for (std::size_t i = 0; i < study.runs.size(); ++i) {
-    const RunSettings& run = study.runs[i];
-    if (study.over[i]) {
-      records.push_back(*study.over[i]);
-      continue;
-    }
-    progress.begin(i, fmt::format("{}, {} % noise{} ({}/{})", label_of(run),
-                                  percent_text(run.corrupt_fraction),
-                                  study.options.seeds > 1 ? fmt::format(", seed {}", run.seed) : "",
-                                  i + 1, study.runs.size()));
-    try {
-      team.together(check_interruption);
-      std::optional<RunDirectory> directory;
-      if (team.leads()) {
-        directory.emplace(study.options.output_dir, directory_name_of(run), config_of(study, run),
-                          study.options.resume, note);
-      }
-      records.push_back(
-          train_run(run, study.data, *study.backend, directory ? &*directory : nullptr,
-                    RunDirectory::checkpoint_of(study.options.output_dir, directory_name_of(run)),
-                    progress, team));
-      if (directory) directory->finish(records.back());
-    } catch (const Interrupted& interruption) {
-      team.ranks().end_together();
-      throw Interrupted(interruption.signal(), fmt::format("stopped {}; {}", interruption.what(),
-                                                           how_to_resume(study.options)));
-    }
-  }
-  team.told(false);  // the leader has written all
-  team.ranks().end_together();
-  return records;
-}
-
 void show_notes(const Study& study) {
   for (const std::string& note : study.data.notes) show(stdout, fmt::format("note: {}\n", note));
-}
-
-void check_all_finished(const std::vector<RunRecord>& records) {
-  std::vector<std::string> failed;
-  for (const RunRecord& record : records) {
-    if (record.finished()) continue;
-    failed.push_back(
-        fmt::format("{}: {}", printable(record.folder.filename().native()), record.failure));
-  }
-  require<RunsFailed>(failed.empty(),
-                      "{} of {} runs failed; --resume keeps them so, with --retry-failed they are "
-                      "tried again: {}",
-                      failed.size(), records.size(), fmt::join(failed, "; "));
 }
 
 nlohmann::ordered_json config_of(const Study& study, const RunSettings& run) {
@@ -314,9 +264,7 @@ nlohmann::ordered_json config_of(const Study& study, const RunSettings& run) {
   }
   if (study.data.transitions) config["transitions"] = study.data.transitions->checksum();
   // The sums of a convolution's weight gradient depend on the number of threads.
-  const bool counts =
-      !run.model.starts_with("mlp") && study.backend->device().type == DeviceType::cpu;
-  if (counts) config["threads"] = thread_count();
+  if (threads_count_in(study)) config["threads"] = thread_count();
   if (study.team->size() > 1) config["ranks"] = study.team->size();
   return config;
 }

@@ -1,4 +1,4 @@
-// A study: checks all its runs before the first starts, then trains them one by one.
+// A study: checks all its runs before the first starts, then has them trained.
 #pragma once
 
 #include <map>
@@ -11,6 +11,7 @@
 
 #include "cograd/data/data_identity.h"
 #include "cograd/experiments/record/folder_lock.h"
+#include "cograd/experiments/study/jobs.h"
 #include "cograd/experiments/study/options.h"
 #include "cograd/experiments/train/step_cost.h"
 #include "cograd/experiments/train/trainer.h"
@@ -35,6 +36,8 @@ struct Study {
   std::shared_ptr<Team> team;                  ///< of options.ranks_per_run ranks
   std::int64_t parameters = 0;                 ///< of the model
   std::map<std::string, StepCost> step_costs;  ///< of the runs that are not over, by label_of()
+  std::vector<std::size_t> todo;               ///< runs of this shard that are not over
+  Jobs jobs;                                   ///< how they are done
   std::shared_ptr<const FolderLock> lock;      ///< on the output folder
 };
 
@@ -50,13 +53,18 @@ Study prepare_study(const StudyOptions& options);
 /// The same on open data.
 Study prepare_study(const StudyOptions& options, StudyData data);
 
-/// Trains the runs that are not over, with a progress display on stderr. Returns all runs, failed
-/// ones included. On a rank that does not lead a team they lack their evaluations, and no report is
-/// to be made. Throws Interrupted, which says how to resume.
+/// Has the runs that are not over trained: here one by one, by workers, by the ranks of the job, or
+/// by all its ranks together; with a progress display on stderr. Returns all runs, failed ones
+/// included, of a shard those that are over, and none on a rank that does not lead its team. Throws
+/// Interrupted, which says how to resume.
 std::vector<RunRecord> run_study(const Study& study);
 
 /// "go on with: COMMAND --resume", for a study that was stopped.
 std::string how_to_resume(const StudyOptions& options);
+
+/// Whether this process makes the report: no rank but the first does, and no shard, which says
+/// instead how to go on.
+bool makes_report(const Study& study);
 
 /// Prints StudyData::notes as "note: ..." lines.
 void show_notes(const Study& study);

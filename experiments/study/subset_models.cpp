@@ -9,6 +9,7 @@
 #include "cograd/engine/file.h"
 #include "cograd/engine/text.h"
 #include "cograd/experiments/console/interruption.h"
+#include "cograd/experiments/grid/workers.h"
 #include "cograd/experiments/record/run_config.h"
 #include "cograd/experiments/record/run_results.h"
 #include "cograd/experiments/train/noise.h"
@@ -33,7 +34,8 @@ class ModelFolder {
       write_file(path_ / "config.json", config.dump(2) + "\n");
       return;
     }
-    require<IoError>(study.options.resume,
+    const bool shared = study.jobs.worker || study.jobs.ranks > 1 || !study.options.shard.whole();
+    require<IoError>(study.options.resume || shared,
                      "[output] {} holds models: give --resume to keep them, remove it, or choose "
                      "another --output-dir",
                      printable(path_.native()));
@@ -63,6 +65,29 @@ class ModelFolder {
   std::int64_t epochs_;
 };
 
+/// Has the works of `todo` done: here, by workers, or by the ranks of the job.
+void train_models(const Study& study, const Jobs& jobs, const std::vector<Work>& works,
+                  const std::vector<std::size_t>& todo,
+                  const std::function<std::string(std::size_t)>& label,
+                  const std::function<void(std::size_t, Progress&)>& train_model) {
+  if (todo.empty()) return;
+  const InterruptionScope interruptible;
+  ProgressDisplay display(works, stderr);
+  try {
+    if (jobs.at_once == 1) return do_here(jobs, todo, display, label, train_model);
+    ListQueue queue(todo);
+    const Crew crew{jobs.at_once, jobs.threads, study.options.output_dir};
+    for (const auto& [work, reason] : run_in_workers(crew, queue, display, label)) {
+      throw IoError(fmt::format("[jobs] {} failed: {}; finished models are kept; {}", label(work),
+                                reason, how_to_resume(study.options)));
+    }
+  } catch (const Interrupted& interruption) {
+    throw Interrupted(interruption.signal(),
+                      fmt::format("stopped {}; finished models are kept; {}", interruption.what(),
+                                  how_to_resume(study.options)));
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<const CorruptedLabels> labels_of_models(const Study& study) {
@@ -71,42 +96,42 @@ std::shared_ptr<const CorruptedLabels> labels_of_models(const Study& study) {
 
 std::vector<SubsetModels> run_subset_models(const Study& study, const MemorizeOptions& options,
                                             const std::shared_ptr<const CorruptedLabels>& train) {
-  const InterruptionScope interruptible;
   std::vector<ModelFolder> folders;
   std::vector<SubsetTraining> trainings;
-  std::vector<SubsetModels> all;
+  const Jobs jobs = choose_jobs(study, options.models);
   for (const RunSettings& run : study.runs) {
     folders.emplace_back(study, options, run);
     trainings.emplace_back(run, train, options.subset, *study.backend);
-    all.push_back({run});
   }
-  std::vector<Work> works;  // by model, then by aggregator
-  for (std::int64_t m = 0; m < options.models; ++m) {
-    for (std::size_t i = 0; i < folders.size(); ++i) {
-      works.push_back(
-          {label_of(study.runs[i]), folders[i].has(m) ? 0 : trainings[i].examples_per_model()});
-    }
+  // Works are models, by number, then by aggregator.
+  const std::size_t kinds = folders.size(),
+                    count = kinds * static_cast<std::size_t>(options.models);
+  const auto number = [&](std::size_t work) { return static_cast<std::int64_t>(work / kinds); };
+  const auto train_model = [&](std::size_t work, Progress& progress) {
+    const std::size_t kind = work % kinds;
+    folders[kind].write(number(work), trainings[kind](number(work), progress));
+  };
+  if (jobs.serves(study.options.output_dir)) serve(*jobs.worker, train_model);
+  const auto label = [&](std::size_t work) {
+    return fmt::format("{}, model {} of {}", label_of(study.runs[work % kinds]), number(work) + 1,
+                       options.models);
+  };
+  std::vector<Work> works;
+  std::vector<std::size_t> todo;
+  for (std::size_t work = 0; work < count; ++work) {
+    const std::size_t kind = work % kinds;
+    const bool own = options.study.shard.has(work), there = folders[kind].has(number(work));
+    if (own && !there) todo.push_back(work);
+    works.push_back(
+        {label_of(study.runs[kind]), own && !there ? trainings[kind].examples_per_model() : 0});
   }
-  Progress progress(works, stderr);
-  std::size_t work = 0;
-  for (std::int64_t m = 0; m < options.models; ++m) {
-    for (std::size_t i = 0; i < folders.size(); ++i, ++work) {
-      if (folders[i].has(m)) {
-        all[i].models.push_back(folders[i].read(m, train->size()));
-        continue;
-      }
-      progress.begin(
-          work, fmt::format("{}, model {} of {}", label_of(study.runs[i]), m + 1, options.models));
-      try {
-        check_interruption();
-        all[i].models.push_back(trainings[i](m, progress));
-      } catch (const Interrupted& interruption) {
-        throw Interrupted(interruption.signal(),
-                          fmt::format("stopped in model {} of {}; finished models are kept; {}",
-                                      m + 1, options.models, how_to_resume(study.options)));
-      }
-      folders[i].write(m, all[i].models.back());
-    }
+  train_models(study, jobs, works, todo, label, train_model);
+  std::vector<SubsetModels> all;
+  if (!options.study.shard.whole()) return all;
+  for (const RunSettings& run : study.runs) all.push_back({run});
+  for (std::size_t work = 0; work < count; ++work) {
+    const std::size_t kind = work % kinds;
+    all[kind].models.push_back(folders[kind].read(number(work), train->size()));
   }
   return all;
 }

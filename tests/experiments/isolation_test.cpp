@@ -112,9 +112,10 @@ TEST_CASE("an odd image file is told once, though every run and epoch reads it",
     const fs::path log = folder.path / "log";
     std::FILE* out = std::fopen(log.c_str(), "w");
     REQUIRE(out != nullptr);
-    Progress progress({{"all", 1000}}, out);
+    ProgressDisplay display({{"all", 1000}}, out);
     for (const RunSettings& run : study.runs) {
       RunDirectory directory(options.output_dir, directory_name_of(run), config_of(study, run));
+      RunProgress progress(display, 0, "all");
       CHECK(train_run(run, study.data, *study.backend, directory, progress).finished());
     }
     std::fclose(out);

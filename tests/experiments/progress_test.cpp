@@ -50,8 +50,8 @@ TEST_CASE("progress into a file is plain lines, one for each tenth", "[experimen
   std::FILE* file = std::tmpfile();
   REQUIRE(file != nullptr);
   {
-    Progress progress({{"work", 1000}}, file);
-    progress.begin(0, "work");
+    ProgressDisplay display({{"work", 1000}}, file);
+    RunProgress progress(display, 0, "work");
     for (int i = 0; i < 1000; ++i) progress.advance(1);
   }
   std::string text(static_cast<std::size_t>(std::ftell(file)), '\0');
