@@ -79,6 +79,9 @@ struct Description {
   }
 };
 
+/// oneDNN pools bf16 only where there is AVX-512.
+bool pools(Dtype dtype) { return dtype != Dtype::bf16 || onednn::uses(dnnl::cpu_isa::avx512_core); }
+
 /// Average pooling to `output` as a plain one, where its cells are all of one size.
 bool divides(const Shape& x, Pair output) { return x[2] % output[0] == 0 && x[3] % output[1] == 0; }
 PoolGeometry cells(const Shape& x, Pair output) {
@@ -91,6 +94,11 @@ PoolGeometry cells(const Shape& x, Pair output) {
 /// `saved` is oneDNN's workspace: where in its window each maximum was, one byte or int each, in
 /// the layout of y.
 MaxPoolResult CpuBackend::max_pool(const Tensor& x, const PoolGeometry& geometry) {
+  if (!pools(x.dtype())) {
+    MaxPoolResult result = max_pool(cast(x, Dtype::f32), geometry);
+    result.y = cast(result.y, x.dtype());
+    return result;
+  }
   return onednn::translated("max_pool", x.shape(), [&] {
     const Description d(x.shape(), geometry, true, x.dtype(), x.layout());
     const auto pool = d.primitive(PrimitiveKey::Pass::pool);
@@ -111,6 +119,10 @@ MaxPoolResult CpuBackend::max_pool(const Tensor& x, const PoolGeometry& geometry
 
 Tensor CpuBackend::max_pool_backward(const Tensor& dy, const Tensor& saved, const Shape& x_shape,
                                      const PoolGeometry& geometry) {
+  if (!pools(dy.dtype())) {
+    return cpu::in_f32(
+        dy, [&](const Tensor& same) { return max_pool_backward(same, saved, x_shape, geometry); });
+  }
   return onednn::translated("max_pool", x_shape, [&] {
     const Description d(x_shape, geometry, true, dy.dtype(), saved.layout());
     const auto pool = d.primitive(PrimitiveKey::Pass::pool_backward);
@@ -131,6 +143,9 @@ Tensor CpuBackend::avg_pool(const Tensor& x, const PoolGeometry& geometry) {
       return ReferenceBackend::avg_pool(plain, geometry);
     });
   }
+  if (!pools(x.dtype())) {
+    return cpu::in_f32(x, [&](const Tensor& same) { return avg_pool(same, geometry); });
+  }
   return onednn::translated("avg_pool", x.shape(), [&] {
     const auto pool = d.primitive(PrimitiveKey::Pass::pool);
     Tensor y = Tensor::empty(d.y, x.dtype(), *this, x.layout());
@@ -147,6 +162,10 @@ Tensor CpuBackend::avg_pool_backward(const Tensor& dy, const Shape& x_shape,
     return cpu::in_f32(dy.row_major(), [&](const Tensor& plain) {
       return ReferenceBackend::avg_pool_backward(plain, x_shape, geometry);
     });
+  }
+  if (!pools(dy.dtype())) {
+    return cpu::in_f32(
+        dy, [&](const Tensor& same) { return avg_pool_backward(same, x_shape, geometry); });
   }
   return onednn::translated("avg_pool", x_shape, [&] {
     const auto pool = d.primitive(PrimitiveKey::Pass::pool_backward);
