@@ -105,15 +105,19 @@ std::vector<RunRecord> train_side(const std::string& name, const EasyHardOptions
   return run_study(prepare_study(study, std::move(data)));
 }
 
-void train_controls(const EasyHardOptions& options, const StudyData& all, const fs::path& scout,
+/// Whether this process writes the files of the study: neither a worker nor a later rank does.
+bool writes(const Study& study) { return !study.jobs.worker && study.jobs.rank == 0; }
+
+void train_controls(const EasyHardOptions& options, const Study& scouts, const fs::path& scout,
                     const Splits& splits, EasyHardRuns& trained) {
+  const StudyData& all = scouts.data;
   std::map<std::int64_t, std::int64_t> labels;
   for (std::int64_t i = 0; i < all.train->size(); ++i) {
     labels[all.train->whole_index(i)] = all.train->label(i);
   }
   const SplitControls controls = draw_controls(
       scout, splits, [&](std::int64_t index) { return labels.at(index); }, options.study.run.seed);
-  write_controls(controls, fs::path(options.study.output_dir) / "splits");
+  if (writes(scouts)) write_controls(controls, fs::path(options.study.output_dir) / "splits");
   trained.sides.push_back({"random", train_side("random", options, all, controls.random.train,
                                                 {{"easy_test", splits.easy.test},
                                                  {"hard_test", splits.hard.test},
@@ -164,7 +168,7 @@ void run(int argc, char** argv) {
 
   const auto [train, test] = sizes_for(options, scouted[0].folder);
   const Splits splits = split_run(scouted[0].folder, train, test, options.study.run.seed);
-  write_splits(splits, folder / "splits");
+  if (writes(scouts)) write_splits(splits, folder / "splits");
   show(stdout, fmt::format("{} easy and as many hard examples for training, {} each for testing\n",
                            train, test));
   EasyHardRuns trained;
@@ -174,7 +178,7 @@ void run(int argc, char** argv) {
     trained.sides.push_back({name, train_side(name, options, scouts.data, side->train, tests)});
   }
   if (options.controls) {
-    train_controls(options, scouts.data, scouted[0].folder, splits, trained);
+    train_controls(options, scouts, scouted[0].folder, splits, trained);
   }
 
   if (!makes_report(scouts)) return;
