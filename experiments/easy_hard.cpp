@@ -105,9 +105,6 @@ std::vector<RunRecord> train_side(const std::string& name, const EasyHardOptions
   return run_study(prepare_study(study, std::move(data)));
 }
 
-/// Whether this process writes the files of the study: neither a worker nor a later rank does.
-bool writes(const Study& study) { return !study.jobs.worker && study.jobs.rank == 0; }
-
 void train_controls(const EasyHardOptions& options, const Study& scouts, const fs::path& scout,
                     const Splits& splits, EasyHardRuns& trained) {
   const StudyData& all = scouts.data;
@@ -117,7 +114,7 @@ void train_controls(const EasyHardOptions& options, const Study& scouts, const f
   }
   const SplitControls controls = draw_controls(
       scout, splits, [&](std::int64_t index) { return labels.at(index); }, options.study.run.seed);
-  if (writes(scouts)) write_controls(controls, fs::path(options.study.output_dir) / "splits");
+  if (scouts.jobs.leads()) write_controls(controls, fs::path(options.study.output_dir) / "splits");
   trained.sides.push_back({"random", train_side("random", options, all, controls.random.train,
                                                 {{"easy_test", splits.easy.test},
                                                  {"hard_test", splits.hard.test},
@@ -168,7 +165,7 @@ void run(int argc, char** argv) {
 
   const auto [train, test] = sizes_for(options, scouted[0].folder);
   const Splits splits = split_run(scouted[0].folder, train, test, options.study.run.seed);
-  if (writes(scouts)) write_splits(splits, folder / "splits");
+  if (scouts.jobs.leads()) write_splits(splits, folder / "splits");
   show(stdout, fmt::format("{} easy and as many hard examples for training, {} each for testing\n",
                            train, test));
   EasyHardRuns trained;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <unordered_map>
 #include <utility>
 
 #include "cograd/engine/error.h"
@@ -52,6 +51,11 @@ DataParallel::DataParallel(const Aggregator& aggregator, Communicator& communica
     const std::int64_t first = r * (batch / ranks), last = (r + 1) * (batch / ranks) - 1;
     held_.push_back({whole.group_of(first), whole.group_of(last) + 1});
     most_held_ = std::max(most_held_, held_.back().size());
+  }
+  std::int64_t at = 0;
+  for (const Parameter* p : parameters_) {
+    places_[p] = at;
+    at += p->value.numel();
   }
   local_ = Mean(equal ? most_held_ : k);
   shard_ = (total_ + ranks - 1) / ranks;
@@ -134,25 +138,19 @@ void DataParallel::run_locally(const Variable& loss, std::int64_t kept) {
     sent_ = Tensor();  // given back first
     sent_ = Tensor::zeros({size}, Dtype::f32, loss.backend());
   }
-  std::unordered_map<const Parameter*, std::int64_t> places;
-  std::int64_t at = 0;
-  for (const Parameter* p : parameters_) {
-    places[p] = at;
-    at += p->value.numel();
-  }
   if (kept == 1 && even()) {
     cograd::backward(loss, local_);
     for (const Parameter* p : parameters_) {
       require<ValueError>(p->gradient.defined(), "[parallel] {} has no gradient", p->name);
-      write_group(0, 1, places[p], p->gradient);
+      write_group(0, 1, places_.at(p), p->gradient);
     }
     return;
   }
   const RowRange mine = held_[static_cast<std::size_t>(communicator_.rank())];
   const std::int64_t first = even() ? 0 : mine.begin;
   const auto write = [&](const Parameter& p, const Tensor& groups) {
-    const auto place = places.find(&p);
-    if (place == places.end()) return;
+    const auto place = places_.find(&p);
+    if (place == places_.end()) return;
     for (std::int64_t g = 0; g < mine.size(); ++g) {
       write_group(g, kept, place->second, groups[first + g]);
     }

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "cograd/engine/aggregation/aggregator.h"
@@ -77,7 +78,8 @@ class DataParallel {
   std::vector<RowRange> held_;  // by rank: the groups that it holds a part of
   std::int64_t most_held_ = 1;  // of a rank
   int ranks_per_group_ = 1;
-  std::int64_t total_ = 0, shard_ = 0;  // coordinates, and those of a rank
+  std::int64_t total_ = 0, shard_ = 0;                         // coordinates, and those of a rank
+  std::unordered_map<const Parameter*, std::int64_t> places_;  // where their coordinates begin
   Mean local_;
   Tensor sent_;     // [R, k, S]: for each rank, its shard of this rank's group gradients
   Tensor running_;  // statistics_, as they were before the step

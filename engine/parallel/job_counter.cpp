@@ -3,49 +3,18 @@
 #include "cograd/engine/error.h"
 
 #ifdef COGRAD_HAS_MPI
-#include <fmt/format.h>
 #include <mpi.h>
 
-#include <array>
 #include <cstdint>
-#include <cstdlib>
 #include <exception>
+
+#include "cograd/engine/parallel/mpi_job.h"
 #endif
 
 namespace cograd {
 
 #ifdef COGRAD_HAS_MPI
-namespace {
-
-void check(int status, const char* what) {
-  if (status == MPI_SUCCESS) return;
-  std::array<char, MPI_MAX_ERROR_STRING> text{};
-  int length = 0;
-  MPI_Error_string(status, text.data(), &length);
-  throw IoError(fmt::format("[mpi] {}: {}", what, text.data()));
-}
-
-bool broken_off = false;  // the other ranks wait for this one: MPI_Finalize() would not return
-
-void start() {
-  int started = 0;
-  MPI_Initialized(&started);
-  if (started == 0) {
-    int provided = 0;
-    check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "starting");
-    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-  }
-  static const int registered = std::atexit([] {
-    int ended = 0;
-    MPI_Finalized(&ended);
-    if (ended != 0) return;
-    if (broken_off) MPI_Abort(MPI_COMM_WORLD, EXIT_FAILURE);
-    MPI_Finalize();
-  });
-  require<IoError>(registered == 0, "[mpi] cannot be ended with the process");
-}
-
-}  // namespace
+using mpi::check;
 
 struct JobCounter::Window {
   std::int64_t* count = nullptr;
@@ -54,7 +23,7 @@ struct JobCounter::Window {
 };
 
 JobCounter::JobCounter() : window_(std::make_unique<Window>()) {
-  start();
+  mpi::start();
   int rank = 0;
   check(MPI_Comm_rank(MPI_COMM_WORLD, &rank), "asking for the rank");
   const MPI_Aint bytes = rank == 0 ? sizeof(std::int64_t) : 0;
@@ -71,7 +40,7 @@ JobCounter::JobCounter() : window_(std::make_unique<Window>()) {
 
 JobCounter::~JobCounter() {
   if (std::uncaught_exceptions() > window_->errors_before) {
-    broken_off = true;
+    mpi::break_off();
     return;
   }
   MPI_Barrier(MPI_COMM_WORLD);

@@ -1,50 +1,22 @@
 // Ranks started by mpirun, exchanging host memory.
 #include "cograd/engine/parallel/mpi_communicator.h"
 
-#include <fmt/format.h>
 #include <mpi.h>
 
-#include <array>
-#include <cstdlib>
 #include <exception>
 
 #include "cograd/engine/error.h"
+#include "cograd/engine/parallel/mpi_job.h"
 
 namespace cograd {
 namespace {
 
-void check(int status, const char* what) {
-  if (status == MPI_SUCCESS) return;
-  std::array<char, MPI_MAX_ERROR_STRING> text{};
-  int length = 0;
-  MPI_Error_string(status, text.data(), &length);
-  throw IoError(fmt::format("[mpi] {}: {}", what, text.data()));
-}
+using mpi::check;
 
 int counted(std::int64_t n) {
   require<ValueError>(n <= std::int64_t{1} << 30, "[mpi] {} values are too many for one message",
                       n);
   return static_cast<int>(n);
-}
-
-/// Whether an error took a communicator along: the other ranks may be waiting for this one.
-bool failed = false;
-
-/// MPI is started by the first communicator of the process and ended with the process.
-void start() {
-  int started = 0;
-  MPI_Initialized(&started);
-  if (started != 0) return;
-  int provided = 0;
-  check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "starting");
-  MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-  std::atexit([] {
-    int ended = 0;
-    MPI_Finalized(&ended);
-    if (ended != 0) return;
-    if (failed) MPI_Abort(MPI_COMM_WORLD, EXIT_FAILURE);  // MPI_Finalize() would wait for them
-    MPI_Finalize();
-  });
 }
 
 class MpiCommunicator final : public Communicator {
@@ -54,9 +26,9 @@ class MpiCommunicator final : public Communicator {
     check(MPI_Comm_size(ranks_, &size_), "asking for the number of ranks");
   }
   ~MpiCommunicator() override {
-    if (std::uncaught_exceptions() > errors_before_ && !ends_together()) failed = true;
+    if (std::uncaught_exceptions() > errors_before_ && !ends_together()) mpi::break_off();
     // To free is an exchange, and the others may not come to it.
-    if (ranks_ != MPI_COMM_WORLD && !failed) MPI_Comm_free(&ranks_);
+    if (ranks_ != MPI_COMM_WORLD && !mpi::broken_off()) MPI_Comm_free(&ranks_);
   }
   MpiCommunicator(const MpiCommunicator&) = delete;
   MpiCommunicator& operator=(const MpiCommunicator&) = delete;
@@ -95,7 +67,7 @@ class MpiCommunicator final : public Communicator {
 }  // namespace
 
 std::unique_ptr<Communicator> make_mpi_communicator(const JobPlace& place) {
-  start();
+  mpi::start();
   auto ranks = std::make_unique<MpiCommunicator>(MPI_COMM_WORLD);
   require<IoError>(ranks->rank() == place.rank && ranks->size() == place.size,
                    "[mpi] rank {} of {} by MPI, {} of {} by the environment: expected mpirun to be "

@@ -124,6 +124,25 @@ int fastest(const Study& study, int most, std::int64_t parts) {
   return best;
 }
 
+void do_here(const Jobs& jobs, const std::vector<std::size_t>& runs, ProgressDisplay& display,
+             const std::function<std::string(std::size_t)>& label,
+             const std::function<void(std::size_t, Progress&)>& run) {
+  std::unique_ptr<RunQueue> queue = std::make_unique<ListQueue>(runs);
+  if (jobs.ranks > 1) queue = std::make_unique<RankQueue>(runs);
+  std::exception_ptr error;
+  try {
+    while (const std::optional<std::size_t> i = queue->next()) {
+      check_interruption();
+      RunProgress progress(display, *i, label(*i));
+      run(*i, progress);
+    }
+  } catch (...) {
+    error = std::current_exception();
+  }
+  queue.reset();  // waits for the other ranks
+  if (error) std::rethrow_exception(error);
+}
+
 }  // namespace
 
 Jobs jobs_here() {
@@ -181,23 +200,16 @@ Jobs choose_jobs(const Study& study, std::int64_t parts) {
   return jobs;
 }
 
-void do_here(const Jobs& jobs, const std::vector<std::size_t>& runs, ProgressDisplay& display,
-             const std::function<std::string(std::size_t)>& label,
-             const std::function<void(std::size_t, Progress&)>& run) {
-  std::unique_ptr<RunQueue> queue = std::make_unique<ListQueue>(runs);
-  if (jobs.ranks > 1) queue = std::make_unique<RankQueue>(runs);
-  std::exception_ptr error;
-  try {
-    while (const std::optional<std::size_t> i = queue->next()) {
-      check_interruption();
-      RunProgress progress(display, *i, label(*i));
-      run(*i, progress);
-    }
-  } catch (...) {
-    error = std::current_exception();
+std::map<std::size_t, std::string> do_works(
+    const Jobs& jobs, const fs::path& folder, const std::vector<std::size_t>& todo,
+    ProgressDisplay& display, const std::function<std::string(std::size_t)>& label,
+    const std::function<void(std::size_t, Progress&)>& work) {
+  if (jobs.at_once == 1) {
+    do_here(jobs, todo, display, label, work);
+    return {};
   }
-  queue.reset();  // waits for the other ranks
-  if (error) std::rethrow_exception(error);
+  ListQueue queue(todo);
+  return run_in_workers({jobs.at_once, jobs.threads, folder}, queue, display, label);
 }
 
 }  // namespace cograd

@@ -4,7 +4,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cograd/experiments/grid/run_queue.h"
 #include "cograd/experiments/grid/worker.h"
@@ -20,6 +23,8 @@ struct Jobs {
   int rank = 0, ranks = 1;
   std::optional<WorkerPlace> worker;  ///< this process does runs of another's study
 
+  /// Whether this process writes the files that are of no single run.
+  bool leads() const { return !worker && rank == 0; }
   bool serves(const std::filesystem::path& folder) const {
     return worker && worker->folder == folder;
   }
@@ -42,10 +47,12 @@ void keep_threads(Study& study);
 /// of threads of this process to that of a run.
 Jobs choose_jobs(const Study& study, std::int64_t parts = 1);
 
-/// Does the runs in this process, one by one: all of them, or as a rank of the job those that it
-/// gets. A rank that fails waits for the others, which take its runs, before it throws.
-void do_here(const Jobs& jobs, const std::vector<std::size_t>& runs, ProgressDisplay& display,
-             const std::function<std::string(std::size_t)>& label,
-             const std::function<void(std::size_t, Progress&)>& run);
+/// Has the works of `todo` of the study in `folder` done: here, by workers, or by the ranks of the
+/// job, each of which does those that it gets. Returns the reasons of the works whose worker
+/// crashed, by work. A rank that fails waits for the others, which take its works, before it throws.
+std::map<std::size_t, std::string> do_works(
+    const Jobs& jobs, const std::filesystem::path& folder, const std::vector<std::size_t>& todo,
+    ProgressDisplay& display, const std::function<std::string(std::size_t)>& label,
+    const std::function<void(std::size_t, Progress&)>& work);
 
 }  // namespace cograd

@@ -11,7 +11,6 @@
 #include "cograd/engine/threads.h"
 #include "cograd/experiments/console/interruption.h"
 #include "cograd/experiments/console/terminal.h"
-#include "cograd/experiments/grid/workers.h"
 #include "cograd/experiments/record/run_results.h"
 #include "cograd/experiments/study/study.h"
 
@@ -53,10 +52,17 @@ RunDirectory directory_of(const Study& study, std::size_t i, Progress& progress)
           [&progress](const std::string& text) { progress.note("note: " + text); }};
 }
 
-/// Leaves the run in its directory.
+/// Leaves the run in its directory. All ranks of a team call it, and its leader writes.
 void do_run(const Study& study, std::size_t i, Progress& progress) {
-  RunDirectory directory = directory_of(study, i, progress);
-  directory.finish(train_run(study.runs[i], study.data, *study.backend, directory, progress));
+  const RunSettings& run = study.runs[i];
+  Team& team = *study.team;
+  std::unique_ptr<RunDirectory> directory;
+  if (team.leads()) directory.reset(new RunDirectory(directory_of(study, i, progress)));
+  const RunRecord record =
+      train_run(run, study.data, *study.backend, directory.get(),
+                RunDirectory::checkpoint_of(study.options.output_dir, directory_name_of(run)),
+                progress, team);
+  if (directory != nullptr) directory->finish(record);
 }
 
 /// Makes what the process of a crashed run has left that of a failed one.
@@ -69,38 +75,26 @@ void fail_run(const Study& study, std::size_t i, const std::string& reason) {
   directory.finish(record);
 }
 
-/// Every run by all ranks of the team, whose leader writes.
+/// Every run by all ranks of the team.
 void do_together(const Study& study, ProgressDisplay& display) {
   Team& team = *study.team;
   for (const std::size_t i : study.todo) {
     team.together(check_interruption);
-    const RunSettings& run = study.runs[i];
     RunProgress progress(display, i, label_in_study(study, i));
-    std::unique_ptr<RunDirectory> directory;
-    if (team.leads()) directory.reset(new RunDirectory(directory_of(study, i, progress)));
-    const RunRecord record =
-        train_run(run, study.data, *study.backend, directory.get(),
-                  RunDirectory::checkpoint_of(study.options.output_dir, directory_name_of(run)),
-                  progress, team);
-    if (directory != nullptr) directory->finish(record);
+    do_run(study, i, progress);
   }
   team.told(false);  // the leader has written all
   team.ranks().end_together();
 }
 
 /// Has the runs done: here, by workers, by the ranks of the job, or by all of its ranks together.
-void do_runs(const Study& study, ProgressDisplay& display) {
+void do_runs(const Study& study, const Jobs& jobs, ProgressDisplay& display) {
   if (study.team->size() > 1) return do_together(study, display);
-  const auto label = [&](std::size_t i) { return label_in_study(study, i); };
-  if (study.jobs.at_once == 1) {
-    return do_here(study.jobs, study.todo, display, label,
-                   [&](std::size_t i, Progress& progress) { do_run(study, i, progress); });
-  }
-  ListQueue queue(study.todo);
-  const Crew crew{study.jobs.at_once, study.jobs.threads, study.options.output_dir};
-  for (const auto& [i, reason] : run_in_workers(crew, queue, display, label)) {
-    fail_run(study, i, reason);
-  }
+  const auto crashes = do_works(
+      jobs, study.options.output_dir, study.todo, display,
+      [&](std::size_t i) { return label_in_study(study, i); },
+      [&](std::size_t i, Progress& progress) { do_run(study, i, progress); });
+  for (const auto& [i, reason] : crashes) fail_run(study, i, reason);
 }
 
 /// All runs as they lie in the output folder; of a shard those that are there.
@@ -127,11 +121,13 @@ std::vector<RunRecord> run_study(const Study& study) {
           [&](std::size_t i, Progress& progress) { do_run(study, i, progress); });
   }
   if (!study.todo.empty()) {
+    const Jobs jobs = choose_jobs(study);
     const InterruptionScope interruptible;
-    const std::unique_ptr<std::FILE, CloseFile> nowhere(std::fopen("/dev/null", "w"));
-    ProgressDisplay display(works_of(study), study.team->leads() ? stderr : nowhere.get());
+    const std::unique_ptr<std::FILE, CloseFile> nowhere(
+        study.team->leads() ? nullptr : std::fopen("/dev/null", "w"));
+    ProgressDisplay display(works_of(study), nowhere != nullptr ? nowhere.get() : stderr);
     try {
-      do_runs(study, display);
+      do_runs(study, jobs, display);
     } catch (const Interrupted& interruption) {
       if (study.team->size() > 1) study.team->ranks().end_together();
       throw Interrupted(interruption.signal(), fmt::format("stopped {}; {}", interruption.what(),

@@ -135,7 +135,7 @@ std::string study_name(const Study& study) {
 /// Ranks and workers share the lock of the process that began the study.
 std::shared_ptr<const FolderLock> lock_of(const Study& study) {
   const StudyOptions& options = study.options;
-  if (study.jobs.worker || study.jobs.rank > 0) return nullptr;
+  if (!study.jobs.leads()) return nullptr;
   if (options.shard.whole()) return std::make_shared<FolderLock>(options.output_dir);
   return std::make_shared<FolderLock>(options.output_dir, study_name(study));
 }
@@ -225,7 +225,6 @@ Study prepare_study(const StudyOptions& options, StudyData data) {
   study.lock = lock_of(study);
   if (study.jobs.worker) return study;
   study.step_costs = measure_steps(study);
-  study.jobs = choose_jobs(study);
   return study;
 }
 

@@ -37,7 +37,7 @@ struct Study {
   std::int64_t parameters = 0;                 ///< of the model
   std::map<std::string, StepCost> step_costs;  ///< of the runs that are not over, by label_of()
   std::vector<std::size_t> todo;               ///< runs of this shard that are not over
-  Jobs jobs;                                   ///< how they are done
+  Jobs jobs;                                   ///< the place of this process
   std::shared_ptr<const FolderLock> lock;      ///< on the output folder
 };
 

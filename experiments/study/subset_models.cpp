@@ -9,7 +9,6 @@
 #include "cograd/engine/file.h"
 #include "cograd/engine/text.h"
 #include "cograd/experiments/console/interruption.h"
-#include "cograd/experiments/grid/workers.h"
 #include "cograd/experiments/record/run_config.h"
 #include "cograd/experiments/record/run_results.h"
 #include "cograd/experiments/train/noise.h"
@@ -74,10 +73,8 @@ void train_models(const Study& study, const Jobs& jobs, const std::vector<Work>&
   const InterruptionScope interruptible;
   ProgressDisplay display(works, stderr);
   try {
-    if (jobs.at_once == 1) return do_here(jobs, todo, display, label, train_model);
-    ListQueue queue(todo);
-    const Crew crew{jobs.at_once, jobs.threads, study.options.output_dir};
-    for (const auto& [work, reason] : run_in_workers(crew, queue, display, label)) {
+    for (const auto& [work, reason] :
+         do_works(jobs, study.options.output_dir, todo, display, label, train_model)) {
       throw IoError(fmt::format("[jobs] {} failed: {}; finished models are kept; {}", label(work),
                                 reason, how_to_resume(study.options)));
     }
