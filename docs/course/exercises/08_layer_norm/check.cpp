@@ -1,6 +1,5 @@
-#include "docs/course/exercises/check.h"
+#include "docs/course/exercises/check_gradients.h"
 
-#include "cograd/engine/gradient_check.h"
 #include COURSE_STUDENT
 
 namespace {
@@ -46,13 +45,7 @@ void gradients(course::Check& check, std::int64_t groups) {
     differences.loss = [&](const auto& in) {
       return projected_loss(layer_norm(in[0], gamma, beta), weights);
     };
-    for (const auto& error : differences.errors()) {
-      check.that(error.relative < 1e-6,
-                 fmt::format("{} group(s): gradient of {}", groups, error.of),
-                 fmt::format("it differs from finite differences by {:.2g} of their size, expected "
-                             "less than 1e-6",
-                             error.relative));
-    }
+    course::check_gradients(check, fmt::format("{} group(s): ", groups), differences);
   });
 }
 

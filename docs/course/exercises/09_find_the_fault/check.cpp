@@ -1,6 +1,5 @@
-#include "docs/course/exercises/check.h"
+#include "docs/course/exercises/check_gradients.h"
 
-#include "cograd/engine/gradient_check.h"
 #include COURSE_STUDENT
 
 namespace {
@@ -21,13 +20,7 @@ void gradients(course::Check& check, std::string_view what, std::int64_t groups,
     for (int use = 0; use < uses; ++use) y = scale(y, s);
     return projected_loss(y, weights);
   };
-  for (const auto& error : differences.errors()) {
-    check.that(
-        error.relative < 1e-6, fmt::format("{}: gradient of {}", what, error.of),
-        fmt::format("it differs from finite differences by {:.2g} of their size, expected less "
-                    "than 1e-6",
-                    error.relative));
-  }
+  course::check_gradients(check, fmt::format("{}: ", what), differences);
 }
 
 }  // namespace
