@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times label_noise --preset quick beside the same study in PyTorch, in turns.
 
-Usage: bench/compare_study.py [--rounds 3] [--build build/release]
+Usage: bench/compare_study.py [--rounds 3] [--seeds 3] [--epochs 40] [--build build/release]
 The study in PyTorch is shared out to two processes with one thread each, as its users would do it: the same
 MLP, numbers of examples, epochs, batch sizes and evaluations, on random images, whose values do not change
 the time. M3 is three backward passes and torch.median over them. Ours is the whole program with --jobs auto,
@@ -22,6 +22,8 @@ from peers import enter_environment
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PARSER = argparse.ArgumentParser()
 PARSER.add_argument("--rounds", type=int, default=3)
+PARSER.add_argument("--seeds", type=int, default=3)
+PARSER.add_argument("--epochs", type=int, default=40)
 PARSER.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")
 ARGS = PARSER.parse_args()
 
@@ -95,7 +97,8 @@ def study_in_torch(runs):
 
 def study_of_ours(folder):
     start = time.perf_counter()
-    subprocess.run([ARGS.build / "bin/label_noise", "--preset", "quick", "--output-dir", folder], check=True,
+    subprocess.run([ARGS.build / "bin/label_noise", "--preset", "quick", "--seeds", str(ARGS.seeds),
+                    "--epochs", str(ARGS.epochs), "--output-dir", folder], check=True,
                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - start
 
