@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <ranges>
+#include <utility>
 
 #include "cograd/experiments/report/comparison.h"
 #include "cograd/experiments/report/curves.h"
@@ -25,6 +27,8 @@ constexpr double kControlRatio = 0.8;
 constexpr double kTestAdvantage = 5.0;
 constexpr double kOverfitReduction = 10.0;
 constexpr double kCleanLoss = 2.0;
+
+constexpr std::size_t kMostAnswers = 3;  // more of them nobody reads
 
 using Margin = double (*)(double ours, double mean);
 
@@ -219,6 +223,15 @@ std::string answer_when_tuned(const Comparison& c) {
       mean_of(claim.values[1]), claim.margin.estimate, bracketed(claim.margin));
 }
 
+/// A sentence of all answers but the last ones, which the table of claims has.
+std::string first_of(const std::vector<std::pair<bool, std::string>>& answers) {
+  std::vector<std::string> told;
+  for (const auto& answer : answers | std::views::take(kMostAnswers)) told.push_back(answer.second);
+  const std::size_t left = answers.size() - told.size();
+  if (left > 0) told.push_back(fmt::format("{} more in the table of claims", left));
+  return fmt::to_string(fmt::join(told, "; "));
+}
+
 }  // namespace
 
 std::vector<Claim> memorization_claims(const std::vector<RunRecord>& runs) {
@@ -247,7 +260,7 @@ std::string memorization_answer(const std::vector<RunRecord>& runs,
   const std::vector<Setting> settings = all_settings_of(runs);
   const std::vector<RateGrid> grids = rate_grids_of(settings);
   const double fraction = typical_fraction(runs);
-  std::vector<std::string> answers;
+  std::vector<std::pair<bool, std::string>> answers;  // whether the paper has no such rule
   std::size_t seeds = 0;
   for (const RateGrid& grid : grids) {
     const RunSettings& run = grid.run_settings();
@@ -261,12 +274,13 @@ std::string memorization_answer(const std::vector<RunRecord>& runs,
     if (grid.compares_rates() && mean->compares_rates()) {
       answer += ", at the rate at which the mean memorizes most; " + answer_when_tuned(comparison);
     }
-    answers.push_back(std::move(answer));
+    answers.emplace_back(run.aggregator != "m3" && run.aggregator != "rm3", std::move(answer));
     for (const Setting* setting : grid.settings) seeds = std::max(seeds, setting->seeds());
   }
   if (answers.empty()) return summary_of(claims);
+  std::ranges::stable_sort(answers, {}, &std::pair<bool, std::string>::first);
   return fmt::format("At {}, {} seed{}: {}. {}", noise_text(fraction), seeds, seeds == 1 ? "" : "s",
-                     fmt::join(answers, "; "), summary_of(claims));
+                     first_of(answers), summary_of(claims));
 }
 
 }  // namespace cograd

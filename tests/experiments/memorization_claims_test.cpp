@@ -181,6 +181,24 @@ TEST_CASE("the best learning rate of each aggregator", "[report]") {
   CHECK_THAT(table.text, contains("the test set is only reported"));
 }
 
+TEST_CASE("the answer is about three rules at most, and about the paper's first", "[report]") {
+  std::vector<RunRecord> runs{run_with("mean", 30, 0.5, 95.0, 90.0, 58.0)};
+  for (const char* rule : {"huber:3", "meamed:3,1", "m3", "trimmed:3,1", "rm3"}) {
+    runs.push_back(run_with(rule, 30, 0.5, 60.0, 20.0, 69.0));
+  }
+  const std::string answer = memorization_answer(runs, memorization_claims(runs));
+  std::size_t last = 0;
+  for (const char* part : {"seed: m3 b30 fits", "; rm3 b30 fits", "; huber:3 b30 fits",
+                           "; 2 more in the table of claims. Claims of the paper"}) {
+    INFO(answer << " lacks " << part);
+    const std::size_t place = answer.find(part);
+    REQUIRE(place != std::string::npos);
+    CHECK(place >= last);
+    last = place;
+  }
+  CHECK(answer.find("trimmed") == std::string::npos);
+}
+
 TEST_CASE("windows of epochs and of learning rates", "[report]") {
   std::vector<RunRecord> runs;
   const auto add = [&](const char* aggregator, double rate, const std::vector<double>& tests) {
