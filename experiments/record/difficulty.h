@@ -32,6 +32,9 @@ struct ExampleDifficulty {
   bool corrupt() const { return label != true_label; }
 };
 
+/// A step later than all others: where examples are ranked by steps, that of one that was never learned.
+inline constexpr double kNeverLearned = std::numeric_limits<double>::infinity();
+
 /// difficulty.csv: a row per example; a cell is empty if the event never happened or the score is not
 /// known. Files from before AUM lack its column. Both throw IoError; reading throws FormatError for
 /// a malformed file.

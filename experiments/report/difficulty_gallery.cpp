@@ -35,14 +35,14 @@ std::string caption_of(const ExampleDifficulty& e) {
 using Places = std::unordered_map<std::int64_t, std::int64_t>;
 
 /// The images, and where each stands.
-struct Source {
+struct ThumbnailSource {
   const Dataset& train;
   const ChannelStatistics& statistics;
   Places places;
 };
 
 /// Empty if the file cannot be read: the next example takes its place.
-std::optional<Thumbnail> thumbnail_for(const ExampleDifficulty& e, const Source& source) {
+std::optional<Thumbnail> thumbnail_for(const ExampleDifficulty& e, const ThumbnailSource& source) {
   const auto place = source.places.find(e.index);
   if (place == source.places.end()) return std::nullopt;
   try {
@@ -58,7 +58,7 @@ std::optional<Thumbnail> thumbnail_for(const ExampleDifficulty& e, const Source&
 
 /// Adds thumbnails of the first readable examples. Returns the number of examples that were tried.
 template <class Iterator>
-std::size_t add_thumbnails(Iterator begin, Iterator end, const Source& source,
+std::size_t add_thumbnails(Iterator begin, Iterator end, const ThumbnailSource& source,
                            std::vector<Thumbnail>& thumbnails) {
   std::size_t used = 0;
   for (; begin != end && std::ssize(thumbnails) < kThumbnails; ++begin, ++used) {
@@ -87,7 +87,7 @@ Gallery difficulty_gallery(const RunRecord& run, const Dataset& train,
     classes[static_cast<std::size_t>(e.label)].push_back(e);
   }
   const std::vector<std::string> names = train.class_names();
-  const Source source{train, statistics, places_by_whole_index(train)};
+  const ThumbnailSource source{train, statistics, places_by_whole_index(train)};
   for (std::size_t label = 0; label < classes.size(); ++label) {
     std::vector<ExampleDifficulty>& examples = classes[label];
     if (std::ssize(examples) < 2 * kThumbnails) continue;

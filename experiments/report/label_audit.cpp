@@ -22,7 +22,6 @@ namespace {
 enum Score : std::uint8_t { kAum, kProbability, kEl2n, kLearnedSince };
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr double kNever = std::numeric_limits<double>::infinity();
 constexpr std::size_t kMostListed = 30;
 constexpr std::int64_t kClasses = 10;
 constexpr std::int64_t kThumbnails = 4;
@@ -46,7 +45,8 @@ std::optional<std::int64_t> median_step(std::vector<double> steps) {
   if (steps.empty()) return std::nullopt;
   const auto middle = steps.begin() + (std::ssize(steps) - 1) / 2;
   std::nth_element(steps.begin(), middle, steps.end());
-  return *middle == kNever ? std::nullopt : std::optional(static_cast<std::int64_t>(*middle));
+  return *middle == kNeverLearned ? std::nullopt
+                                  : std::optional(static_cast<std::int64_t>(*middle));
 }
 
 /// The mean rank of each example by the first score; NaN for an example without it.
@@ -117,7 +117,8 @@ LabelScores scores_of(const RunRecord& run, const CorruptedLabels& data,
     const auto i = static_cast<std::size_t>(place->second);
     scores[kAum][i] = -e.aum;
     scores[kEl2n][i] = e.el2n;
-    scores[kLearnedSince][i] = e.learned_since ? static_cast<double>(*e.learned_since) : kNever;
+    scores[kLearnedSince][i] =
+        e.learned_since ? static_cast<double>(*e.learned_since) : kNeverLearned;
   }
   for (std::size_t i = 0; i < examples && !probabilities.empty(); ++i) {
     const auto label = static_cast<std::size_t>(data.label(static_cast<std::int64_t>(i)));

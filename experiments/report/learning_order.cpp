@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <limits>
 #include <map>
 #include <optional>
 #include <sstream>
@@ -18,8 +17,6 @@
 
 namespace cograd {
 namespace {
-
-constexpr double kNever = std::numeric_limits<double>::infinity();
 
 /// The examples of all seeds, and the steps of an epoch.
 struct Examples {
@@ -125,7 +122,7 @@ Table difficulty_table(const std::vector<RunRecord>& runs) {
         std::array<std::vector<double>, 4> scores;
         for (const ExampleDifficulty& e : read_difficulty(run->folder / "difficulty.csv")) {
           const auto number = [](const std::optional<std::int64_t>& step) {
-            return step ? static_cast<double>(*step) : kNever;
+            return step ? static_cast<double>(*step) : kNeverLearned;
           };
           first.push_back(number(e.first_learned));
           scores[0].push_back(e.el2n);

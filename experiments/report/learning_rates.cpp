@@ -12,14 +12,14 @@
 namespace cograd {
 namespace {
 
-Compared at_choice(const Choice& choice) {
+Compared at_choice(const RateChoice& choice) {
   return {choice.setting, label_of(choice.setting->run_settings()),
           [epoch = choice.epoch](const RunRecord& run) { return run.epochs.at(epoch).test.acc1; }};
 }
 
-double rate_of(const Choice& choice) { return choice.setting->run_settings().learning_rate; }
+double rate_of(const RateChoice& choice) { return choice.setting->run_settings().learning_rate; }
 
-Evidence difference_of(const Choice& ours, const Choice& mean) {
+Evidence difference_of(const RateChoice& ours, const RateChoice& mean) {
   Evidence evidence = paired({at_choice(ours), at_choice(mean)},
                              [](const std::vector<double>& v) { return v[0] - v[1]; });
   evidence.strict = true;
@@ -27,16 +27,16 @@ Evidence difference_of(const Choice& ours, const Choice& mean) {
 }
 
 /// The accuracy by which a choice was made.
-double accuracy_of(const Choice& choice, bool held_out) {
+double accuracy_of(const RateChoice& choice, bool held_out) {
   return choice.setting->at(choice.epoch, held_out ? held_out_accuracy : test_accuracy).mean;
 }
 
 /// The choice of the mean's best batch size among `grids`, which are of one noise level.
-Choice best_mean(const std::vector<const RateGrid*>& grids, Stop stop, bool held_out) {
-  Choice best;
+RateChoice best_mean(const std::vector<const RateGrid*>& grids, Stop stop, bool held_out) {
+  RateChoice best;
   for (const RateGrid* grid : grids) {
     if (role_of(grid->run_settings().aggregator) != Role::mean) continue;
-    const Choice choice = choose(*grid, stop);
+    const RateChoice choice = choose(*grid, stop);
     if (choice.setting == nullptr) continue;
     if (best.setting == nullptr || accuracy_of(choice, held_out) > accuracy_of(best, held_out)) {
       best = choice;
@@ -46,7 +46,7 @@ Choice best_mean(const std::vector<const RateGrid*>& grids, Stop stop, bool held
 }
 
 /// "0.03", "0.003 (the smallest)", "0.1; failed at 0.3", "–; failed at 0.1".
-std::string rate_text(const RateGrid& grid, const Choice& choice) {
+std::string rate_text(const RateGrid& grid, const RateChoice& choice) {
   std::string text = choice.setting == nullptr ? "–" : fmt::format("{:.4g}", rate_of(choice));
   if (grid.compares_rates() && choice.setting == grid.settings.front()) text += " (the smallest)";
   if (grid.compares_rates() && choice.setting == grid.settings.back()) text += " (the largest)";
@@ -60,7 +60,7 @@ std::string rate_text(const RateGrid& grid, const Choice& choice) {
 }
 
 /// "-1.2 (-3.0 to 0.6)", "-1.2" for one seed, "–" for the mean itself.
-std::string difference_text(const Choice& ours, const Choice& mean) {
+std::string difference_text(const RateChoice& ours, const RateChoice& mean) {
   if (mean.setting == nullptr || mean.setting == ours.setting) return "–";
   const Claim claim = make_claim("", Source::ours, difference_of(ours, mean));
   if (claim.seeds.empty()) return "–";
@@ -68,9 +68,9 @@ std::string difference_text(const Choice& ours, const Choice& mean) {
 }
 
 void add_rows(const std::vector<const RateGrid*>& grids, Stop stop, bool held_out, Table& table) {
-  const Choice mean = best_mean(grids, stop, held_out);
+  const RateChoice mean = best_mean(grids, stop, held_out);
   for (const RateGrid* grid : grids) {
-    const Choice choice = choose(*grid, stop);
+    const RateChoice choice = choose(*grid, stop);
     std::vector<std::string> row{label_of(grid->run_settings()),
                                  percent_text(grid->run_settings().corrupt_fraction),
                                  rate_text(*grid, choice)};
@@ -129,8 +129,8 @@ const char* chosen_by(const Comparison& comparison) {
 }
 
 Claim tuned_claim(const Comparison& comparison) {
-  const Choice ours = choose(comparison.ours, Stop::at_best_epoch);
-  const Choice mean = choose(comparison.mean, Stop::at_best_epoch);
+  const RateChoice ours = choose(comparison.ours, Stop::at_best_epoch);
+  const RateChoice mean = choose(comparison.mean, Stop::at_best_epoch);
   Claim claim = make_claim(
       fmt::format("{}: with rate and epoch chosen {}, {} tests better than {}", comparison.where,
                   chosen_by(comparison), comparison.name(), comparison.mean_text()),

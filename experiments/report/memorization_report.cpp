@@ -14,7 +14,7 @@
 namespace cograd {
 namespace {
 
-constexpr const char* kReading =
+constexpr const char* kNoiseReading =
     "Each curve is one setting, named by its aggregator and batch size (b); epoch 0 is before "
     "training, and its values may lie outside. An axis begins at zero unless all values lie far "
     "above. Pristine training examples have their true label, corrupt ones a false one. Fitting "
@@ -33,7 +33,7 @@ constexpr const char* kReading =
 
 Report memorization_report(const std::vector<RunRecord>& runs) {
   Report report;
-  report.reading = kReading;
+  report.reading = kNoiseReading;
   report.runs = runs;
   for (const auto figures : {accuracy_figures, frontier_figures, group_size_figures,
                              learning_order_figures, contribution_figures, coherence_figures}) {

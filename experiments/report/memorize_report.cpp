@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kThumbnails = 4;
 constexpr std::int64_t kClasses = 10;
-constexpr const char* kReading =
+constexpr const char* kMemorizeReading =
     "mem(i) is the share of the models trained on example i that predict its label, less that of "
     "the models that were not trained on it. Its mean is about the gap between the accuracy on "
     "examples trained on and that on examples left out. Aggregators differ in how fast they fit, "
@@ -263,7 +263,7 @@ Report memorize_report(const std::vector<SubsetModels>& all, const CorruptedLabe
       "Labels need not be wrong to be memorized. Of many networks, each trained on a random part "
       "of the training set, those that saw an example are compared with those that did not: "
       "Feldman and Zhang, \"What neural networks memorize and why\", NeurIPS 2020.";
-  report.reading = kReading;
+  report.reading = kMemorizeReading;
   report.figures = {{"Memorization", {frontier(all), distribution(all)}}};
   report.tables = {memorization_table(all, train), score_table(all)};
   report.galleries = {gallery_of(all, train, statistics)};

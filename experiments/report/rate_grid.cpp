@@ -54,9 +54,9 @@ bool has_held_out(const RateGrid& grid) {
   });
 }
 
-Choice choose(const RateGrid& grid, Stop stop) {
+RateChoice choose(const RateGrid& grid, Stop stop) {
   const Quantity quantity = has_held_out(grid) ? held_out_accuracy : test_accuracy;
-  Choice best;
+  RateChoice best;
   double highest = 0.0;
   for (const Setting* setting : grid.settings) {
     if (setting->runs.empty()) continue;

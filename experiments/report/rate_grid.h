@@ -29,7 +29,7 @@ double held_out_accuracy(const EpochRecord& epoch);
 bool has_held_out(const RateGrid& grid);
 
 /// A learning rate and an epoch.
-struct Choice {
+struct RateChoice {
   const Setting* setting = nullptr;  ///< null if no run finished
   std::size_t epoch = 0;             ///< its index
 };
@@ -39,7 +39,7 @@ enum class Stop { at_end, at_best_epoch };
 
 /// The rate, and the epoch if it is free, with the highest mean accuracy over the seeds: held out
 /// if all runs have that, else on the test set.
-Choice choose(const RateGrid& grid, Stop stop);
+RateChoice choose(const RateGrid& grid, Stop stop);
 
 /// "mean b30, 50 % noise: learning rate 0.03, the best one, is the largest tried": a rate beyond
 /// the grid may be better. One text for each grid whose choice after the last epoch lies at an end.

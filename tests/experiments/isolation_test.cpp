@@ -53,7 +53,7 @@ void make_odd(const fs::path& file) {
 /// Writes over an image before the study opens the folder.
 void damage(const fs::path& root, const std::string& file) { write_file(root / file, ""); }
 
-StudyOptions study_on(const fs::path& root, const std::string& broken_images) {
+StudyOptions study_of_images(const fs::path& root, const std::string& broken_images) {
   StudyOptions options = label_noise_preset("quick", "image-folder");
   options.data = (root / "data").string();
   options.image_size = 16;
@@ -78,7 +78,8 @@ TEST_CASE("an image that cannot be read is absent everywhere", "[isolation]") {
   damage(folder.path / "data", "train/dark/03.jpg");   // example 3
   damage(folder.path / "data", "train/light/05.jpg");  // example 17
   damage(folder.path / "data", "val/light/00.jpg");
-  const std::vector<RunRecord> records = run_study(prepare_study(study_on(folder.path, "skip")));
+  const std::vector<RunRecord> records =
+      run_study(prepare_study(study_of_images(folder.path, "skip")));
   REQUIRE(records.size() == 2);
   for (const RunRecord& record : records) {
     CHECK(record.finished());
@@ -101,7 +102,7 @@ TEST_CASE("an odd image file is told once, though every run and epoch reads it",
   const std::vector<std::string> odd{"train/dark/03.jpg", "train/light/05.jpg", "val/light/00.jpg"};
   for (const std::string& file : odd) make_odd(folder.path / "data" / file);
   damage(folder.path / "data", "train/dark/07.jpg");
-  StudyOptions options = study_on(folder.path, "skip");
+  StudyOptions options = study_of_images(folder.path, "skip");
   options.run.workers = 3;
   for (const bool augment : {false, true}) {
     CAPTURE(augment);
@@ -139,7 +140,8 @@ TEST_CASE("steps without enough images are left out", "[isolation]") {
     if (i > 0) damage(folder.path / "data", fmt::format("train/dark/{:02}.jpg", i));
     if (i > 3) damage(folder.path / "data", fmt::format("train/light/{:02}.jpg", i));
   }
-  const std::vector<RunRecord> records = run_study(prepare_study(study_on(folder.path, "skip")));
+  const std::vector<RunRecord> records =
+      run_study(prepare_study(study_of_images(folder.path, "skip")));
   for (const RunRecord& record : records) {
     CHECK(record.finished());
     CHECK(record.skipped_images == 19);
@@ -151,7 +153,7 @@ TEST_CASE("a run that meets broken data is a row of the study", "[isolation]") {
   const TemporaryFolder folder;
   make_images(folder.path / "data");
   damage(folder.path / "data", "train/dark/03.jpg");
-  StudyOptions options = study_on(folder.path, "fail");
+  StudyOptions options = study_of_images(folder.path, "fail");
   const auto failures = [&] {
     std::vector<RunRecord> records = run_study(prepare_study(options));
     REQUIRE(records.size() == 2);
@@ -176,7 +178,7 @@ TEST_CASE("a test set of broken images is a failure, not a number", "[isolation]
       damage(folder.path / "data", fmt::format("val/{}/{:02}.jpg", name, i));
     }
   }
-  for (const RunRecord& record : run_study(prepare_study(study_on(folder.path, "skip")))) {
+  for (const RunRecord& record : run_study(prepare_study(study_of_images(folder.path, "skip")))) {
     CHECK_THAT(record.failure, contains("no image of image-folder test can be read"));
   }
 }
@@ -189,7 +191,7 @@ TEST_CASE("classes with names of any bytes train, report and predict", "[isolati
     fs::rename(folder.path / "data" / split / "light",
                folder.path / "data" / split / "<script>\x1B[31m\n");
   }
-  const StudyOptions options = study_on(folder.path, "fail");
+  const StudyOptions options = study_of_images(folder.path, "fail");
   const Study study = prepare_study(options);
   const std::vector<RunRecord> records = run_study(study);
   REQUIRE(records[0].finished());

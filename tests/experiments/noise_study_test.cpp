@@ -48,12 +48,6 @@ struct LabelledStudy {
   }
 };
 
-StudyOptions parse(std::vector<const char*> arguments) {
-  arguments.insert(arguments.begin(), "label_noise");
-  return parse_options(static_cast<int>(arguments.size()), arguments.data(), "",
-                       label_noise_preset);
-}
-
 }  // namespace
 
 TEST_CASE("a run learns the labels of a file", "[labels][glyphs]") {
@@ -186,13 +180,13 @@ TEST_CASE("asymmetric noise and noise by a matrix are studied", "[labels][glyphs
 }
 
 TEST_CASE("options of noise that contradict each other are refused", "[labels]") {
-  CHECK(parse({"--labels", "f", "--label-column", "worst"}).noise == "given");
-  CHECK(parse({"--noise", "matching", "--labels", "f"}).noise == "matching");
-  CHECK(parse({"--noise", "asymmetric"}).noise == "asymmetric");
+  CHECK(parse_label_noise({"--labels", "f", "--label-column", "worst"}).noise == "given");
+  CHECK(parse_label_noise({"--noise", "matching", "--labels", "f"}).noise == "matching");
+  CHECK(parse_label_noise({"--noise", "asymmetric"}).noise == "asymmetric");
   const auto refused = [](std::vector<const char*> arguments, const std::string& complaint) {
     CAPTURE(complaint);
-    CHECK_THROWS_AS(parse(arguments), UsageError);
-    CHECK_THROWS_WITH(parse(arguments), contains(complaint));
+    CHECK_THROWS_AS(parse_label_noise(arguments), UsageError);
+    CHECK_THROWS_WITH(parse_label_noise(arguments), contains(complaint));
   };
   refused({"--noise", "gaussian"}, "--noise: 'gaussian' is unknown: expected uniform, asymmetric");
   refused({"--noise", "matrix:"}, "'matrix:' is unknown");

@@ -35,12 +35,6 @@ class Signs final : public Optimizer {
   }
 };
 
-StudyOptions parse(std::vector<const char*> arguments) {
-  arguments.insert(arguments.begin(), "label_noise");
-  return parse_options(static_cast<int>(arguments.size()), arguments.data(), "A study.",
-                       label_noise_preset);
-}
-
 std::size_t peak_of_a_step(const fs::path& folder, const std::string& optimizer,
                            const std::string& aggregator) {
   StudyOptions options = small_study(folder, {.aggregators = aggregator});
@@ -51,23 +45,25 @@ std::size_t peak_of_a_step(const fs::path& folder, const std::string& optimizer,
 }  // namespace
 
 TEST_CASE("the command line names the optimizer, and its usual learning rate", "[experiments]") {
-  CHECK(parse({}).run.optimizer == "sgd");
-  CHECK(parse({}).learning_rates == "0.1");
-  CHECK(parse({"--optimizer", "adam"}).learning_rates == "0.001");
-  CHECK(parse({"--optimizer", "adam", "--lr", "0.1,0.2"}).learning_rates == "0.1,0.2");
-  CHECK(parse({"--optimizer", "sgd", "--preset", "laptop"}).learning_rates == "0.1");
-  CHECK(parse({"--optimizer", "adamw:0.9,0.99"}).run.optimizer == "adamw:0.9,0.99");
-  CHECK_THROWS_WITH(parse({"--optimizer", "adm"}),
+  CHECK(parse_label_noise({}).run.optimizer == "sgd");
+  CHECK(parse_label_noise({}).learning_rates == "0.1");
+  CHECK(parse_label_noise({"--optimizer", "adam"}).learning_rates == "0.001");
+  CHECK(parse_label_noise({"--optimizer", "adam", "--lr", "0.1,0.2"}).learning_rates == "0.1,0.2");
+  CHECK(parse_label_noise({"--optimizer", "sgd", "--preset", "laptop"}).learning_rates == "0.1");
+  CHECK(parse_label_noise({"--optimizer", "adamw:0.9,0.99"}).run.optimizer == "adamw:0.9,0.99");
+  CHECK_THROWS_WITH(parse_label_noise({"--optimizer", "adm"}),
                     contains("'adm' is unknown: did you mean adam? expected sgd, adam, "));
-  CHECK_THROWS_AS(parse({"--optimizer", "adam:0.9"}), UsageError);
-  CHECK_THROWS_WITH(parse({"--schedule", "cosin"}), contains("did you mean cosine?"));
-  CHECK_THAT(parse({"--help"}).help, contains("adam:BETA1,BETA2"));
-  CHECK(parse({"--warmup", "0.5"}).run.warmup == 0.5);
-  CHECK_THROWS_AS(parse({"--warmup", "-1"}), UsageError);
+  CHECK_THROWS_AS(parse_label_noise({"--optimizer", "adam:0.9"}), UsageError);
+  CHECK_THROWS_WITH(parse_label_noise({"--schedule", "cosin"}), contains("did you mean cosine?"));
+  CHECK_THAT(parse_label_noise({"--help"}).help, contains("adam:BETA1,BETA2"));
+  CHECK(parse_label_noise({"--warmup", "0.5"}).run.warmup == 0.5);
+  CHECK_THROWS_AS(parse_label_noise({"--warmup", "-1"}), UsageError);
 }
 
 TEST_CASE("refused optimizers end before work begins", "[experiments]") {
-  const auto runs = [](std::vector<const char*> arguments) { return list_runs(parse(arguments)); };
+  const auto runs = [](std::vector<const char*> arguments) {
+    return list_runs(parse_label_noise(arguments));
+  };
   CHECK_THROWS_WITH(runs({"--optimizer", "adam", "--momentum", "0.9"}),
                     contains("adam takes no momentum: expected 0, not 0.9"));
   CHECK_THROWS_WITH(runs({"--optimizer", "adam:0.9,2"}), contains("beta must be in [0, 1), not 2"));
@@ -145,7 +141,7 @@ TEST_CASE("a study by an optimizer that main() has registered", "[experiments][g
                                                        s.learning_rate);
                       },
                       .usual_learning_rate = 0.002});
-  CHECK(parse({"--optimizer", "test_signs"}).learning_rates == "0.002");
+  CHECK(parse_label_noise({"--optimizer", "test_signs"}).learning_rates == "0.002");
   const TemporaryFolder folder;
   StudyOptions options = small_study(
       folder.path,

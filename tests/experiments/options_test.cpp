@@ -6,29 +6,21 @@
 #include "cograd/experiments/record/run_directory.h"
 #include "cograd/experiments/study/presets.h"
 #include "tests/support/catch.h"
+#include "tests/support/small_study.h"
 
 using namespace cograd;
 using cograd::testing::contains;
-
-namespace {
-
-StudyOptions parse(std::vector<const char*> arguments) {
-  arguments.insert(arguments.begin(), "label_noise");
-  return parse_options(static_cast<int>(arguments.size()), arguments.data(), "A study.",
-                       label_noise_preset);
-}
-
-}  // namespace
+using cograd::testing::parse_label_noise;
 
 TEST_CASE("presets set defaults and explicit flags win", "[experiments]") {
-  CHECK(parse({}).dataset == "glyphs");
-  CHECK(parse({"--preset", "laptop"}).run.epochs == 60);
-  CHECK(parse({"--epochs", "3", "--preset", "laptop"}).run.epochs == 3);
-  CHECK(parse({"--preset", "paper"}).dataset == "imagenet");
-  CHECK(parse({"--preset", "paper", "--dataset", "mnist"}).dataset == "mnist");
+  CHECK(parse_label_noise({}).dataset == "glyphs");
+  CHECK(parse_label_noise({"--preset", "laptop"}).run.epochs == 60);
+  CHECK(parse_label_noise({"--epochs", "3", "--preset", "laptop"}).run.epochs == 3);
+  CHECK(parse_label_noise({"--preset", "paper"}).dataset == "imagenet");
+  CHECK(parse_label_noise({"--preset", "paper", "--dataset", "mnist"}).dataset == "mnist");
   // The paper's schedules: StepLR(30, 0.1) for ResNets, cosine for VGG and Inception.
   const auto schedule = [](std::vector<const char*> arguments) {
-    return parse(std::move(arguments)).run.schedule;
+    return parse_label_noise(std::move(arguments)).run.schedule;
   };
   CHECK(schedule({"--preset", "paper"}) == "step");
   CHECK(schedule({"--preset", "paper", "--model", "resnet50"}) == "step");
@@ -37,11 +29,11 @@ TEST_CASE("presets set defaults and explicit flags win", "[experiments]") {
     CHECK(schedule({"--model", model, "--preset", "paper"}) == "cosine");
     CHECK(schedule({"--preset", "paper", "--model", model, "--schedule", "step"}) == "step");
     CHECK(schedule({"--preset", "laptop", "--model", model}) == "constant");
-    CHECK(parse({"--preset", "paper", "--model", model}).run.model == model);
+    CHECK(parse_label_noise({"--preset", "paper", "--model", model}).run.model == model);
     CHECK(easy_hard_preset("paper", "", model).study.run.schedule == "cosine");
   }
   // A batch size given explicitly replaces those in the preset's list of aggregators.
-  const StudyOptions options = parse({"--batch-size", "24"});
+  const StudyOptions options = parse_label_noise({"--batch-size", "24"});
   CHECK(options.run.batch_size == 24);
   CHECK(options.aggregators == "mean,m3,rm3,ra3");
 }
@@ -63,25 +55,25 @@ TEST_CASE("easy_hard's paper preset is the authors'", "[experiments]") {
 }
 
 TEST_CASE("the command line refuses what it does not know", "[experiments]") {
-  CHECK_THROWS_WITH(parse({"--frobnicate"}), contains("--frobnicate"));
-  CHECK_THROWS_WITH(parse({"--dataset", "cats"}), contains("cats"));
-  CHECK_THROWS_WITH(parse({"--epochs", "0"}), contains("--epochs"));
-  CHECK_THROWS_WITH(parse({"--epochs", "many"}), contains("many"));
-  CHECK_THROWS_AS(parse({"--preset", "huge"}), UsageError);
-  CHECK_THAT(parse({"--help"}).help, contains("--corrupt-fraction"));
+  CHECK_THROWS_WITH(parse_label_noise({"--frobnicate"}), contains("--frobnicate"));
+  CHECK_THROWS_WITH(parse_label_noise({"--dataset", "cats"}), contains("cats"));
+  CHECK_THROWS_WITH(parse_label_noise({"--epochs", "0"}), contains("--epochs"));
+  CHECK_THROWS_WITH(parse_label_noise({"--epochs", "many"}), contains("many"));
+  CHECK_THROWS_AS(parse_label_noise({"--preset", "huge"}), UsageError);
+  CHECK_THAT(parse_label_noise({"--help"}).help, contains("--corrupt-fraction"));
 }
 
 TEST_CASE("the flag --threads is a number of threads", "[experiments][threads]") {
-  CHECK(parse({}).threads == 0);
-  CHECK(parse({"--threads", "1"}).threads == 1);
-  CHECK(parse({"--threads", "1024"}).threads == 1024);
+  CHECK(parse_label_noise({}).threads == 0);
+  CHECK(parse_label_noise({"--threads", "1"}).threads == 1);
+  CHECK(parse_label_noise({"--threads", "1024"}).threads == 1024);
   for (const char* bad : {"0", "-1", "x", "", "1.5", "2x", "1025", "99999999999"}) {
-    CHECK_THROWS_WITH(parse({"--threads", bad}), contains("--threads"));
+    CHECK_THROWS_WITH(parse_label_noise({"--threads", bad}), contains("--threads"));
   }
 }
 
 TEST_CASE("the command is quoted for a shell", "[experiments]") {
-  const StudyOptions options = parse({"--output-dir", "my run's"});
+  const StudyOptions options = parse_label_noise({"--output-dir", "my run's"});
   CHECK(options.command == "label_noise --output-dir 'my run'\\''s'");
 }
 
@@ -113,14 +105,14 @@ TEST_CASE("learning rates are positive numbers", "[experiments]") {
 
 TEST_CASE("every setting runs with every learning rate, under its own name", "[experiments]") {
   const std::vector<RunSettings> runs =
-      list_runs(parse({"--lr", "0.03,0.1", "--aggregator", "mean@30,m3@30", "--corrupt-fraction",
-                       "0.5", "--seeds", "2"}));
+      list_runs(parse_label_noise({"--lr", "0.03,0.1", "--aggregator", "mean@30,m3@30",
+                                   "--corrupt-fraction", "0.5", "--seeds", "2"}));
   REQUIRE(runs.size() == 8);
   CHECK(directory_name_of(runs[0]) == "mean_b30_noise50_lr0.03");
   CHECK(directory_name_of(runs[1]) == "mean_b30_noise50_lr0.03_seed2");
   CHECK(directory_name_of(runs[6]) == "m3_b30_noise50");
   CHECK(runs[4].learning_rate == 0.03);
-  CHECK_THROWS_AS(list_runs(parse({"--lr", "0.1,0.10"})), UsageError);
+  CHECK_THROWS_AS(list_runs(parse_label_noise({"--lr", "0.1,0.10"})), UsageError);
 }
 
 TEST_CASE("runs are the pairs of fractions and aggregators", "[experiments]") {
@@ -135,15 +127,15 @@ TEST_CASE("runs are the pairs of fractions and aggregators", "[experiments]") {
 }
 
 TEST_CASE("every setting runs with every seed, under its own name", "[experiments]") {
-  const StudyOptions options =
-      parse({"--seeds", "3", "--aggregator", "mean@30,m3@30", "--corrupt-fraction", "0.5"});
+  const StudyOptions options = parse_label_noise(
+      {"--seeds", "3", "--aggregator", "mean@30,m3@30", "--corrupt-fraction", "0.5"});
   const std::vector<RunSettings> runs = list_runs(options);
   REQUIRE(runs.size() == 6);
   CHECK(directory_name_of(runs[0]) == "mean_b30_noise50");
   CHECK(directory_name_of(runs[2]) == "mean_b30_noise50_seed3");
   CHECK(directory_name_of(runs[3]) == "m3_b30_noise50");
   CHECK(runs[5].seed == 3);
-  CHECK_THROWS_WITH(parse({"--seeds", "0"}), contains("--seeds"));
+  CHECK_THROWS_WITH(parse_label_noise({"--seeds", "0"}), contains("--seeds"));
 }
 
 TEST_CASE("runs that cannot work are refused before they start", "[experiments]") {
@@ -162,10 +154,10 @@ TEST_CASE("runs that cannot work are refused before they start", "[experiments]"
 }
 
 TEST_CASE("a flag takes no value", "[experiments]") {
-  CHECK(parse({"--resume"}).resume);
+  CHECK(parse_label_noise({"--resume"}).resume);
   for (const char* flag : {"--resume=3", "--augment=no", "--equal-updates=5"}) {
     CAPTURE(flag);
-    CHECK_THROWS_AS(parse({flag}), UsageError);
+    CHECK_THROWS_AS(parse_label_noise({flag}), UsageError);
   }
 }
 
@@ -180,19 +172,20 @@ TEST_CASE("equal updates give every batch size its number of epochs", "[experime
         "--corrupt-fraction", "0", "--epochs", "8", "--seeds", "1", "--aggregator",
         "mean@10,m3@30,m3@25"};
     arguments.insert(arguments.end(), more);
-    return parse(arguments);
+    return parse_label_noise(arguments);
   };
   CHECK(epochs(study({})) == std::vector<std::int64_t>{8, 8, 8});
   CHECK(epochs(study({"--equal-updates"})) == std::vector<std::int64_t>{8, 24, 20});
 }
 
 TEST_CASE("several learning rates hold out a tenth of the examples", "[experiments]") {
-  CHECK(validation_share(parse({"--lr", "0.1"})) == 0.0);
-  CHECK(validation_share(parse({"--lr", "grid"})) == 0.1);
-  CHECK(validation_share(parse({"--lr", "0.1,0.3", "--validation", "0"})) == 0.0);
-  CHECK(validation_share(parse({"--validation", "0.25"})) == 0.25);
+  CHECK(validation_share(parse_label_noise({"--lr", "0.1"})) == 0.0);
+  CHECK(validation_share(parse_label_noise({"--lr", "grid"})) == 0.1);
+  CHECK(validation_share(parse_label_noise({"--lr", "0.1,0.3", "--validation", "0"})) == 0.0);
+  CHECK(validation_share(parse_label_noise({"--validation", "0.25"})) == 0.25);
   for (const char* share : {"1", "-0.1", "nan", "1.5"}) {
-    CHECK_THROWS_WITH(validation_share(parse({"--validation", share})), contains("--validation"));
+    CHECK_THROWS_WITH(validation_share(parse_label_noise({"--validation", share})),
+                      contains("--validation"));
   }
   CHECK(parse_learning_rates("grid") == std::vector<double>{0.003, 0.01, 0.03, 0.1, 0.3});
 }
@@ -204,8 +197,8 @@ TEST_CASE("the paper's momentum is the mean's alone, an explicit one everybody's
     for (const RunSettings& run : list_runs(options)) result.push_back(run.momentum);
     return result;
   };
-  CHECK(momenta(parse({"--preset", "paper", "--corrupt-fraction", "0", "--aggregator",
-                       "mean,m3"})) == std::vector<double>{0.9, 0.0});
-  CHECK(momenta(parse({"--momentum", "0.5", "--corrupt-fraction", "0", "--aggregator", "mean,m3",
-                       "--seeds", "1"})) == std::vector<double>{0.5, 0.5});
+  CHECK(momenta(parse_label_noise({"--preset", "paper", "--corrupt-fraction", "0", "--aggregator",
+                                   "mean,m3"})) == std::vector<double>{0.9, 0.0});
+  CHECK(momenta(parse_label_noise({"--momentum", "0.5", "--corrupt-fraction", "0", "--aggregator",
+                                   "mean,m3", "--seeds", "1"})) == std::vector<double>{0.5, 0.5});
 }

@@ -38,9 +38,9 @@ class OwnSgd final : public Optimizer {
 using Values = std::vector<double>;
 
 /// A parameter of three elements in f64, and its optimizer.
-struct Fixture {
+struct OneParameter {
   Parameter p;
-  Fixture() {
+  OneParameter() {
     p.name.assign(1, 'p');  // GCC 12 warns of an assignment
     p.value = Tensor::from(Values{1.0, -2.0, 0.5}, {3}, reference_backend());
   }
@@ -71,7 +71,7 @@ void check_rolling_median(const std::string& text, double decay, double coupled)
   CAPTURE(text, decay);
   const RollingMedian rm3(3);
   const Mean mean;
-  Fixture rolling, plain;
+  OneParameter rolling, plain;
   const auto under_rm3 = make_optimizer(text, {&rolling.p}, rm3, {0.1, 0.0, decay, false});
   const auto under_mean =
       make_optimizer(text, {&plain.p}, mean, {0.1, 0.0, coupled > 0.0 ? 0.0 : decay, false});
@@ -90,7 +90,7 @@ void check_rolling_median(const std::string& text, double decay, double coupled)
     rolling.step(*under_rm3, gradient);
     CHECK(relative_error(rolling.values(), plain.values()) < 1e-14);
   }
-  CHECK(relative_error(plain.values(), Fixture().values()) > 0.01);
+  CHECK(relative_error(plain.values(), OneParameter().values()) > 0.01);
 }
 
 }  // namespace
@@ -118,7 +118,7 @@ TEST_CASE("the base's window is that of SGD's fused kernel", "[optim]") {
   for (const char* rule : {"rm3", "ra3", "rm5", "mean"}) {
     CAPTURE(rule);
     const auto aggregator = parse_aggregator(rule);
-    Fixture a, b;
+    OneParameter a, b;
     OwnSgd own({&a.p}, *aggregator, 0.1, 0.2);
     Sgd fused({&b.p}, *aggregator, {.learning_rate = 0.1, .weight_decay = 0.2});
     for (const Values& gradient : random_gradients(12)) {
@@ -154,7 +154,7 @@ TEST_CASE("the state of Adam under RM3 restores to the same bits", "[optim]") {
   const RollingMedian rm3(3);
   const std::vector<Values> gradients = random_gradients(12);
   for (std::size_t stop = 0; stop <= gradients.size(); ++stop) {
-    Fixture unbroken, broken;
+    OneParameter unbroken, broken;
     Adam first({&broken.p}, rm3, {.weight_decay = 0.1}),
         whole({&unbroken.p}, rm3, {.weight_decay = 0.1});
     for (const Values& g : gradients) unbroken.step(whole, g);
@@ -168,7 +168,7 @@ TEST_CASE("the state of Adam under RM3 restores to the same bits", "[optim]") {
 
 TEST_CASE("a state that is not the optimizer's is refused", "[optim]") {
   const RollingMedian rm3(3);
-  Fixture f;
+  OneParameter f;
   Adam adam({&f.p}, rm3);
   f.step(adam, {1.0, 2.0, 3.0});
   CHECK(adam.state_names() == std::vector<std::string>{"first_moment", "second_moment", "window"});
@@ -191,7 +191,7 @@ TEST_CASE("a state that is not the optimizer's is refused", "[optim]") {
 }
 
 TEST_CASE("a step without any gradient is none", "[optim]") {
-  Fixture f;
+  OneParameter f;
   const RollingMedian rm3(3);
   Adam adam({&f.p}, rm3);
   adam.step();
@@ -200,7 +200,7 @@ TEST_CASE("a step without any gradient is none", "[optim]") {
 }
 
 TEST_CASE("Adam and own optimizers refuse senseless numbers and names", "[optim]") {
-  Fixture f;
+  OneParameter f;
   const Mean mean;
   const auto make = [&](AdamOptions options) { AdamW adam({&f.p}, mean, options); };
   CHECK_THROWS_WITH(make({.beta1 = 1.0}), contains("[adamw] beta must be in [0, 1), not 1"));
@@ -217,7 +217,7 @@ TEST_CASE("Adam and own optimizers refuse senseless numbers and names", "[optim]
 }
 
 TEST_CASE("optimizers by name", "[optim]") {
-  Fixture f;
+  OneParameter f;
   const Mean mean;
   const RollingMedian rm3(3);
   const auto make = [&](const std::string& text, OptimizerSettings settings = {},

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "cograd/experiments/study/options.h"
 #include "cograd/experiments/study/presets.h"
@@ -30,6 +31,13 @@ inline StudyOptions small_study(const std::filesystem::path& output, const Small
   options.device = "cpu";
   options.output_dir = output.string();
   return options;
+}
+
+/// What label_noise reads from its command line.
+inline StudyOptions parse_label_noise(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "label_noise");
+  return parse_options(static_cast<int>(arguments.size()), arguments.data(), "A study.",
+                       label_noise_preset);
 }
 
 }  // namespace cograd::testing
