@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <ranges>
 #include <utility>
 
 #include "cograd/experiments/report/comparison.h"
@@ -226,7 +225,9 @@ std::string answer_when_tuned(const Comparison& c) {
 /// A sentence of all answers but the last ones, which the table of claims has.
 std::string first_of(const std::vector<std::pair<bool, std::string>>& answers) {
   std::vector<std::string> told;
-  for (const auto& answer : answers | std::views::take(kMostAnswers)) told.push_back(answer.second);
+  for (std::size_t i = 0; i < std::min(answers.size(), kMostAnswers); ++i) {
+    told.push_back(answers[i].second);
+  }
   const std::size_t left = answers.size() - told.size();
   if (left > 0) told.push_back(fmt::format("{} more in the table of claims", left));
   return fmt::to_string(fmt::join(told, "; "));

@@ -27,14 +27,13 @@ class GroupMean final : public Aggregator {
 ExampleCoherence::ExampleCoherence(DatasetPtr data, std::vector<std::int64_t> examples,
                                    std::uint64_t seed, Backend& backend,
                                    std::function<void(const std::string&)> skip_broken) {
-  constexpr std::int64_t kBatchSize = kCoherenceBatch;
-  const std::int64_t batches = std::min(kBatches, std::ssize(examples) / kBatchSize);
+  const std::int64_t batches = std::min(kBatches, std::ssize(examples) / kCoherenceBatch);
   if (batches == 0) return;
   Random random(seed, kStream);
   shuffle(examples.begin(), examples.end(), random);
-  examples.resize(static_cast<std::size_t>(batches * kBatchSize));
+  examples.resize(static_cast<std::size_t>(batches * kCoherenceBatch));
   Loader loader(std::make_shared<Subset>(std::move(data), std::move(examples)),
-                {.batch_size = kBatchSize,
+                {.batch_size = kCoherenceBatch,
                  .shuffle = false,
                  .workers = 0,
                  .skip_broken = std::move(skip_broken)},
