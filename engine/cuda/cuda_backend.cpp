@@ -1,6 +1,7 @@
 #include "cograd/engine/cuda/cuda_backend.h"
 
 #include "cograd/engine/cuda/step_graph.h"
+#include "cograd/engine/environment.h"
 #include "cograd/engine/error.h"
 
 namespace cograd {
@@ -59,7 +60,11 @@ void CudaBackend::synchronize() {
   cuda::check(cudaStreamSynchronize(context.transfer), "copying");
 }
 
+// A graph's memory has to stay where it was: without a cache it would not.
 std::unique_ptr<StepRecorder> CudaBackend::step_recorder() {
+  if (!environment_switch("COGRAD_REPLAY", true) || !context_.device_memory.caches()) {
+    return nullptr;
+  }
   return std::make_unique<cuda::StepGraph>();
 }
 

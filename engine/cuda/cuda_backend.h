@@ -31,6 +31,7 @@ class CudaBackend final : public Backend {
   std::unique_ptr<Event> record(Stream stream) override;
   void wait(Stream stream, Event& event) override;
   void synchronize() override;
+  /// Null if the environment variable COGRAD_REPLAY or COGRAD_MEMORY_CACHE is OFF.
   std::unique_ptr<StepRecorder> step_recorder() override;
 
   void fill(Tensor& x, double value, Write write) override;
