@@ -8,7 +8,7 @@
 #   COGRAD_SECONDS=580 bench/on_gpu.sh OUT steps sanitize
 #   COGRAD_SECONDS=580 bench/on_gpu.sh OUT pytorch
 # OUT gets build.txt (the machine, too), tests.txt, kernels.txt, steps.txt, steps.json, pytorch.txt, sanitizer.txt
-# and kernels*-DEVICE-*.txt, the algorithms that were measured to be the fastest.
+# and kernels*-DEVICE-*.txt, the algorithms that were measured to be the fastest, and those that were wrong.
 # Needs a CUDA toolkit, CMake, ninja, Google Benchmark and cuDNN: CUDNN_ROOT, or that of the Python whose name is in
 # PYTHON (default: python3); NCCL likewise, if at all. That Python's torch is the peer; without one the comparison is
 # left out. Further settings: CMAKE_PREFIX_PATH, where to look for packages (default: .gpu/usr, if there is one);
@@ -136,5 +136,6 @@ if wanted sanitize && built cograd_tests; then
 fi
 
 cp build/gpu/cache/kernels*.txt "$out" 2>/dev/null
+grep -h "differs from" build/gpu/*cache/kernels*.txt 2>/dev/null | sed 's/^#/on_gpu: wrong, and not taken:/'
 echo "on_gpu: results are in $out"
 exit $failed
