@@ -33,6 +33,11 @@ Backend& cuda_backend() {
 
 bool cuda_available() { return cuda::Context::available(); }
 
+// A graph's memory has to stay where it was: without a cache it would not.
+CudaBackend::CudaBackend()
+    : context_(cuda::Context::instance()),
+      replays_(environment_switch("COGRAD_REPLAY", true) && context_.device_memory.caches()) {}
+
 void CudaBackend::copy_bytes(void* to, const void* from, std::size_t bytes, CopyDirection direction,
                              Stream stream) {
   if (bytes == 0) return;
@@ -60,12 +65,8 @@ void CudaBackend::synchronize() {
   cuda::check(cudaStreamSynchronize(context.transfer), "copying");
 }
 
-// A graph's memory has to stay where it was: without a cache it would not.
 std::unique_ptr<StepRecorder> CudaBackend::step_recorder() {
-  if (!environment_switch("COGRAD_REPLAY", true) || !context_.device_memory.caches()) {
-    return nullptr;
-  }
-  return std::make_unique<cuda::StepGraph>();
+  return replays_ ? std::make_unique<cuda::StepGraph>() : nullptr;
 }
 
 }  // namespace cograd
