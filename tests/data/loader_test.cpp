@@ -103,7 +103,9 @@ TEST_CASE("the parts of a batch are those of the whole one, read once", "[loader
     }
   }
   CHECK(joined == expected);
-  const auto refused = [&](const LoaderOptions& options) { Loader(set, options, reference_backend()); };
+  const auto refused = [&](const LoaderOptions& options) {
+    Loader(set, options, reference_backend());
+  };
   CHECK_THROWS_WITH(refused({.batch_size = 12, .drop_last = true, .part = 3, .parts = 3}),
                     contains("part 3 of 3"));
   CHECK_THROWS_WITH(refused({.batch_size = 10, .drop_last = true, .parts = 3}),
