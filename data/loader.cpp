@@ -165,7 +165,7 @@ class Loader::Workers {
           options_.skip_broken(error.what());
           continue;
         }
-        batch.labels()[row] = dataset_->label(index);
+        batch.labels()[row] = checked_label(index);
         read.push_back(index);
       }
       if (read.empty()) return {std::nullopt, nullptr};
@@ -174,6 +174,15 @@ class Loader::Workers {
     } catch (...) {
       return {std::nullopt, std::current_exception()};
     }
+  }
+
+  /// No backend looks at labels that are on a device.
+  std::int64_t checked_label(std::int64_t index) const {
+    const std::int64_t label = dataset_->label(index), classes = dataset_->classes();
+    require<ValueError>(label >= 0 && label < classes,
+                        "[loader] label {} of example {} of {}: expected 0 to {}", label, index,
+                        dataset_->name(), classes - 1);
+    return label;
   }
 
   const DatasetPtr dataset_;

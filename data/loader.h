@@ -40,8 +40,8 @@ class Loader {
   /// Begins `epoch` at batch `first_batch`. The rest of the previous epoch is dropped.
   void start_epoch(std::int64_t epoch, std::int64_t first_batch = 0);
   /// The next batch; nothing at the end of the epoch. A batch without a readable image has no
-  /// indices and no tensors. Rethrows a worker's error about this batch; the following batches
-  /// still come.
+  /// indices and no tensors. Rethrows a worker's error about this batch, ValueError for a label that
+  /// is none of the set's classes among them; the following batches still come.
   std::optional<Batch> next();
   /// Number of batches in an epoch.
   std::int64_t batches() const;

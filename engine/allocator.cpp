@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "cograd/engine/environment.h"
 #include "cograd/engine/error.h"
 
 namespace cograd {
@@ -20,31 +21,39 @@ std::size_t rounded(std::size_t bytes) {
 
 }  // namespace
 
+CachingAllocator::CachingAllocator() : caches_(environment_switch("COGRAD_MEMORY_CACHE", true)) {}
+
 void* CachingAllocator::allocate(std::size_t bytes) {
-  const std::size_t wanted = rounded(bytes);
+  const std::size_t wanted = caches_ ? rounded(bytes) : std::max<std::size_t>(bytes, 1);
   const std::lock_guard lock(mutex_);
   void* memory = nullptr;
   std::size_t size = wanted;
-  if (auto it = current_->lower_bound(wanted);
-      it != current_->end() && it->first <= wanted + wanted / 8) {
+  for (Pool* pool : {current_.get(), common_.get()}) {
+    const auto it = pool->lower_bound(wanted);
+    if (it == pool->end() || it->first > wanted + wanted / 8) continue;
     size = it->first;
     memory = it->second;
-    current_->erase(it);
-  } else {
-    memory = system_allocate(wanted);
-    if (memory == nullptr) {  // what is cached may be what is missing
-      release_cached_locked();
-      memory = system_allocate(wanted);
-    }
-    require<DeviceError>(memory != nullptr,
-                         "[allocator] no memory for {} bytes: {} bytes are in use", bytes,
-                         stats_.in_use);
-    stats_.reserved += size;
-    ++stats_.allocations;
+    pool->erase(it);
+    break;
   }
+  if (memory == nullptr) memory = allocate_from_system(wanted);
+  require<MemoryError>(memory != nullptr, "[allocator] no memory for {} bytes: {} bytes are in use",
+                       bytes, stats_.in_use);
   handed_out_.emplace(memory, Block{size, current_});
   stats_.in_use += size;
   stats_.peak = std::max(stats_.peak, stats_.in_use);
+  return memory;
+}
+
+void* CachingAllocator::allocate_from_system(std::size_t bytes) {
+  void* memory = system_allocate(bytes);
+  if (memory == nullptr && may_release()) {  // what is cached may be what is missing
+    release_cached_locked();
+    memory = system_allocate(bytes);
+  }
+  if (memory == nullptr) return nullptr;
+  stats_.reserved += bytes;
+  ++stats_.allocations;
   return memory;
 }
 
@@ -56,7 +65,11 @@ void CachingAllocator::deallocate(void* memory) noexcept {
   const Block block = std::move(it->second);
   handed_out_.erase(it);
   stats_.in_use -= block.size;
-  block.pool->emplace(block.size, memory);
+  if (caches_) {
+    block.pool->emplace(block.size, memory);
+  } else {
+    free_to_system(memory, block.size);
+  }
 }
 
 std::shared_ptr<CachingAllocator::Pool> CachingAllocator::use_pool(std::shared_ptr<Pool> pool) {
@@ -87,11 +100,13 @@ void CachingAllocator::release_cached() {
   release_cached_locked();
 }
 
+void CachingAllocator::free_to_system(void* memory, std::size_t size) noexcept {
+  stats_.reserved -= size;
+  system_free(memory);
+}
+
 void CachingAllocator::release_cached_locked() noexcept {
-  for (const auto& [size, memory] : *common_) {
-    stats_.reserved -= size;
-    system_free(memory);
-  }
+  for (const auto& [size, memory] : *common_) free_to_system(memory, size);
   common_->clear();
 }
 
@@ -104,7 +119,8 @@ CpuAllocator& CpuAllocator::instance() {
 }
 
 void* CpuAllocator::system_allocate(std::size_t bytes) {
-  return std::aligned_alloc(kAlignment, bytes);
+  void* memory = nullptr;  // not std::aligned_alloc(), whose sizes are multiples of the alignment
+  return posix_memalign(&memory, kAlignment, bytes) == 0 ? memory : nullptr;
 }
 
 void CpuAllocator::system_free(void* memory) noexcept { std::free(memory); }

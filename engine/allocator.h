@@ -22,7 +22,7 @@ class Allocator {
  public:
   virtual ~Allocator() = default;
 
-  /// At least `bytes` bytes, aligned to 64. Throws DeviceError when there is no more.
+  /// At least `bytes` bytes, aligned to 64. Throws MemoryError when there is no more.
   virtual void* allocate(std::size_t bytes) = 0;
   /// Gives back what allocate() returned; never throws.
   virtual void deallocate(void* memory) noexcept = 0;
@@ -37,6 +37,9 @@ class Allocator {
 /// system's pages are expensive to touch first. Sizes are rounded up (to 64 bytes, above 1 MiB to a
 /// sixteenth of their power of two), and a request takes the smallest cached block that wastes at
 /// most an eighth of its own size. Derived classes say where the memory comes from.
+///
+/// For sanitizers: if the environment variable COGRAD_MEMORY_CACHE is OFF when an allocator is
+/// made, it keeps nothing and rounds nothing, so that accesses after a block's end or life are seen.
 class CachingAllocator : public Allocator {
  public:
   /// Free blocks by size, kept apart from the common ones.
@@ -44,8 +47,8 @@ class CachingAllocator : public Allocator {
 
   ~CachingAllocator() override = default;
 
-  /// From now on blocks come from `pool` (null: the common one) and what the system gives goes
-  /// there when it is free. Blocks return to the pool that they came from. Returns the pool before.
+  /// From now on blocks come from `pool` (null: the common one). What it lacks it takes from the
+  /// common one, then from the system, and keeps. Returns the pool before.
   std::shared_ptr<Pool> use_pool(std::shared_ptr<Pool> pool);
   /// Everything of `pool` becomes common.
   void give_up(const std::shared_ptr<Pool>& pool) noexcept;
@@ -55,13 +58,20 @@ class CachingAllocator : public Allocator {
   MemoryStats stats() const final;
   void reset_peak() final;
   void release_cached() final;
+  /// False if COGRAD_MEMORY_CACHE was OFF.
+  bool caches() const { return caches_; }
 
  protected:
+  CachingAllocator();
   /// nullptr when the system has no more.
   virtual void* system_allocate(std::size_t bytes) = 0;
   virtual void system_free(void* memory) noexcept = 0;
+  /// Whether system_free() may be called now.
+  virtual bool may_release() const noexcept { return true; }
 
  private:
+  void* allocate_from_system(std::size_t bytes);
+  void free_to_system(void* memory, std::size_t size) noexcept;
   void release_cached_locked() noexcept;
 
   struct Block {
@@ -69,6 +79,7 @@ class CachingAllocator : public Allocator {
     std::shared_ptr<Pool> pool;
   };
 
+  const bool caches_;
   mutable std::mutex mutex_;
   std::shared_ptr<Pool> common_ = std::make_shared<Pool>();
   std::shared_ptr<Pool> current_ = common_;

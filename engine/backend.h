@@ -205,7 +205,8 @@ class Backend {
   virtual void wait(Stream stream, Event& event) = 0;
   /// Blocks the host until all streams are idle.
   virtual void synchronize() = 0;
-  /// Records steps and replays them; null on a device that would gain nothing by it.
+  /// Records steps and replays them; null on a device that would gain nothing by it, or where it
+  /// is switched off.
   virtual std::unique_ptr<StepRecorder> step_recorder() { return nullptr; }
 
   // --- elements ----------------------------------------------------------------------------------
@@ -341,7 +342,7 @@ bool reference_only();
 /// The backend of the NVIDIA GPU. Throws DeviceError, with the way out, if it was not compiled in
 /// or there is no device that it can use.
 Backend& cuda_backend();
-/// True if cuda_backend() would not throw.
+/// True if there is a device for this build. cuda_backend() throws nevertheless if it has failed.
 bool cuda_available();
 /// The backend for "auto", "cpu" or "cuda". "auto" is CUDA when a device is there, else the CPU.
 /// Throws ValueError for another name and DeviceError when the device cannot be used.

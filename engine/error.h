@@ -28,10 +28,16 @@ class DtypeError : public Error {
   using Error::Error;
 };
 
-/// A device is missing, out of memory, or two tensors live on different backends.
+/// A device is missing or fails, or two tensors live on different backends.
 class DeviceError : public Error {
  public:
   using Error::Error;
+};
+
+/// A device has no memory left, for now.
+class MemoryError : public DeviceError {
+ public:
+  using DeviceError::DeviceError;
 };
 
 /// An argument or option is out of its range.

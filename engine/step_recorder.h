@@ -4,7 +4,16 @@
 #include <functional>
 #include <string>
 
+#include "cograd/engine/error.h"
+
 namespace cograd {
+
+/// A step cannot be recorded or replayed. The device has done nothing of it, and can do it
+/// unrecorded; the host may have done its part.
+class RecordingError : public DeviceError {
+ public:
+  using DeviceError::DeviceError;
+};
 
 /// Records what a step queues on the compute stream and replays it as one launch: for models whose
 /// kernels take less time than their launches. From Backend::step_recorder().
@@ -16,7 +25,7 @@ namespace cograd {
 /// momentum and gradients for example, has to be taken by a step before the first of them: memory
 /// that a later variant keeps may be memory that a recording writes to. A step that waits for the
 /// device (item(), to_vector(), coherence norms) or draws random numbers (dropout) cannot be
-/// recorded: DeviceError or ValueError.
+/// recorded, nor can one for whose graph the device lacks memory: RecordingError.
 class StepRecorder {
  public:
   virtual ~StepRecorder() = default;

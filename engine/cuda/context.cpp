@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "cograd/engine/cuda/step_graph.h"
 #include "cograd/engine/environment.h"
 #include "cograd/engine/error.h"
 
@@ -30,6 +31,11 @@ int wanted_device(int devices) {
   return 0;
 }
 
+[[noreturn]] void fail(bool for_memory, const std::string& message) {
+  if (for_memory) throw MemoryError(message);
+  throw DeviceError(message);
+}
+
 /// The memory that a call of the runtime has given, or null if there is no more. Throws DeviceError
 /// when something else is wrong: after a kernel that failed, every call says so.
 void* given(cudaError_t status, void* memory) {
@@ -41,17 +47,27 @@ void* given(cudaError_t status, void* memory) {
   return memory;
 }
 
+/// Whether cudaGetDeviceCount() says that this machine has no device, or none for this build. All
+/// else is a device that has failed.
+bool no_device(cudaError_t status, int devices) {
+  return status == cudaErrorNoDevice || status == cudaErrorInsufficientDriver ||
+         (status == cudaSuccess && devices == 0);
+}
+
 std::string version(int number) { return fmt::format("{}.{}", number / 1000, number % 1000 / 10); }
 
 }  // namespace
 
 void check(cudaError_t status, const char* what) {
-  require<DeviceError>(status == cudaSuccess, "[cuda] {}: {}", what, cudaGetErrorString(status));
+  if (status == cudaSuccess) return;
+  fail(status == cudaErrorMemoryAllocation,
+       fmt::format("[cuda] {}: {}", what, cudaGetErrorString(status)));
 }
 
 void check(cublasStatus_t status, const char* what) {
-  require<DeviceError>(status == CUBLAS_STATUS_SUCCESS, "[cublas] {}: {}", what,
-                       cublasLtGetStatusString(status));
+  if (status == CUBLAS_STATUS_SUCCESS) return;
+  fail(status == CUBLAS_STATUS_ALLOC_FAILED,
+       fmt::format("[cublas] {}: {}", what, cublasLtGetStatusString(status)));
 }
 
 void check(cudnnStatus_t status, const char* what) {
@@ -59,20 +75,25 @@ void check(cudnnStatus_t status, const char* what) {
   std::array<char, 512> reason{};
   cudnnGetLastErrorString(reason.data(), reason.size());
   const std::string_view line(reason.data());
-  throw DeviceError(fmt::format("[cudnn] {}: {} ({})", what, cudnnGetErrorString(status),
-                                line.substr(0, line.find('\n'))));
+  fail(status == CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED,
+       fmt::format("[cudnn] {}: {} ({})", what, cudnnGetErrorString(status),
+                   line.substr(0, line.find('\n'))));
 }
 
 Arithmetic arithmetic() { return chosen(); }
 void set_arithmetic(Arithmetic how) { chosen() = how; }
 
 void* DeviceAllocator::system_allocate(std::size_t bytes) {
+  Context::instance();  // a thread's first memory may be its first use of the device
   void* memory = nullptr;
   const cudaError_t status = cudaMalloc(&memory, bytes);
   return given(status, memory);
 }
 
 void DeviceAllocator::system_free(void* memory) noexcept { cudaFree(memory); }
+
+// cudaFree() waits for the device, which a capture forbids.
+bool DeviceAllocator::may_release() const noexcept { return !recording(); }
 
 void* PinnedAllocator::system_allocate(std::size_t bytes) {
   Context::instance();  // a thread that only stages batches has chosen no device yet
@@ -95,8 +116,10 @@ std::string why_unavailable() {
         "the driver is for CUDA {}, this build for CUDA {}: update the driver, or use --device cpu",
         version(driver), version(runtime));
   }
-  if (status != cudaSuccess || devices == 0) {
-    return "no NVIDIA device was found: use --device cpu";
+  if (no_device(status, devices)) return "no NVIDIA device was found: use --device cpu";
+  if (status != cudaSuccess) {
+    return fmt::format("looking for devices: {} ({}): repair that, or use --device cpu",
+                       cudaGetErrorString(status), static_cast<int>(status));
   }
   const int device = wanted_device(devices);
   if (device < 0 || device >= devices) {
@@ -141,8 +164,17 @@ Context& Context::instance() {
 }
 
 bool Context::available() noexcept {
-  static const bool usable = why_unavailable().empty();
-  return usable;
+  static const bool expected = device_expected();
+  return expected;
+}
+
+bool device_expected() {
+  int devices = 0;
+  const cudaError_t status = cudaGetDeviceCount(&devices);
+  cudaGetLastError();
+  if (no_device(status, devices)) return false;
+  const bool failed = status != cudaSuccess || wanted_device(devices) >= devices;
+  return failed || why_unavailable().empty();  // not one that is too old for the kernels
 }
 
 }  // namespace cograd::cuda

@@ -12,7 +12,8 @@
 
 namespace cograd::cuda {
 
-/// Throw DeviceError, naming `what` was tried, unless all went well.
+/// Throw DeviceError, naming `what` was tried, unless all went well; MemoryError if the device had
+/// no memory left.
 void check(cudaError_t status, const char* what);
 void check(cublasStatus_t status, const char* what);
 void check(cudnnStatus_t status, const char* what);
@@ -24,6 +25,7 @@ class DeviceAllocator final : public CachingAllocator {
  protected:
   void* system_allocate(std::size_t bytes) override;
   void system_free(void* memory) noexcept override;
+  bool may_release() const noexcept override;
 };
 
 /// CachingAllocator over page-locked host memory, which the device copies from and to by itself.
@@ -60,7 +62,7 @@ struct Context {
   /// Throws DeviceError, with the way out, when there is no device, its driver is older than this
   /// build's CUDA, or its architecture is older than the kernels.
   static Context& instance();
-  /// Whether instance() would succeed; never throws.
+  /// device_expected(), asked once.
   static bool available() noexcept;
 
  private:
@@ -69,5 +71,8 @@ struct Context {
 
 /// Why there is no device to use; empty if there is one.
 std::string why_unavailable();
+/// Whether there is a device for this build. One that has failed counts, and one that other
+/// processes have: that is told when it is used.
+bool device_expected();
 
 }  // namespace cograd::cuda

@@ -54,8 +54,11 @@ void CudaBackend::conv2d_weight_gradient(const Tensor& x, const Tensor& dy,
                                          GroupGradients dw) {
   const Tensor in = cuda::channels_last(x), d = cuda::channels_last(dy);
   const Shape filter = dw.values.shape().inner();
-  Tensor gradients =
-      Tensor::empty({groups.count(), filter[0], filter[2], filter[3], filter[1]}, x.dtype(), *this);
+  // Each group's gradient begins at an address from which 16 bytes can be written at once: cuDNN
+  // refuses those that are no multiple of 4.
+  const std::int64_t whole = 16 / static_cast<std::int64_t>(size_of(x.dtype()));
+  const std::int64_t padded = (filter.numel() + whole - 1) / whole * whole;
+  Tensor gradients = Tensor::empty({groups.count(), padded}, x.dtype(), *this);
   for (std::int64_t g = 0; g < groups.count(); ++g) {
     const RowRange rows = groups.range(g);
     Tensor gradient = gradients[g];

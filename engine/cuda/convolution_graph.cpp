@@ -6,7 +6,6 @@ namespace cograd::cuda {
 namespace {
 
 constexpr std::size_t kCandidates = 12;  // of each kind of suggestions
-constexpr std::size_t kEnough = 3;       // to choose from
 
 cudnnDataType_t type_of(Dtype dtype) {
   return dtype == Dtype::bf16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
@@ -115,6 +114,9 @@ bool allowed(const Descriptor& config, Dtype dtype, Arithmetic how) {
         break;
       case CUDNN_NUMERICAL_NOTE_TENSOR_CORE:  // for f32: rounded to TF32
       case CUDNN_NUMERICAL_NOTE_WINOGRAD:
+      case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_4x4:
+      case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6:
+      case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13:
       case CUDNN_NUMERICAL_NOTE_FFT:
         if (dtype == Dtype::f32 && !how.tf32) return false;
         break;
@@ -166,18 +168,20 @@ Descriptor::~Descriptor() {
   if (descriptor_ != nullptr) cudnnBackendDestroyDescriptor(descriptor_);
 }
 
-std::vector<Descriptor> suggestions(const Convolution& convolution, const Alignments& alignments,
-                                    const PlanTarget& target, Arithmetic how) {
-  std::vector<Descriptor> found;
+Suggestions suggestions(const Convolution& convolution, const Alignments& alignments,
+                        const PlanTarget& target, Arithmetic how) {
+  Suggestions found;
   try {
     const Descriptor graph = graph_of(convolution, alignments, target);
-    for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
-      // The engines to fall back on can do everything, slowly.
-      if (found.size() < kEnough) add_suggestions(graph, mode, target, found);
-      std::erase_if(found, [&](const Descriptor& config) {
+    const auto add = [&](cudnnBackendHeurMode_t mode) {
+      add_suggestions(graph, mode, target, found.configs);
+      std::erase_if(found.configs, [&](const Descriptor& config) {
         return !allowed(config, convolution.dtype, how);
       });
-    }
+    };
+    add(CUDNN_HEUR_MODE_A);
+    found.promising = found.configs.size();
+    add(CUDNN_HEUR_MODE_FALLBACK);
   } catch (const DeviceError&) {
     return {};  // not a combination that cuDNN knows
   }

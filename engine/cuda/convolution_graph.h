@@ -79,10 +79,14 @@ struct PlanTarget {
 enum TensorId : std::int64_t { kX = 1, kW = 2, kY = 3 };
 using Alignments = std::array<std::int64_t, 3>;  ///< of the addresses of x, w and y, in bytes
 
-/// The engine configurations that cuDNN suggests and that the arithmetic of `how` permits, most
-/// promising first; none where cuDNN does not know the combination.
-std::vector<Descriptor> suggestions(const Convolution& convolution, const Alignments& alignments,
-                                    const PlanTarget& target, Arithmetic how);
+/// Engine configurations that the arithmetic of `how` permits; none where cuDNN does not know the
+/// combination.
+struct Suggestions {
+  std::vector<Descriptor> configs;  ///< cuDNN's suggestions, most promising first, then fallbacks
+  std::size_t promising = 0;        ///< how many of them are no fallbacks, which are slow
+};
+Suggestions suggestions(const Convolution& convolution, const Alignments& alignments,
+                        const PlanTarget& target, Arithmetic how);
 /// Ready to run. Throws DeviceError when the engine cannot do it after all.
 Descriptor make_plan(const Descriptor& config, const PlanTarget& target);
 /// In bytes.

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "cograd/engine/cuda/autotune.h"
 #include "cograd/engine/error.h"
@@ -21,53 +24,72 @@ std::string key_of(const Convolution& c, const Alignments& alignments) {
       alignments[2], int{how.tf32}, int{how.deterministic});
 }
 
-/// Ready to run.
+/// An engine configuration, and its plan from the first run on.
 class Plan {
  public:
-  /// Throws DeviceError when the engine cannot do it, or needs too much memory.
-  explicit Plan(const Descriptor& config)
-      : plan_(make_plan(config, {.handle = Context::instance().dnn})),
-        workspace_(workspace_of(plan_)) {
-    require<DeviceError>(workspace_ <= kWorkspaceLimit,
-                         "[cudnn] a plan needs {} bytes of workspace: expected up to {}",
-                         workspace_, kWorkspaceLimit);
-  }
+  explicit Plan(Descriptor config) : config_(std::move(config)) {}
 
-  void run(void* x, void* w, void* y, Backend& backend) const {
+  /// Throws DeviceError when the engine cannot do it, or needs too much memory.
+  void run(const std::vector<void*>& pointers, Backend& backend) {
+    if (!plan_) make();
     const Tensor workspace =
         Tensor::empty({std::max<std::int64_t>(workspace_, 1)}, Dtype::u8, backend);
-    const std::array<void*, 3> pointers{x, w, y};
     void* memory = workspace.raw();
     Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
     pack.set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, pointers.data(), 3);
     pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, std::array<std::int64_t, 3>{kX, kW, kY});
     pack.set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, &memory);
     const Descriptor ready = std::move(pack).finished();
-    check(cudnnBackendExecute(Context::instance().dnn, plan_.get(), ready.get()), "convolving");
+    check(cudnnBackendExecute(Context::instance().dnn, plan_->get(), ready.get()), "convolving");
   }
 
  private:
-  Descriptor plan_;
+  void make() {
+    Descriptor plan = make_plan(config_, {.handle = Context::instance().dnn});
+    workspace_ = workspace_of(plan);
+    require<DeviceError>(workspace_ <= kWorkspaceLimit,
+                         "[cudnn] a plan needs {} bytes of workspace: expected up to {}",
+                         workspace_, kWorkspaceLimit);
+    plan_ = std::move(plan);
+  }
+
+  Descriptor config_;  // which the plan refers to
+  std::optional<Descriptor> plan_;
   std::int64_t workspace_ = 0;
 };
 
-/// The fastest of what cuDNN suggests for these addresses, which it runs.
-std::unique_ptr<Plan> fastest_plan(const std::string& key, const Convolution& c,
-                                   const Alignments& alignments, void* x, void* w, void* y,
-                                   Backend& backend) {
-  const std::vector<Descriptor> configs =
-      suggestions(c, alignments, {.handle = Context::instance().dnn}, arithmetic());
-  require<DeviceError>(!configs.empty(), "[conv2d] cuDNN has no {} convolution of {} with {}",
+/// What rounding explains: TF32 and bf16 keep 10 and 7 bits of a number; the sums have 23.
+double tolerance_of(Dtype dtype) { return dtype == Dtype::f32 && !arithmetic().tf32 ? 1e-3 : 0.1; }
+
+/// The fastest right plan of what cuDNN suggests for these addresses.
+Plan fastest_plan(const std::string& key, const Convolution& c, const Alignments& alignments,
+                  const std::vector<void*>& pointers, Backend& backend) {
+  const PlanTarget target{.handle = Context::instance().dnn};
+  Suggestions fast = suggestions(c, alignments, target, arithmetic());
+  Suggestions exact = suggestions(c, alignments, target, {.tf32 = false, .deterministic = true});
+  std::vector<Plan> plans;
+  for (Suggestions* all : {&fast, &exact}) {
+    for (Descriptor& config : all->configs) plans.emplace_back(std::move(config));
+  }
+  require<DeviceError>(!plans.empty(), "[conv2d] cuDNN has no {} convolution of {} with {}",
                        name_of(c.dtype), c.x, c.w);
-  std::vector<std::unique_ptr<Plan>> made(configs.size());
-  const int choice = autotune(key, static_cast<int>(configs.size()), [&](int i) {
-    auto& candidate = made[static_cast<std::size_t>(i)];
-    if (candidate == nullptr) {
-      candidate = std::make_unique<Plan>(configs[static_cast<std::size_t>(i)]);
-    }
-    candidate->run(x, w, y, backend);
-  });
-  return std::move(made[static_cast<std::size_t>(choice)]);
+  const auto operand = [&](const Shape& shape) {
+    return Algorithms::Operand{shape.numel(), c.dtype};
+  };
+  const Algorithms algorithms{.key = key,
+                              .count = static_cast<int>(plans.size()),
+                              .timed = static_cast<int>(fast.promising),
+                              .reference = static_cast<int>(fast.configs.size()),
+                              .operands = {operand(c.x), operand(c.w), operand(c.y)},
+                              .output = c.pass == Convolution::Pass::forward ? std::size_t{2}
+                                        : c.pass == Convolution::Pass::weight_gradient
+                                            ? std::size_t{1}
+                                            : std::size_t{0},
+                              .tolerance = tolerance_of(c.dtype),
+                              .run = [&](int i, const std::vector<void*>& at) {
+                                plans[static_cast<std::size_t>(i)].run(at, backend);
+                              }};
+  return std::move(plans[static_cast<std::size_t>(autotune(algorithms, pointers, backend))]);
 }
 
 }  // namespace
@@ -75,16 +97,17 @@ std::unique_ptr<Plan> fastest_plan(const std::string& key, const Convolution& c,
 void convolve(const Convolution& c, void* x, void* w, void* y, Backend& backend) {
   static std::mutex mutex;
   // Never destroyed: cuDNN's own statics may be gone before.
-  static auto& plans = *new std::map<std::string, std::unique_ptr<Plan>>;
+  static auto& plans = *new std::map<std::string, Plan>;
   constexpr std::int64_t most = 16;  // that cuDNN asks for
   const Alignments alignments{alignment_of(x, most), alignment_of(w, most), alignment_of(y, most)};
   const std::string key = key_of(c, alignments);
+  const std::vector<void*> pointers{x, w, y};
   const std::lock_guard lock(mutex);
   auto known = plans.find(key);
   if (known == plans.end()) {
-    known = plans.emplace(key, fastest_plan(key, c, alignments, x, w, y, backend)).first;
+    known = plans.emplace(key, fastest_plan(key, c, alignments, pointers, backend)).first;
   }
-  known->second->run(x, w, y, backend);
+  known->second.run(pointers, backend);
 }
 
 }  // namespace cograd::cuda

@@ -34,7 +34,9 @@ __global__ void softmax_rows(std::int64_t rows, int classes, const float* logits
   total = warp_sum(total);
   for (int c = lane; c < classes; c += kWarp) p[c] /= sum;
   if (lane == 0) {
-    const float hot = z[labels[n]] - top, mean = total / static_cast<float>(classes);
+    const std::int64_t label = labels[n];
+    const bool known = label >= 0 && label < classes;  // the host has not looked at it
+    const float hot = known ? z[label] - top : NAN, mean = total / static_cast<float>(classes);
     losses[n] = isinf(top)  // there is no softmax: the probabilities are NaN
                     ? INFINITY
                     : logf(sum) - weighted(1.0f - smoothing, hot) - weighted(smoothing, mean);

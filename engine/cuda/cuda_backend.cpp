@@ -1,6 +1,7 @@
 #include "cograd/engine/cuda/cuda_backend.h"
 
 #include "cograd/engine/cuda/step_graph.h"
+#include "cograd/engine/environment.h"
 #include "cograd/engine/error.h"
 
 namespace cograd {
@@ -32,6 +33,11 @@ Backend& cuda_backend() {
 
 bool cuda_available() { return cuda::Context::available(); }
 
+// A graph's memory has to stay where it was: without a cache it would not.
+CudaBackend::CudaBackend()
+    : context_(cuda::Context::instance()),
+      replays_(environment_switch("COGRAD_REPLAY", true) && context_.device_memory.caches()) {}
+
 void CudaBackend::copy_bytes(void* to, const void* from, std::size_t bytes, CopyDirection direction,
                              Stream stream) {
   if (bytes == 0) return;
@@ -60,7 +66,7 @@ void CudaBackend::synchronize() {
 }
 
 std::unique_ptr<StepRecorder> CudaBackend::step_recorder() {
-  return std::make_unique<cuda::StepGraph>();
+  return replays_ ? std::make_unique<cuda::StepGraph>() : nullptr;
 }
 
 }  // namespace cograd

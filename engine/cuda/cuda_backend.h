@@ -12,8 +12,9 @@ namespace cograd {
 /// engine/backend.h.
 class CudaBackend final : public Backend {
  public:
-  /// Throws DeviceError when there is no device that can be used.
-  CudaBackend() : context_(cuda::Context::instance()) {}
+  /// Throws DeviceError when there is no device that can be used, ValueError for a COGRAD_REPLAY
+  /// that is neither ON nor OFF.
+  CudaBackend();
 
   std::string_view name() const override { return "cuda"; }
   Device device() const override { return {DeviceType::cuda, context_.device}; }
@@ -31,6 +32,7 @@ class CudaBackend final : public Backend {
   std::unique_ptr<Event> record(Stream stream) override;
   void wait(Stream stream, Event& event) override;
   void synchronize() override;
+  /// Null if the environment variable COGRAD_REPLAY or COGRAD_MEMORY_CACHE was OFF.
   std::unique_ptr<StepRecorder> step_recorder() override;
 
   void fill(Tensor& x, double value, Write write) override;
@@ -95,6 +97,7 @@ class CudaBackend final : public Backend {
 
  private:
   cuda::Context& context_;
+  bool replays_;
 };
 
 }  // namespace cograd

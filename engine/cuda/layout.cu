@@ -86,15 +86,25 @@ Tensor weights_for_cudnn(const Tensor& w, Dtype dtype) {
 }
 
 void weight_gradient_from_cudnn(const Tensor& gradients, GroupGradients dw) {
-  const Shape& shape = dw.values.shape();
-  const bool moves = shape[3] * shape[4] > 1, adds = dw.write == Write::accumulate;
+  const Shape filter = dw.values.shape().inner();
+  const bool moves = filter[2] * filter[3] > 1, adds = dw.write == Write::accumulate;
+  const std::int64_t row = gradients.size(1);
+  // Rows that follow one another without a gap are one.
+  const std::int64_t pieces = row == filter.numel() ? 1 : gradients.size(0);
+  const std::int64_t filters = gradients.size(0) / pieces, n = filters * filter.numel();
   dispatch("conv2d", gradients.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    const T* from = elements<const T>(gradients);
-    float* to = elements<float>(dw.values);
-    if (!moves && !adds) return map(dw.values.numel(), to, Same{}, from);
-    if (!moves) return map(dw.values.numel(), to, Sum{}, static_cast<const float*>(to), from);
-    transpose(shape[0] * shape[1], shape[3] * shape[4], shape[2], from, to, adds);
+    for (std::int64_t piece = 0; piece < pieces; ++piece) {
+      const T* from = elements<const T>(gradients) + piece * row;
+      float* to = elements<float>(dw.values) + piece * n;
+      if (moves) {
+        transpose(filters * filter[0], filter[2] * filter[3], filter[1], from, to, adds);
+      } else if (adds) {
+        map(n, to, Sum{}, static_cast<const float*>(to), from);
+      } else {
+        map(n, to, Same{}, from);
+      }
+    }
   });
 }
 

@@ -17,7 +17,7 @@ Tensor empty_image(const Shape& shape, Dtype dtype, Backend& backend);
 
 /// Weights [O, I, kh, kw] (f32) with I innermost, in the type of the activations.
 Tensor weights_for_cudnn(const Tensor& w, Dtype dtype);
-/// dw [K, O, I, kh, kw] (f32) (+)= gradients [K, O, kh, kw, I] of either type.
+/// dw [K, O, I, kh, kw] (f32) (+)= gradients of either type: K rows, which begin with [O, kh, kw, I].
 void weight_gradient_from_cudnn(const Tensor& gradients, GroupGradients dw);
 
 }  // namespace cograd::cuda

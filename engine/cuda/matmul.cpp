@@ -44,8 +44,7 @@ struct Alignments {
 /// transpose of a column-major one, so this computes C^T = op(B)^T op(A)^T, B coming first.
 class Plan {
  public:
-  explicit Plan(const Matmul& p) {
-    const bool tf32 = p.in == Dtype::f32 && arithmetic().tf32;
+  Plan(const Matmul& p, bool tf32) {
     check(cublasLtMatmulDescCreate(
               &operation_, tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F),
           "describing a product");
@@ -111,8 +110,6 @@ class Plan {
   }
   float beta() const { return beta_; }
 
-  cublasLtMatmulAlgo_t algorithm{};  ///< the fastest
-
  private:
   template <class Value>
   void set(cublasLtMatmulDescAttributes_t attribute, Value value) {
@@ -144,23 +141,60 @@ std::string key_of(const Matmul& p, const Alignments& alignments) {
       alignments.a, alignments.b, alignments.c, int{how.tf32}, int{how.deterministic});
 }
 
+/// A plan and one of the library's algorithms for it.
+struct Choice {
+  std::shared_ptr<const Plan> plan;
+  cublasLtMatmulAlgo_t algorithm;
+};
+
+/// The fastest right way to a product, which is computed to `c` on the way there, without adding.
+Choice fastest(const std::string& key, const Matmul& problem, const Alignments& alignments,
+               const std::vector<void*>& here, const Tensor& workspace, Backend& backend) {
+  std::vector<Choice> choices;
+  const auto add = [&](bool tf32) {
+    const auto plan = std::make_shared<const Plan>(problem, tf32);
+    for (const auto& algorithm : plan->candidates(alignments)) choices.push_back({plan, algorithm});
+  };
+  const bool tf32 = problem.in == Dtype::f32 && arithmetic().tf32;
+  add(tf32);
+  const auto timed = static_cast<int>(choices.size());
+  if (tf32) add(false);
+  const std::int64_t batch = problem.batch;
+  Algorithms algorithms{
+      .key = key,
+      .count = static_cast<int>(choices.size()),
+      .timed = timed,
+      // All of cuBLASLt's that split sums as asked repeat to the bit.
+      .reference = tf32 ? timed : 0,
+      .operands = {{(batch - 1) * problem.stride_a + problem.m * problem.k, problem.in},
+                   {(batch - 1) * problem.stride_b + problem.k * problem.n, problem.in},
+                   {(batch - 1) * problem.stride_c + problem.m * problem.n, problem.out}},
+      .output = 2,
+      .tolerance = problem.in == Dtype::f32 && !tf32 ? 1e-3 : 0.1,  // as of convolutions
+      .run = [&](int i, const std::vector<void*>& at) {
+        const Choice& choice = choices[static_cast<std::size_t>(i)];
+        choice.plan->run(choice.algorithm, at[0], at[1], problem.bias ? at[3] : nullptr, at[2],
+                         workspace, 0.0f);
+      }};
+  if (problem.bias) algorithms.operands.push_back({problem.n, problem.out});
+  return choices[static_cast<std::size_t>(autotune(algorithms, here, backend))];
+}
+
 }  // namespace
 
 void matmul(const Matmul& problem, const void* a, const void* b, const void* bias, void* c,
             Backend& backend) {
   static std::mutex mutex;
   // Never destroyed: cuBLASLt's own statics may be gone before.
-  static auto& plans = *new std::map<std::string, std::unique_ptr<Plan>>;
+  static auto& known = *new std::map<std::string, Choice>;
   const Alignments alignments(problem, a, b, c);
   const std::string key = key_of(problem, alignments);
   const Tensor workspace =
       Tensor::empty({static_cast<std::int64_t>(kWorkspace)}, Dtype::u8, backend);
   const std::lock_guard lock(mutex);
-  std::unique_ptr<Plan>& plan = plans[key];
-  if (plan == nullptr) {
-    auto made = std::make_unique<Plan>(problem);
-    const auto algorithms = made->candidates(alignments);
-    // Trials of a product that adds to C write elsewhere, so that it is added once only.
+  auto choice = known.find(key);
+  if (choice == known.end()) {
+    // A product that adds to C is tried elsewhere, so that it is added once only.
     Tensor elsewhere;
     void* target = c;
     if (problem.accumulate) {
@@ -168,13 +202,12 @@ void matmul(const Matmul& problem, const void* a, const void* b, const void* bia
       elsewhere = Tensor::empty({problem.batch * matrix}, problem.out, backend);
       target = elsewhere.raw();
     }
-    const int choice = autotune(key, static_cast<int>(algorithms.size()), [&](int i) {
-      made->run(algorithms[static_cast<std::size_t>(i)], a, b, bias, target, workspace, 0.0f);
-    });
-    made->algorithm = algorithms[static_cast<std::size_t>(choice)];
-    plan = std::move(made);
+    const std::vector<void*> here{const_cast<void*>(a), const_cast<void*>(b), target,
+                                  const_cast<void*>(bias)};
+    choice = known.emplace(key, fastest(key, problem, alignments, here, workspace, backend)).first;
   }
-  plan->run(plan->algorithm, a, b, bias, c, workspace, plan->beta());
+  const Plan& plan = *choice->second.plan;
+  plan.run(choice->second.algorithm, a, b, bias, c, workspace, plan.beta());
 }
 
 }  // namespace cograd::cuda

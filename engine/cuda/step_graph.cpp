@@ -28,8 +28,12 @@ bool StepGraph::run(const std::string& variant, const std::function<void()>& ste
     return false;
   }
   const bool replayed = recorded.graph != nullptr;
-  if (!replayed) record(recorded, step);
-  check(cudaGraphLaunch(recorded.graph, Context::instance().compute), "replaying a step");
+  try {
+    if (!replayed) record(recorded, step);
+    check(cudaGraphLaunch(recorded.graph, Context::instance().compute), "replaying a step");
+  } catch (const Error& error) {
+    throw RecordingError(error.what());
+  }
   return replayed;
 }
 
@@ -45,13 +49,15 @@ void StepGraph::record(Recorded& to, const std::function<void()>& step) {
   } catch (...) {
     recording_now = false;
     cudaStreamEndCapture(stream, &graph);  // leaves the stream usable
+    cudaGetLastError();
     if (graph != nullptr) cudaGraphDestroy(graph);
     throw;
   }
   recording_now = false;
-  check(cudaStreamEndCapture(stream, &graph), "recording a step");
-  const cudaError_t made = cudaGraphInstantiate(&to.graph, graph, 0);
-  cudaGraphDestroy(graph);
+  const cudaError_t ended = cudaStreamEndCapture(stream, &graph);
+  const cudaError_t made = ended == cudaSuccess ? cudaGraphInstantiate(&to.graph, graph, 0) : ended;
+  cudaGetLastError();  // what the capture does not allow is no lasting error
+  if (graph != nullptr) cudaGraphDestroy(graph);
   check(made, "recording a step");
 }
 

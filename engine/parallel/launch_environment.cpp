@@ -24,12 +24,15 @@ JobPlace job_place() {
     const char *rank, *size;
     bool of_mpi;
   };
-  // Open MPI's own, then those of MPICH and its kin. Where Slurm or mpirun started torchrun, they
-  // count the machines.
+  // Open MPI's own, then those of MPICH and its kin, then those of `srun --mpi=pmix`, where PMIx
+  // keeps the size to itself. Where Slurm or mpirun started torchrun, they count the machines.
   constexpr Names kOpenMpi{"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", true};
   constexpr Names kMpich{"PMI_RANK", "PMI_SIZE", true};
+  constexpr Names kPmix{"PMIX_RANK", "SLURM_STEP_NUM_TASKS", true};
   Names names{"RANK", "WORLD_SIZE", false};
   if (std::getenv("TORCHELASTIC_RUN_ID") == nullptr) {
+    // Without a PMIx rank these are tasks that know nothing of each other.
+    if (std::getenv(kPmix.rank) != nullptr && std::getenv(kPmix.size) != nullptr) names = kPmix;
     if (std::getenv(kMpich.size) != nullptr) names = kMpich;
     if (std::getenv(kOpenMpi.size) != nullptr) names = kOpenMpi;
   }

@@ -8,7 +8,7 @@ namespace cograd {
 /// This process's place in its job.
 struct JobPlace {
   int rank = 0, size = 1;
-  bool by_mpi = false;  ///< started by mpirun
+  bool by_mpi = false;  ///< started by mpirun, or by srun for MPI
 };
 /// Throws ValueError for variables that make no sense.
 JobPlace job_place();

@@ -138,6 +138,9 @@ class Training {
       const bool report = reports_at(state_.step);
       if (report && contributions_) report_contributions(*batch);
       step_(*batch, {state_.epoch, state_.step}, report);
+      if (const std::string failure = step_.capture_failure(); !failure.empty()) {
+        progress_.note(fmt::format("steps are not replayed: {}", failure));
+      }
       state_.examples += std::ssize(batch->indices) * team_.size();
       ++state_.batches;
       if (report) read_losses();

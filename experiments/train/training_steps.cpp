@@ -112,7 +112,7 @@ void TrainingSteps::asynchronous_step(const Batch& batch, Position position) {
 }
 
 bool TrainingSteps::can_capture(const Batch& batch) const {
-  return timed_steps_ == kTimedSteps && launch_share_ >= capture_from_ &&
+  return recorder_ != nullptr && timed_steps_ == kTimedSteps && launch_share_ >= capture_from_ &&
          batch.images.size(0) == batch_size_;
 }
 
@@ -128,11 +128,21 @@ void TrainingSteps::captured_step(const Batch& batch, Position position) {
   }
   images_.copy_from(batch.images);
   labels_.copy_from(batch.labels);
-  const bool replayed = recorder_->run(
-      optimizer_.variant(), [this] { group_losses_.copy_from(launch_step(images_, labels_)); });
-  if (replayed) optimizer_.count_replayed_step();
-  unread_.push_back({position, group_losses_.clone()});
+  const std::int64_t steps = optimizer_.steps();
+  try {
+    const bool replayed = recorder_->run(
+        optimizer_.variant(), [this] { group_losses_.copy_from(launch_step(images_, labels_)); });
+    if (replayed) optimizer_.count_replayed_step();
+    unread_.push_back({position, group_losses_.clone()});
+  } catch (const RecordingError& error) {
+    recorder_.reset();
+    capture_failure_ = error.what();
+    optimizer_.restore(optimizer_.state(), steps);  // it may have counted this step
+    asynchronous_step(batch, position);
+  }
 }
+
+std::string TrainingSteps::capture_failure() { return std::exchange(capture_failure_, {}); }
 
 void TrainingSteps::note_loss(const Unread& step) {
   const double mean = parallel_ != nullptr ? parallel_->mean_loss(step.losses)

@@ -21,8 +21,9 @@ namespace cograd {
 /// the host. Reading a loss would stall it, so its steps are asynchronous and losses are read every
 /// few steps. If launching kernels takes most of a GPU step's time, the step is captured as a graph
 /// once and replayed (StepRecorder). Not captured are models that draw random numbers,
-/// aggregators that are not coordinate_wise() and optimizers that are not recordable(). All three
-/// ways compute the same numbers.
+/// aggregators that are not coordinate_wise() and optimizers that are not recordable(). If a
+/// capture fails, that step and all later ones are asynchronous. All three ways compute the same
+/// numbers.
 class TrainingSteps {
  public:
   struct Position {
@@ -45,6 +46,8 @@ class TrainingSteps {
   /// The mean losses of the steps since the last call, in their order. Waits for the device. Throws
   /// Diverged.
   std::vector<double> losses();
+  /// Why steps are no longer captured, once; empty unless a capture failed.
+  std::string capture_failure();
 
  private:
   /// The group losses of a step; the device may still have to compute them.
@@ -84,6 +87,7 @@ class TrainingSteps {
   double capture_from_;
   double launch_share_ = 1.0;               // of a step's time, the least of the timed steps
   std::unique_ptr<StepRecorder> recorder_;  // null: steps cannot be captured
+  std::string capture_failure_;             // not told yet
   double captured_rate_;                    // learning rate of the captured steps
   Tensor images_, labels_, group_losses_;   // inputs and output of captured steps
 };

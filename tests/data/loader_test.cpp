@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -13,7 +14,8 @@
 namespace cograd::testing {
 namespace {
 
-/// Example i has the pixels {i, -i} and label i mod 7; `broken`, if not negative, cannot be read.
+/// Example i has the pixels {i, -i} and label i mod 7, or that of `labels`; `broken`, if not
+/// negative, cannot be read.
 class Numbered final : public Dataset {
  public:
   explicit Numbered(std::int64_t n, std::int64_t broken = -1) : n_(n), broken_(broken) {}
@@ -28,8 +30,12 @@ class Numbered final : public Dataset {
     pixels[0] = static_cast<float>(i);
     pixels[1] = static_cast<float>(-i);
   }
-  std::int64_t label(std::int64_t i) const override { return i % 7; }
+  std::int64_t label(std::int64_t i) const override {
+    const auto other = labels.find(i);
+    return other == labels.end() ? i % 7 : other->second;
+  }
 
+  std::map<std::int64_t, std::int64_t> labels{};
   mutable std::atomic<std::int64_t> reads = 0;
   std::chrono::microseconds delay{0};
 
@@ -97,7 +103,9 @@ TEST_CASE("the parts of a batch are those of the whole one, read once", "[loader
     }
   }
   CHECK(joined == expected);
-  const auto refused = [&](LoaderOptions options) { Loader(set, options, reference_backend()); };
+  const auto refused = [&](const LoaderOptions& options) {
+    Loader(set, options, reference_backend());
+  };
   CHECK_THROWS_WITH(refused({.batch_size = 12, .drop_last = true, .part = 3, .parts = 3}),
                     contains("part 3 of 3"));
   CHECK_THROWS_WITH(refused({.batch_size = 10, .drop_last = true, .parts = 3}),
@@ -138,6 +146,24 @@ TEST_CASE("what a worker meets is thrown by next(), and the rest still comes", "
     CHECK(loader.next().has_value());
     CHECK(!loader.next().has_value());
     CHECK(!loader.next().has_value());
+  }
+}
+
+TEST_CASE("a label that is no class is found on the host, for every device", "[loader]") {
+  for (const std::int64_t label : {-1, 7}) {
+    const auto set = std::make_shared<Numbered>(20);
+    set->labels[7] = label;
+    LazyDevice device;
+    for (Backend* backend : {&reference_backend(), static_cast<Backend*>(&device)}) {
+      CAPTURE(label, backend->name());
+      Loader loader(set, {.batch_size = 5, .shuffle = false, .workers = 0}, *backend);
+      loader.start_epoch(0);
+      CHECK(loader.next().has_value());
+      CHECK_THROWS_WITH(
+          loader.next(),
+          contains(fmt::format("label {} of example 7 of numbered: expected 0 to 6", label)));
+      CHECK(loader.next().has_value());
+    }
   }
 }
 

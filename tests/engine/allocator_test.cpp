@@ -7,6 +7,7 @@
 
 #include "cograd/engine/error.h"
 #include "tests/support/catch.h"
+#include "tests/support/environment.h"
 
 namespace cograd::testing {
 namespace {
@@ -60,6 +61,45 @@ TEST_CASE("a pool keeps its blocks until it is given up", "[allocator]") {
   allocator.deallocate(other);
   allocator.release_cached();
   CHECK(allocator.stats().reserved == 0);
+}
+
+TEST_CASE("a pool takes what is free before it asks the system", "[allocator]") {
+  CpuAllocator allocator;
+  void* free = allocator.allocate(1000);
+  allocator.deallocate(free);
+  const auto pool = std::make_shared<CachingAllocator::Pool>();
+  const auto before = allocator.use_pool(pool);
+  void* taken = allocator.allocate(1000);
+  CHECK(taken == free);
+  allocator.deallocate(taken);
+  allocator.use_pool(before);
+  void* other = allocator.allocate(1000);  // the pool keeps what it has taken
+  CHECK(other != taken);
+  allocator.deallocate(other);
+  allocator.give_up(pool);
+  CHECK(allocator.stats().allocations == 2);
+}
+
+TEST_CASE("an allocator without a cache gives everything back at once", "[allocator]") {
+  const Environment off(Environment::Variables{{"COGRAD_MEMORY_CACHE", "OFF"}});
+  CpuAllocator allocator;
+  CHECK_FALSE(allocator.caches());
+  void* a = allocator.allocate(1000);
+  CHECK(reinterpret_cast<std::uintptr_t>(a) % 64 == 0);
+  CHECK(allocator.stats().in_use == 1000);  // a sanitizer sees where it ends
+  void* none = allocator.allocate(0);
+  CHECK(none != nullptr);
+  allocator.deallocate(none);
+  const auto pool = std::make_shared<CachingAllocator::Pool>();
+  const auto before = allocator.use_pool(pool);
+  allocator.deallocate(allocator.allocate(500));
+  allocator.use_pool(before);
+  allocator.deallocate(a);
+  CHECK(pool->empty());
+  CHECK(allocator.stats().reserved == 0);
+  CHECK(allocator.stats().allocations == 3);
+  const Environment wrong(Environment::Variables{{"COGRAD_MEMORY_CACHE", "no"}});
+  CHECK_THROWS_WITH(CpuAllocator(), contains("COGRAD_MEMORY_CACHE is 'no': expected ON or OFF"));
 }
 
 TEST_CASE("freed memory is reused, and counted", "[allocator]") {

@@ -32,6 +32,19 @@ TEST_CASE("a process knows its place in a job", "[parallel]") {
     CHECK(job_place().rank == 1);
   }
   {
+    const Environment tasks(Environment::Variables{{"SLURM_STEP_NUM_TASKS", "8"}});
+    CHECK(job_place().size == 1);  // srun --mpi=none: each for itself
+    const Environment pmix(Environment::Variables{{"PMIX_RANK", "5"}});
+    CHECK(job_place().by_mpi);
+    CHECK(job_place().rank == 5);
+    CHECK(job_place().size == 8);
+    // mpirun in a batch job: what Slurm counts are machines.
+    const Environment mpi(
+        Environment::Variables{{"OMPI_COMM_WORLD_RANK", "1"}, {"OMPI_COMM_WORLD_SIZE", "16"}});
+    CHECK(job_place().rank == 1);
+    CHECK(job_place().size == 16);
+  }
+  {
     // mpirun or Slurm may have started torchrun, once on each machine.
     const Environment both(Environment::Variables{{"PMI_RANK", "1"},
                                                   {"PMI_SIZE", "2"},

@@ -63,6 +63,31 @@ TEST_CASE("steps that nobody watches are the steps themselves", "[cuda]") {
   }
 }
 
+TEST_CASE("memory stays bounded over fifty changes of the learning rate and fifty runs", "[cuda]") {
+  Backend* cuda = device();
+  if (cuda == nullptr) return;
+  const auto reserved = [&] { return cuda->allocator().stats().reserved; };
+  {
+    StepFixture run("mlp", "m3", *cuda);
+    std::size_t soon = 0;
+    for (std::int64_t change = 1; change <= 50; ++change) {
+      run.sgd->set_learning_rate(0.05 / static_cast<double>(change));
+      for (std::int64_t step = 1; step <= 6; ++step) {
+        (*run.steps)(run.batch(step), {change, step}, step == 1);
+      }
+      if (change == 3) soon = reserved();
+    }
+    CHECK(reserved() == soon);
+  }
+  std::size_t soon = 0;
+  for (int n = 1; n <= 50; ++n) {
+    StepFixture run("mlp", "m3", *cuda);
+    for (std::int64_t step = 1; step <= 10; ++step) (*run.steps)(run.batch(step), {1, step}, false);
+    if (n == 3) soon = reserved();
+  }
+  CHECK(reserved() == soon);
+}
+
 TEST_CASE("steps that are not bound by queueing are not replayed", "[cuda]") {
   Backend* cuda = device();
   if (cuda == nullptr) return;

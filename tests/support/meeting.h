@@ -15,24 +15,9 @@
 
 #include "cograd/engine/error.h"
 #include "cograd/engine/parallel/rendezvous.h"
+#include "tests/support/environment.h"
 
 namespace cograd::testing {
-
-/// Sets variables of the environment for as long as it lives.
-class Environment {
- public:
-  using Variables = std::vector<std::pair<std::string, std::string>>;
-
-  explicit Environment(Variables variables) : variables_(std::move(variables)) {
-    for (const auto& [name, value] : variables_) setenv(name.c_str(), value.c_str(), 1);
-  }
-  ~Environment() {
-    for (const auto& variable : variables_) unsetenv(variable.first.c_str());
-  }
-
- private:
-  Variables variables_;
-};
 
 /// Some program that listens at a free port of this machine.
 class Listener {

@@ -6,6 +6,7 @@
 
 #include "cograd/engine/bf16.h"
 #include "tests/support/cuda_emulator/emulator.h"
+#include "tests/support/cuda_emulator/faults.h"
 
 namespace {
 
@@ -46,8 +47,9 @@ Preference& of(cublasLtMatmulPreference_t preference) {
   return *reinterpret_cast<Preference*>(preference);
 }
 
-/// What an algorithm relies on, in its opaque words: the alignments of A, B and D in bytes.
-enum Word { kAlignA, kAlignB, kAlignD };
+/// What an algorithm relies on, in its opaque words: the alignments of A, B and D in bytes. Its
+/// number follows.
+enum Word { kAlignA, kAlignB, kAlignD, kNumber };
 
 bool lies_at(const void* p, std::uint64_t alignment) {
   return reinterpret_cast<std::uintptr_t>(p) % alignment == 0;
@@ -91,9 +93,11 @@ cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
 std::size_t cublasLtGetVersion() { return 0; }
 const char* cublasLtGetStatusString(cublasStatus_t) { return "an error of the emulator"; }
 
-cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* description, cublasComputeType_t,
-                                        cudaDataType_t) {
-  return *description = new cublasLtMatmulDescOpaque_t{}, CUBLAS_STATUS_SUCCESS;
+cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* description,
+                                        cublasComputeType_t compute, cudaDataType_t) {
+  *description = new cublasLtMatmulDescOpaque_t{};
+  (*description)->data[CUBLASLT_MATMUL_DESC_COMPUTE_TYPE] = compute;
+  return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t description) {
   return delete description, CUBLAS_STATUS_SUCCESS;
@@ -139,8 +143,8 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t p
   return CUBLAS_STATUS_SUCCESS;
 }
 
-/// Two algorithms that read whole elements; none for alignments below that.
-cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t,
+/// Two algorithms that read whole elements, a third for TF32; none for alignments below that.
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDesc_t description,
                                               cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
                                               cublasLtMatrixLayout_t, cublasLtMatrixLayout_t d,
                                               cublasLtMatmulPreference_t preference, int,
@@ -159,8 +163,11 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
       aligned[kAlignD] < size(d->data[kType])) {
     return CUBLAS_STATUS_NOT_SUPPORTED;
   }
-  for (; *count < 2; ++*count) {
+  const bool tf32 =
+      description->data[CUBLASLT_MATMUL_DESC_COMPUTE_TYPE] == CUBLAS_COMPUTE_32F_FAST_TF32;
+  for (; *count < (tf32 ? 3 : 2); ++*count) {
     std::memcpy(results[*count].algo.data, aligned, sizeof aligned);
+    results[*count].algo.data[kNumber] = static_cast<std::uint64_t>(*count);
   }
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -190,8 +197,12 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
     return CUBLAS_STATUS_INVALID_VALUE;
   }
   const float add = *static_cast<const float*>(beta);
+  const auto number = static_cast<int>(algorithm->data[kNumber]);
+  if (!cuda_emulator::run_algorithm(number)) return CUBLAS_STATUS_EXECUTION_FAILED;
+  const bool wrong = cuda_emulator::faults.wrong.contains(number);
   cuda_emulator::queue([=, a_layout = *a_layout, b_layout = *b_layout, d_layout = *d_layout] {
     multiply(a, a_layout, ta, b, b_layout, tb, biased ? bias : nullptr, add, d, d_layout, k);
+    if (wrong) put(d, d_layout.data[kType], 0, at(d, d_layout.data[kType], 0) + 1.0f);
   });
   return CUBLAS_STATUS_SUCCESS;
 }

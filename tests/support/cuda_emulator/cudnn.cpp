@@ -1,5 +1,6 @@
-// The part of cuDNN's graph API that engine/cuda calls: descriptors are maps of attributes, and the
-// one engine is a loop over all multiplications of a convolution.
+// The part of cuDNN's graph API that engine/cuda calls: descriptors are maps of attributes, and all
+// three engines are a loop over all multiplications of a convolution. The later ones are faster:
+// 1 does not repeat to the bit, 2 says that it uses tensor cores as well.
 #include <cudnn.h>
 
 #include <cstring>
@@ -8,6 +9,7 @@
 
 #include "cograd/engine/bf16.h"
 #include "tests/support/cuda_emulator/emulator.h"
+#include "tests/support/cuda_emulator/faults.h"
 
 namespace {
 
@@ -16,6 +18,8 @@ using cograd::Bf16;
 struct Node {
   cudnnBackendDescriptorType_t type;
   std::map<int, std::vector<char>> attributes;
+  int engine = 0;
+  bool destroyed = false;
 
   template <class T>
   std::vector<T> all(int name) const {
@@ -29,7 +33,7 @@ struct Node {
   std::int64_t number(int name) const { return all<std::int64_t>(name).at(0); }
 };
 
-/// Descriptors are destroyed after those made of them, but cuDNN copies what it was given.
+/// Descriptors are destroyed before those made of them, but cuDNN copies what it was given.
 std::vector<Node*>& kept() {
   static std::vector<Node*> nodes;
   return nodes;
@@ -106,7 +110,10 @@ void accumulate(const Image& to, Product&& products) {
   for (std::int64_t i = 0; i < n; ++i) to.put(i, sums[static_cast<std::size_t>(i)]);
 }
 
-void convolve(const Node& op, const std::map<std::int64_t, void*>& pointers) {
+/// The output's first value, wrong.
+void spoil(const Image& output) { output.put(0, output.get(0) + 1.0); }
+
+void convolve(const Node& op, const std::map<std::int64_t, void*>& pointers, bool wrong) {
   if (op.type == CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR) {
     const Image x(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X), pointers),
         w(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W), pointers),
@@ -115,6 +122,7 @@ void convolve(const Node& op, const std::map<std::int64_t, void*>& pointers) {
     accumulate(y, [&](auto add) {
       for_each_product(g, x, w, y, [&](auto i, auto j, auto k) { add(k, x.get(i) * w.get(j)); });
     });
+    if (wrong) spoil(y);
   } else if (op.type == CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR) {
     const Image x(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX), pointers),
         w(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W), pointers),
@@ -123,6 +131,7 @@ void convolve(const Node& op, const std::map<std::int64_t, void*>& pointers) {
     accumulate(x, [&](auto add) {
       for_each_product(g, x, w, y, [&](auto i, auto j, auto k) { add(i, w.get(j) * y.get(k)); });
     });
+    if (wrong) spoil(x);
   } else {
     const Image x(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X), pointers),
         w(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW), pointers),
@@ -131,6 +140,7 @@ void convolve(const Node& op, const std::map<std::int64_t, void*>& pointers) {
     accumulate(w, [&](auto add) {
       for_each_product(g, x, w, y, [&](auto i, auto j, auto k) { add(j, x.get(i) * y.get(k)); });
     });
+    if (wrong) spoil(w);
   }
 }
 
@@ -155,7 +165,8 @@ cudnnStatus_t cudnnBackendCreateDescriptor(cudnnBackendDescriptorType_t type,
   *descriptor = kept().back();
   return CUDNN_STATUS_SUCCESS;
 }
-cudnnStatus_t cudnnBackendDestroyDescriptor(cudnnBackendDescriptor_t) {
+cudnnStatus_t cudnnBackendDestroyDescriptor(cudnnBackendDescriptor_t descriptor) {
+  static_cast<Node*>(descriptor)->destroyed = true;
   return CUDNN_STATUS_SUCCESS;
 }
 cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t descriptor,
@@ -169,24 +180,37 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t descriptor,
 }
 cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t) { return CUDNN_STATUS_SUCCESS; }
 
-/// Two engine configurations for every graph, each holding it.
+/// For every graph three engine configurations, each holding it; the first is also that to fall
+/// back on.
 cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t const descriptor,
                                        cudnnBackendAttributeName_t name,
                                        cudnnBackendAttributeType_t, std::int64_t,
                                        std::int64_t* count, void* values) {
   const Node& node = *static_cast<const Node*>(descriptor);
   if (name == CUDNN_ATTR_ENGINEHEUR_RESULTS) {
+    const bool falls_back = node.all<cudnnBackendHeurMode_t>(CUDNN_ATTR_ENGINEHEUR_MODE).at(0) ==
+                            CUDNN_HEUR_MODE_FALLBACK;
     auto** configs = static_cast<Node**>(values);
-    for (int i = 0; i < 2; ++i) {
+    *count = falls_back ? 1 : 3;
+    for (int i = 0; i < *count; ++i) {
+      configs[i]->engine = i;
       configs[i]->attributes[CUDNN_ATTR_ENGINE_OPERATION_GRAPH] =
           node.attributes.at(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH);
     }
-    *count = 2;
+  } else if (name == CUDNN_ATTR_ENGINECFG_ENGINE) {
+    (*static_cast<Node**>(values))->engine = node.engine;
+    *count = 1;
+  } else if (name == CUDNN_ATTR_ENGINE_NUMERICAL_NOTE) {
+    auto* notes = static_cast<cudnnBackendNumericalNote_t*>(values);
+    *count = node.engine;
+    if (node.engine > 0) notes[0] = CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC;
+    if (node.engine > 1) notes[1] = CUDNN_NUMERICAL_NOTE_TENSOR_CORE;
   } else if (name == CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE) {
-    *static_cast<std::int64_t*>(values) = 64;
+    const int engine = node.node(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG).engine;
+    *static_cast<std::int64_t*>(values) = std::int64_t{64} << 7 * engine;  // up to 1 MiB
     *count = 1;
   } else {
-    *count = 0;  // no numerical notes
+    return CUDNN_STATUS_NOT_SUPPORTED;
   }
   return CUDNN_STATUS_SUCCESS;
 }
@@ -197,12 +221,22 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t, cudnnBackendDescriptor_t plan,
   const auto ids = inputs.all<std::int64_t>(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS);
   const auto data = inputs.all<void*>(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS);
   std::map<std::int64_t, void*> pointers;
-  for (std::size_t i = 0; i < ids.size(); ++i) pointers[ids[i]] = data.at(i);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    pointers[ids[i]] = data.at(i);
+    // What cuDNN's documentation asks of every type.
+    if (reinterpret_cast<std::uintptr_t>(data.at(i)) % 4 != 0) {
+      return CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER;
+    }
+  }
   const Node& config =
       static_cast<const Node*>(plan)->node(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG);
+  // The plan refers to its configuration.
+  if (config.destroyed) return CUDNN_STATUS_BAD_PARAM;
+  if (!cuda_emulator::run_algorithm(config.engine)) return CUDNN_STATUS_EXECUTION_FAILED;
   const Node& operation =
       config.node(CUDNN_ATTR_ENGINE_OPERATION_GRAPH).node(CUDNN_ATTR_OPERATIONGRAPH_OPS);
-  cuda_emulator::queue([&operation, pointers] { convolve(operation, pointers); });
+  const bool wrong = cuda_emulator::faults.wrong.contains(config.engine);
+  cuda_emulator::queue([=, &operation] { convolve(operation, pointers, wrong); });
   return CUDNN_STATUS_SUCCESS;
 }
 }

@@ -1,13 +1,18 @@
 // The part of the CUDA runtime that engine/cuda calls, on host memory: one device, every stream
-// idle.
+// idle. Time passes only while algorithms of cuDNN and cuBLASLt run.
 #include <cstdlib>
+#include <map>
+#include <mutex>
+#include <string>
 #include <vector>
 
 #include "tests/support/cuda_emulator/emulator.h"
+#include "tests/support/cuda_emulator/faults.h"
 
 /// A graph is the list of its work.
 struct CUgraph_st {
   std::vector<std::function<void()>> work;
+  bool valid = true;
 };
 struct CUgraphExec_st {
   std::vector<std::function<void()>> work;
@@ -15,8 +20,21 @@ struct CUgraphExec_st {
 
 namespace cuda_emulator {
 namespace {
+
 CUgraph_st* recorded = nullptr;
+thread_local bool device_chosen = false;
+
+/// Sizes of what cudaMalloc() has given.
+std::mutex mutex;
+std::map<void*, std::size_t>& sizes() {
+  static auto& all = *new std::map<void*, std::size_t>;
+  return all;
 }
+
+/// The time at which an event was recorded.
+float* time_of(cudaEvent_t event) { return reinterpret_cast<float*>(event); }
+
+}  // namespace
 
 void queue(std::function<void()> work) {
   if (recorded != nullptr) {
@@ -28,18 +46,24 @@ void queue(std::function<void()> work) {
 
 }  // namespace cuda_emulator
 
+using cuda_emulator::device_chosen;
+using cuda_emulator::faults;
 using cuda_emulator::queue;
 using cuda_emulator::recorded;
+using cuda_emulator::time_of;
 
 // The runtime's header may give a function a versioned name by macro.
 extern "C" {
 
-cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
+cudaError_t cudaGetDeviceCount(int* count) { return *count = faults.devices, faults.counting; }
 cudaError_t cudaDriverGetVersion(int* version) { return *version = CUDART_VERSION, cudaSuccess; }
 cudaError_t cudaRuntimeGetVersion(int* version) { return *version = CUDART_VERSION, cudaSuccess; }
-cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+cudaError_t cudaSetDevice(int) { return device_chosen = true, cudaSuccess; }
 cudaError_t cudaGetLastError() { return cudaSuccess; }
-const char* cudaGetErrorString(cudaError_t) { return "an error of the emulator"; }
+const char* cudaGetErrorString(cudaError_t error) {
+  thread_local std::string text;
+  return (text = "error " + std::to_string(error) + " of the emulator").c_str();
+}
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
   *value = attribute == cudaDevAttrComputeCapabilityMajor ? 9 : 0;
   return cudaSuccess;
@@ -52,14 +76,34 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
 }
 
 cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
+  const std::lock_guard lock(cuda_emulator::mutex);
+  faults.mallocs_anywhere += device_chosen ? 0 : 1;
+  if (bytes > faults.memory) return cudaErrorMemoryAllocation;
   *memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
   if (*memory == nullptr) return cudaErrorMemoryAllocation;
   std::memset(*memory, 0xFF, bytes);  // NaN to whoever reads it before writing
+  faults.memory -= bytes;
+  cuda_emulator::sizes()[*memory] = bytes;
   return cudaSuccess;
 }
-cudaError_t cudaFree(void* memory) { return std::free(memory), cudaSuccess; }
-cudaError_t cudaMallocHost(void** memory, std::size_t bytes) { return cudaMalloc(memory, bytes); }
-cudaError_t cudaFreeHost(void* memory) { return cudaFree(memory); }
+cudaError_t cudaFree(void* memory) {
+  const std::lock_guard lock(cuda_emulator::mutex);
+  if (recorded != nullptr) {
+    recorded->valid = false;
+    ++faults.frees_in_capture;
+  }
+  const auto size = cuda_emulator::sizes().find(memory);
+  if (size != cuda_emulator::sizes().end()) {
+    if (faults.memory + size->second > faults.memory) faults.memory += size->second;
+    cuda_emulator::sizes().erase(size);
+  }
+  return std::free(memory), cudaSuccess;
+}
+cudaError_t cudaMallocHost(void** memory, std::size_t bytes) {
+  *memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  return *memory == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
+}
+cudaError_t cudaFreeHost(void* memory) { return std::free(memory), cudaSuccess; }
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
                             cudaStream_t) {
@@ -71,7 +115,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   return *stream = nullptr, cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t) {
-  return recorded == nullptr ? cudaSuccess : cudaErrorStreamCaptureUnsupported;
+  return recorded == nullptr ? faults.lasting : cudaErrorStreamCaptureUnsupported;
 }
 cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
   recorded = new CUgraph_st;
@@ -79,9 +123,12 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) {
   *graph = std::exchange(recorded, nullptr);
-  return cudaSuccess;
+  if ((*graph)->valid) return cudaSuccess;
+  delete std::exchange(*graph, nullptr);
+  return cudaErrorStreamCaptureInvalidated;
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
+  if (faults.no_room_for_graphs) return cudaErrorMemoryAllocation;
   *exec = new CUgraphExec_st{graph->work};
   return cudaSuccess;
 }
@@ -92,14 +139,18 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t) {
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) { return delete graph, cudaSuccess; }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) { return delete exec, cudaSuccess; }
 cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned) { return cudaSuccess; }
-cudaError_t cudaEventCreate(cudaEvent_t* event) { return *event = nullptr, cudaSuccess; }
+cudaError_t cudaEventCreate(cudaEvent_t* event) {
+  return *event = reinterpret_cast<cudaEvent_t>(new float{}), cudaSuccess;
+}
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   return cudaEventCreate(event);
 }
-cudaError_t cudaEventDestroy(cudaEvent_t) { return cudaSuccess; }
-cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
-cudaError_t cudaEventSynchronize(cudaEvent_t) { return cudaSuccess; }
-cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t, cudaEvent_t) {
-  return *milliseconds = 1.0f, cudaSuccess;
+cudaError_t cudaEventDestroy(cudaEvent_t event) { return delete time_of(event), cudaSuccess; }
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) {
+  return *time_of(event) = cuda_emulator::clock, cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return faults.lasting; }
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to) {
+  return *milliseconds = *time_of(to) - *time_of(from), cudaSuccess;
 }
 }
