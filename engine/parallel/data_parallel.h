@@ -49,7 +49,8 @@ class DataParallel {
   /// For batches of `batch` rows. Keeps the references. On several ranks it throws ValueError
   /// unless the aggregator is coordinate-wise and `batch` a multiple of R, and, where statistics are
   /// kept, unless ranks hold whole groups or equal parts of one. `message`: the most values of a
-  /// gradient that a rank sends another at a time; the results do not depend on it.
+  /// gradient that a rank sends another at a time; results do not depend on it, but for the last
+  /// bits of a mean over NCCL.
   DataParallel(const Aggregator& aggregator, Communicator& communicator, std::int64_t batch,
                std::vector<Parameter*> parameters, std::vector<KeptStatistics> statistics = {},
                std::int64_t message = kMessage);

@@ -107,6 +107,7 @@ class NcclCommunicator final : public Communicator {
   NcclCommunicator(const JobPlace& place, std::shared_ptr<ExchangeStream> stream, ncclComm_t ranks)
       : Communicator(stream), place_(place), stream_(std::move(stream)), ranks_(ranks) {}
   ~NcclCommunicator() override {
+    if (ranks_ == nullptr) return;  // it did not join
     if (std::uncaught_exceptions() > errors_before_ && !ends_together()) {
       ncclCommAbort(ranks_);  // the others may be amid an exchange; to destroy would wait for them
       return;
