@@ -100,6 +100,8 @@ struct BackwardOptions {
   /// Is handed the K gradients of every parameter, [K, shape of parameter], before they are
   /// aggregated; valid during the call. Keeps ops from reducing gradients without storing them.
   std::function<void(const Parameter&, const Tensor& groups)> observe{};
+  /// Is told of every parameter once Parameter::gradient is final, while the pass goes on.
+  std::function<void(Parameter&)> ready{};
   /// Bytes. A GramAggregator keeps the K gradients of all parameters if they take no more, and
   /// goes through the graph twice if they do.
   std::size_t gram_budget = std::size_t{32} << 20;

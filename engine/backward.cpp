@@ -96,6 +96,9 @@ struct Backward::State {
 
   std::vector<GroupGradients> destinations(std::initializer_list<Parameter*> parameters);
   void contributed(Parameter& p, const Tensor& groups);
+  void done(Parameter& p) const {
+    if (options.ready) options.ready(p);
+  }
   void aggregate(Parameter& p, const Tensor& groups);
   void add_products(Parameter& p, const Tensor& groups);
   std::vector<double> weights();
@@ -140,7 +143,9 @@ void Backward::parameter_gradients(std::initializer_list<Parameter*> parameters,
   Parameter& first = **parameters.begin();
   if (reduce && s.may_skip_groups() && s.is_only_use(s.pending.at(&first))) {
     own_gradient(first);
-    if (reduce(s.aggregator.over_groups(), first.gradient, s.norms_of(first))) return;
+    if (reduce(s.aggregator.over_groups(), first.gradient, s.norms_of(first))) {
+      return s.done(first);
+    }
   }
   std::vector<GroupGradients> gradients = s.destinations(parameters);
   write(gradients);
@@ -295,23 +300,25 @@ std::vector<GroupGradients> Backward::State::destinations(
 /// Aggregates `groups`, the gradients of `p`, once the last of its uses has contributed.
 void Backward::State::contributed(Parameter& p, const Tensor& groups) {
   Pending& uses = pending.at(&p);
-  if (writes_directly() || keeps_groups || uses.uses_left > 0) return;
+  if (keeps_groups || uses.uses_left > 0) return;
   aggregate(p, groups);
   uses.groups = Tensor();
 }
 
 void Backward::State::aggregate(Parameter& p, const Tensor& groups) {
+  if (writes_directly()) return done(p);  // it is there
   Backend& backend = groups.backend();
   if (sweep == Sweep::products) return add_products(p, groups);
   if (options.observe && sweep == Sweep::only) options.observe(p, groups);
   own_gradient(p);
   if (by_function == nullptr) {
     backend.reduce(aggregator.over_groups(), groups, p.gradient, norms_of(p));
-    return;
+    return done(p);
   }
   if (GroupNorms* norms = norms_of(p)) backend.reduce({}, groups, p.gradient, norms);
   Tensor values = groups;
   by_function->reduce(values, p.gradient);
+  done(p);
 }
 
 void Backward::State::add_products(Parameter& p, const Tensor& groups) {
@@ -332,7 +339,7 @@ std::vector<double> Backward::State::weights() {
 // --- gradients that were kept --------------------------------------------------------------------
 
 void Backward::State::finish() {
-  if (keeps_groups && !writes_directly() && !pending.empty()) {
+  if (keeps_groups && !pending.empty()) {
     if (by_gram != nullptr) {
       weigh_kept();
     } else {
@@ -360,6 +367,7 @@ void Backward::State::weigh_kept() {
     const Tensor sum = backend.linear_input_gradient(w.to(groups.dtype()).to(backend),
                                                      groups.reshape({k, groups.numel() / k}));
     p->gradient = sum.reshape(p->value.shape());
+    done(*p);
   }
 }
 

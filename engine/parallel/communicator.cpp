@@ -1,5 +1,7 @@
 #include "cograd/engine/parallel/communicator.h"
 
+#include <utility>
+
 #include "cograd/engine/error.h"
 #include "cograd/engine/parallel/launch_environment.h"
 #include "cograd/engine/parallel/mpi_communicator.h"
@@ -36,24 +38,66 @@ class Alone final : public Communicator {
 
 }  // namespace
 
+Communicator::Communicator(std::shared_ptr<ExchangeQueue> queue) : queue_(std::move(queue)) {}
+
 void Communicator::average(float* values, std::int64_t n) {
+  finish_all();
   do_average(values, n);
-  count(2 * (size() - 1) * n / size(), 2 * (size() - 1));
+  count_average(n);
 }
 
 void Communicator::all_to_all(const float* sent, float* received, std::int64_t n) {
+  finish_all();
   do_all_to_all(sent, received, n);
-  count((size() - 1) * n, size() - 1);
+  count_to_each(n);
 }
 
 void Communicator::all_gather(const float* sent, float* received, std::int64_t n) {
+  finish_all();
   do_all_gather(sent, received, n);
-  count((size() - 1) * n, size() - 1);
+  count_to_each(n);
 }
 
 void Communicator::broadcast(float* values, std::int64_t n) {
+  finish_all();
   do_broadcast(values, n);
-  if (rank() == 0) count((size() - 1) * n, size() - 1);
+  if (rank() == 0) count_to_each(n);
+}
+
+ExchangeNumber Communicator::begin_average(float* values, std::int64_t n) {
+  count_average(n);
+  return begin([this, values, n] { do_average(values, n); });
+}
+
+ExchangeNumber Communicator::begin_all_to_all(const float* sent, float* received, std::int64_t n) {
+  count_to_each(n);
+  return begin([this, sent, received, n] { do_all_to_all(sent, received, n); });
+}
+
+ExchangeNumber Communicator::begin_all_gather(const float* sent, float* received, std::int64_t n) {
+  count_to_each(n);
+  return begin([this, sent, received, n] { do_all_gather(sent, received, n); });
+}
+
+ExchangeNumber Communicator::begin(std::function<void()> exchange) {
+  if (queue_ != nullptr) return queue_->begin(std::move(exchange));
+  exchange();
+  return 0;
+}
+
+void Communicator::finish(ExchangeNumber exchange) {
+  if (queue_ != nullptr) queue_->finish(exchange);
+}
+
+void Communicator::finish_all() const {
+  if (queue_ != nullptr) queue_->finish_all();
+}
+
+void Communicator::finish_quietly() noexcept {
+  try {
+    finish_all();
+  } catch (...) {  // the caller has an error of its own
+  }
 }
 
 void Communicator::count(std::int64_t values, std::int64_t messages) {

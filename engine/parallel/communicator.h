@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cograd/engine/backend.h"
+#include "cograd/engine/parallel/exchange_queue.h"
 
 namespace cograd {
 
@@ -20,11 +21,19 @@ struct Traffic {
 /// made for; on a device the exchange is queued on the compute stream. Throws IoError when the
 /// exchange fails.
 ///
+/// An exchange that is only begun goes on beside the computation: by a thread on a CPU, on a stream
+/// of its own on a device. Its values must neither change nor go away before it is finished. Any
+/// call that is not begun so waits for those that are under way, of parts too.
+///
 /// A rank that ends early leaves the others waiting for it, until whatever started the job ends
 /// them; mpirun and torchrun do so when a rank fails.
 class Communicator {
  public:
+  /// Without a queue what is begun is done at once.
+  explicit Communicator(std::shared_ptr<ExchangeQueue> queue = nullptr);
   virtual ~Communicator() = default;
+  Communicator(const Communicator&) = delete;
+  Communicator& operator=(const Communicator&) = delete;
 
   virtual int rank() const = 0;
   virtual int size() const = 0;
@@ -38,6 +47,13 @@ class Communicator {
   void all_gather(const float* sent, float* received, std::int64_t n);
   /// Every rank's values become those of rank 0, which sends (R - 1) n values.
   void broadcast(float* values, std::int64_t n);
+  ExchangeNumber begin_average(float* values, std::int64_t n);
+  ExchangeNumber begin_all_to_all(const float* sent, float* received, std::int64_t n);
+  ExchangeNumber begin_all_gather(const float* sent, float* received, std::int64_t n);
+  /// What is computed next finds the exchange done, and all that were begun before it.
+  void finish(ExchangeNumber exchange);
+  /// Of all that are under way, for a caller that has failed: nothing is thrown.
+  void finish_quietly() noexcept;
   /// The ranks that name the same `part`, numbered in the order that they have here.
   virtual std::unique_ptr<Communicator> split(int part) const = 0;
 
@@ -48,14 +64,20 @@ class Communicator {
 
  protected:
   bool ends_together() const { return ends_together_; }
+  const std::shared_ptr<ExchangeQueue>& queue() const { return queue_; }
+  void finish_all() const;
 
  private:
   virtual void do_average(float* values, std::int64_t n) = 0;
   virtual void do_all_to_all(const float* sent, float* received, std::int64_t n) = 0;
   virtual void do_all_gather(const float* sent, float* received, std::int64_t n) = 0;
   virtual void do_broadcast(float* values, std::int64_t n) = 0;
+  ExchangeNumber begin(std::function<void()> exchange);
   void count(std::int64_t values, std::int64_t messages);
+  void count_average(std::int64_t n) { count(2 * (size() - 1) * n / size(), 2 * (size() - 1)); }
+  void count_to_each(std::int64_t n) { count((size() - 1) * n, size() - 1); }
 
+  std::shared_ptr<ExchangeQueue> queue_;
   Traffic traffic_;
   bool ends_together_ = false;
 };

@@ -7,27 +7,17 @@
 #include "cograd/engine/error.h"
 
 namespace cograd {
-namespace {
-
-std::int64_t numel_of(std::span<Parameter* const> parameters) {
-  std::int64_t total = 0;
-  for (const Parameter* p : parameters) total += p->value.numel();
-  return total;
-}
-
-}  // namespace
 
 DataParallel::DataParallel(const Aggregator& aggregator, Communicator& communicator,
                            std::int64_t batch, std::vector<Parameter*> parameters,
-                           std::vector<KeptStatistics> statistics)
+                           std::vector<KeptStatistics> statistics, std::int64_t message)
     : aggregator_(aggregator),
       communicator_(communicator),
       parameters_(std::move(parameters)),
       statistics_(std::move(statistics)),
       batch_(batch),
-      all_groups_(aggregator.groups(batch)),
-      total_(numel_of(parameters_)) {
-  const std::int64_t ranks = communicator.size(), k = all_groups_;
+      on_ranks_{.all = aggregator.groups(batch)} {
+  const std::int64_t ranks = communicator.size(), k = on_ranks_.all;
   if (ranks == 1) return;
   require<ValueError>(
       aggregator.coordinate_wise(),
@@ -45,20 +35,15 @@ DataParallel::DataParallel(const Aggregator& aggregator, Communicator& communica
       "[parallel] batch norm on {} ranks needs whole groups on each, or equal parts "
       "of one: not a batch of {} in the {} groups of {}",
       ranks, batch, k, aggregator.name());
-  ranks_per_group_ = equal ? static_cast<int>(std::max<std::int64_t>(1, ranks / k)) : 0;
+  on_ranks_.ranks_per_group = equal ? static_cast<int>(std::max<std::int64_t>(1, ranks / k)) : 0;
   const Groups whole(batch, k);
   for (std::int64_t r = 0; r < ranks; ++r) {
     const std::int64_t first = r * (batch / ranks), last = (r + 1) * (batch / ranks) - 1;
-    held_.push_back({whole.group_of(first), whole.group_of(last) + 1});
-    most_held_ = std::max(most_held_, held_.back().size());
+    on_ranks_.held.push_back({whole.group_of(first), whole.group_of(last) + 1});
+    on_ranks_.most_held = std::max(on_ranks_.most_held, on_ranks_.held.back().size());
   }
-  std::int64_t at = 0;
-  for (const Parameter* p : parameters_) {
-    places_[p] = at;
-    at += p->value.numel();
-  }
-  local_ = Mean(equal ? most_held_ : k);
-  shard_ = (total_ + ranks - 1) / ranks;
+  local_ = Mean(equal ? on_ranks_.most_held : k);
+  exchange_.emplace(communicator, parameters_, on_ranks_, message);
   for (const KeptStatistics& kept : statistics_) {
     require<ValueError>(kept.running.momentum == statistics_[0].running.momentum,
                         "[parallel] running statistics of momentum {} and {}: expected one",
@@ -73,8 +58,8 @@ RowRange DataParallel::rows() const {
 
 Groups DataParallel::groups() const {
   const RowRange mine = rows();
-  if (communicator_.size() > 1 && even()) return Groups(mine.size(), most_held_);
-  return Groups(batch_, all_groups_).micro_batch(mine.begin, mine.size());
+  if (communicator_.size() > 1 && on_ranks_.even()) return Groups(mine.size(), on_ranks_.most_held);
+  return Groups(batch_, on_ranks_.all).micro_batch(mine.begin, mine.size());
 }
 
 void DataParallel::share() {
@@ -98,134 +83,44 @@ double DataParallel::mean_loss(const Tensor& losses) {
   Tensor all = Tensor::full({1}, mean, Dtype::f32, losses.backend());
   communicator_.average(all.data<float>(), 1);
   // Of groups that are split unevenly, all have a loss here, which is the part of these rows.
-  return all.item() * (even() ? 1 : communicator_.size());
+  return all.item() * (on_ranks_.even() ? 1 : communicator_.size());
 }
 
 void DataParallel::backward(const Variable& loss, BackwardOptions options) {
   if (communicator_.size() == 1) return cograd::backward(loss, aggregator_, std::move(options));
-  require<ValueError>(!options.observe, "[parallel] no rank sees the gradients of all groups");
-  const Reduction reduction = aggregator_.over_groups();
-  const bool measured = options.measure_coherence && all_groups_ > 1;
-  const bool all_reduce = reduction.kind == Reduction::Kind::mean && !measured && even();
-  run_locally(loss, all_reduce ? 1 : most_held_);
+  require<ValueError>(!options.observe && !options.ready,
+                      "[parallel] no rank sees the gradients of all groups");
   merge_statistics();
-  if (total_ == 0) return;
-  Backend& backend = sent_.backend();
-  Tensor all = Tensor::empty({communicator_.size() * shard_}, Dtype::f32, backend);
-  if (all_reduce) {
-    all.copy_from(sent_);
-    communicator_.average(all.data<float>(), all.numel());
-  } else {
-    const Tensor groups = exchanged_groups();
-    if (measured) measure(groups);
-    Tensor reduced = Tensor::empty({shard_}, Dtype::f32, backend);
-    backend.reduce(reduction, groups, reduced, nullptr);
-    communicator_.all_gather(reduced.data<float>(), all.data<float>(), shard_);
-  }
-  std::int64_t at = 0;
-  for (Parameter* p : parameters_) {
-    const std::int64_t n = p->value.numel();
-    p->gradient = all.rows(at, at + n).reshape(p->value.shape());
-    at += n;
+  const bool measured = options.measure_coherence && on_ranks_.all > 1;
+  exchange_->begin(aggregator_.over_groups(), measured, loss.backend());
+  try {
+    run_locally(loss);
+    exchange_->finish();
+  } catch (...) {
+    communicator_.finish_quietly();  // what is under way reads the gradients
+    throw;
   }
 }
 
-/// Leaves in sent_ the gradients of the `kept` groups of this rank, or, if 1 of more is kept, their
-/// mean.
-void DataParallel::run_locally(const Variable& loss, std::int64_t kept) {
-  const std::int64_t size = communicator_.size() * kept * shard_;
-  if (!sent_.defined() || sent_.numel() != size) {
-    sent_ = Tensor();  // given back first
-    sent_ = Tensor::zeros({size}, Dtype::f32, loss.backend());
+/// Hands every gradient of this rank to the exchange as soon as it is there.
+void DataParallel::run_locally(const Variable& loss) {
+  GradientExchange& exchange = *exchange_;
+  if (exchange.kept() == 1 && on_ranks_.even()) {
+    const auto take = [&exchange](Parameter& p) {
+      const Tensor gradient = std::exchange(p.gradient, Tensor());
+      exchange.write(p, 0, gradient);
+      exchange.written(p);
+    };
+    return cograd::backward(loss, local_, {.ready = take});
   }
-  if (kept == 1 && even()) {
-    cograd::backward(loss, local_);
-    for (const Parameter* p : parameters_) {
-      require<ValueError>(p->gradient.defined(), "[parallel] {} has no gradient", p->name);
-      write_group(0, 1, places_.at(p), p->gradient);
-    }
-    return;
-  }
-  const RowRange mine = held_[static_cast<std::size_t>(communicator_.rank())];
-  const std::int64_t first = even() ? 0 : mine.begin;
-  const auto write = [&](const Parameter& p, const Tensor& groups) {
-    const auto place = places_.find(&p);
-    if (place == places_.end()) return;
-    for (std::int64_t g = 0; g < mine.size(); ++g) {
-      write_group(g, kept, place->second, groups[first + g]);
-    }
+  const RowRange mine = on_ranks_.held[static_cast<std::size_t>(communicator_.rank())];
+  const std::int64_t first = on_ranks_.even() ? 0 : mine.begin;
+  const auto take = [&](const Parameter& p, const Tensor& groups) {
+    for (std::int64_t g = 0; g < mine.size(); ++g) exchange.write(p, g, groups[first + g]);
+    exchange.written(p);
   };
-  cograd::backward(loss, local_, {.observe = write});
-}
-
-/// Writes the gradient of a parameter, whose coordinates begin at `at`, to the shards that they
-/// belong to: to place `slot` of `slots`.
-void DataParallel::write_group(std::int64_t slot, std::int64_t slots, std::int64_t at,
-                               const Tensor& gradient) {
-  const std::int64_t n = gradient.numel();
-  const Tensor values = gradient.reshape({n});
-  for (std::int64_t done = 0; done < n;) {
-    const std::int64_t rank = (at + done) / shard_, offset = (at + done) % shard_;
-    const std::int64_t length = std::min(shard_ - offset, n - done);
-    const std::int64_t to = (rank * slots + slot) * shard_ + offset;
-    sent_.rows(to, to + length).copy_from(values.rows(done, done + length));
-    done += length;
-  }
-}
-
-/// This rank's shard of the gradients of all groups, [K, S].
-Tensor DataParallel::exchanged_groups() {
-  const std::int64_t ranks = communicator_.size();
-  Backend& backend = sent_.backend();
-  Tensor received = Tensor::empty({ranks * most_held_, shard_}, Dtype::f32, backend);
-  communicator_.all_to_all(sent_.data<float>(), received.data<float>(), most_held_ * shard_);
-  if (ranks_per_group_ == 1) return received;
-  Tensor groups = Tensor::zeros({all_groups_, shard_}, Dtype::f32, backend);
-  for (std::int64_t g = 0; even() && g < all_groups_; ++g) {
-    Tensor group = groups[g];
-    backend.reduce({}, received.rows(g * ranks_per_group_, (g + 1) * ranks_per_group_), group,
-                   nullptr);
-  }
-  for (std::int64_t r = 0; !even() && r < ranks; ++r) {  // parts of a group's mean: their sum
-    const RowRange held = held_[static_cast<std::size_t>(r)];
-    for (std::int64_t g = held.begin; g < held.end; ++g) {
-      Tensor group = groups[g];
-      backend.add_into(group, received[r * most_held_ + g - held.begin]);
-    }
-  }
-  return groups;
-}
-
-/// Parameter::norms, to which each rank contributes those of its shard.
-void DataParallel::measure(const Tensor& groups) {
-  Backend& backend = groups.backend();
-  const std::int64_t begin = communicator_.rank() * shard_, end = begin + shard_;
-  std::vector<float> norms;
-  std::int64_t at = 0;
-  for (const Parameter* p : parameters_) {
-    const std::int64_t n = p->value.numel();
-    const std::int64_t from = std::clamp(at, begin, end), to = std::clamp(at + n, begin, end);
-    GroupNorms mine;
-    if (from < to) {
-      Tensor part = Tensor::empty({all_groups_, to - from}, Dtype::f32, backend);
-      for (std::int64_t g = 0; g < all_groups_; ++g) {
-        part[g].copy_from(groups[g].rows(from - begin, to - begin));
-      }
-      Tensor mean = Tensor::empty({to - from}, Dtype::f32, backend);
-      backend.reduce({}, part, mean, &mine);
-    }
-    norms.push_back(static_cast<float>(mine.squared_mean));
-    norms.push_back(static_cast<float>(mine.mean_squared));
-    at += n;
-  }
-  Tensor all = Tensor::from(norms, {std::ssize(norms)}, backend);
-  communicator_.average(all.data<float>(), all.numel());
-  norms = all.to_vector<float>();
-  const double ranks = communicator_.size();
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    parameters_[i]->norms = {ranks * static_cast<double>(norms[2 * i]),
-                             ranks * static_cast<double>(norms[2 * i + 1])};
-  }
+  const auto drop = [](Parameter& p) { p.gradient = Tensor(); };  // the mean of these groups
+  cograd::backward(loss, local_, {.observe = take, .ready = drop});
 }
 
 // --- running statistics --------------------------------------------------------------------------
@@ -269,13 +164,14 @@ void DataParallel::merge_statistics() {
   communicator_.all_gather(mine.data<float>(), stack.data<float>(), n);
   stack[ranks].copy_from(running_);
   std::vector<double> weights;
-  double of_old = power(all_groups_);
+  double of_old = power(on_ranks_.all);
   for (std::int64_t r = 0; r < ranks; ++r) {
-    const std::int64_t groups_done = (r + 1) * all_groups_ / ranks;
-    const std::int64_t after =
-        ranks_per_group_ > 1 ? all_groups_ - 1 - r / ranks_per_group_ : all_groups_ - groups_done;
-    weights.push_back(power(after) / ranks_per_group_);
-    of_old -= weights.back() * power(most_held_);
+    const std::int64_t groups_done = (r + 1) * on_ranks_.all / ranks;
+    const std::int64_t after = on_ranks_.ranks_per_group > 1
+                                   ? on_ranks_.all - 1 - r / on_ranks_.ranks_per_group
+                                   : on_ranks_.all - groups_done;
+    weights.push_back(power(after) / on_ranks_.ranks_per_group);
+    of_old -= weights.back() * power(on_ranks_.most_held);
   }
   weights.push_back(of_old);
   const Tensor w = Tensor::from(weights, {1, ranks + 1}, reference_backend());
@@ -284,8 +180,8 @@ void DataParallel::merge_statistics() {
   set_statistics(running_);
   for (KeptStatistics& one : statistics_) {
     if (!one.batches.defined()) continue;
-    one.batches.backend().fill(one.batches, static_cast<double>(all_groups_ - most_held_),
-                               Write::accumulate);
+    one.batches.backend().fill(
+        one.batches, static_cast<double>(on_ranks_.all - on_ranks_.most_held), Write::accumulate);
   }
 }
 

@@ -28,7 +28,7 @@ void start() {
   MPI_Initialized(&started);
   if (started != 0) return;
   int provided = 0;
-  check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &provided), "starting");
+  check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided), "starting");
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   std::atexit([] {
     int ended = 0;
@@ -37,6 +37,12 @@ void start() {
     if (broken) MPI_Abort(MPI_COMM_WORLD, EXIT_FAILURE);
     MPI_Finalize();
   });
+}
+
+bool may_change_thread() {
+  int provided = MPI_THREAD_SINGLE;
+  MPI_Query_thread(&provided);
+  return provided >= MPI_THREAD_SERIALIZED;
 }
 
 void break_off() { broken = true; }

@@ -7,6 +7,8 @@ namespace cograd::mpi {
 void check(int status, const char* what);
 /// Starts MPI where it has not been, to be ended with the process.
 void start();
+/// Whether any thread may call MPI while no other does.
+bool may_change_thread();
 /// The other ranks may wait for this one, and would in MPI_Finalize(): the job is aborted when this
 /// process ends.
 void break_off();

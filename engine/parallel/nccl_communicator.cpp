@@ -1,4 +1,4 @@
-// Ranks with a device each, exchanging device memory by NCCL on the compute stream.
+// Ranks with a device each, exchanging device memory by NCCL: on the compute stream, or beside it.
 #include "cograd/engine/parallel/nccl_communicator.h"
 
 #include <fmt/format.h>
@@ -6,6 +6,8 @@
 
 #include <exception>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cograd/engine/cuda/context.h"
 #include "cograd/engine/error.h"
@@ -25,9 +27,65 @@ void check(ncclResult_t status, const char* what) {
   if (status != ncclSuccess) throw IoError(fmt::format("[nccl] {}: {}", what, reason(status)));
 }
 
+/// A stream beside the compute stream. Each waits for the other where it is told to, the host for
+/// none.
+class ExchangeStream final : public ExchangeQueue {
+ public:
+  ExchangeStream() {
+    cuda::check(cudaStreamCreateWithFlags(&beside_, cudaStreamNonBlocking), "making a stream");
+    cuda::check(cudaEventCreateWithFlags(&computed_, cudaEventDisableTiming), "making an event");
+  }
+  ~ExchangeStream() override {
+    for (cudaEvent_t event : done_) cudaEventDestroy(event);
+    cudaEventDestroy(computed_);
+    cudaStreamDestroy(beside_);
+  }
+
+  ExchangeNumber begin(std::function<void()> exchange) override {
+    cuda::check(cudaEventRecord(computed_, compute()), "marking what was computed");
+    cuda::check(cudaStreamWaitEvent(beside_, computed_, 0), "waiting for what was computed");
+    current_ = beside_;
+    try {
+      exchange();
+    } catch (...) {
+      current_ = compute();
+      throw;
+    }
+    current_ = compute();
+    const auto place = static_cast<std::size_t>(++begun_ - first_);
+    if (place == done_.size()) {
+      cuda::check(cudaEventCreateWithFlags(&done_.emplace_back(), cudaEventDisableTiming),
+                  "making an event");
+    }
+    cuda::check(cudaEventRecord(done_[place], beside_), "marking an exchange");
+    return begun_;
+  }
+  void finish(ExchangeNumber number) override {
+    if (number < first_) return;
+    cuda::check(cudaStreamWaitEvent(compute(), done_[static_cast<std::size_t>(number - first_)], 0),
+                "waiting for an exchange");
+  }
+  void finish_all() override {
+    finish(begun_);
+    first_ = begun_ + 1;
+  }
+
+  /// Where exchanges are queued now.
+  cudaStream_t current() const { return current_; }
+
+ private:
+  static cudaStream_t compute() { return cuda::Context::instance().compute; }
+
+  cudaStream_t beside_ = nullptr, current_ = compute();
+  cudaEvent_t computed_ = nullptr;
+  std::vector<cudaEvent_t> done_;  // of the exchanges from first_ on; used again after these
+  ExchangeNumber begun_ = 0, first_ = 1;
+};
+
 class NcclCommunicator final : public Communicator {
  public:
-  explicit NcclCommunicator(const JobPlace& place) : place_(place) {
+  explicit NcclCommunicator(const JobPlace& place)
+      : NcclCommunicator(place, std::make_shared<ExchangeStream>(), nullptr) {
     const int device = cuda::Context::instance().device;
     ncclUniqueId id{};
     if (place.rank == 0) check(ncclGetUniqueId(&id), "naming the job");
@@ -45,13 +103,16 @@ class NcclCommunicator final : public Communicator {
                          place.rank, place.size, device, reason(joined));
     check(joined, "joining the job");
   }
-  /// Takes over `ranks`, a part of a job.
-  NcclCommunicator(const JobPlace& place, ncclComm_t ranks) : place_(place), ranks_(ranks) {}
+  /// Takes over `ranks`, a part of a job, whose exchanges go through the queue of all.
+  NcclCommunicator(const JobPlace& place, std::shared_ptr<ExchangeStream> stream, ncclComm_t ranks)
+      : Communicator(stream), place_(place), stream_(std::move(stream)), ranks_(ranks) {}
   ~NcclCommunicator() override {
+    if (ranks_ == nullptr) return;  // it did not join
     if (std::uncaught_exceptions() > errors_before_ && !ends_together()) {
       ncclCommAbort(ranks_);  // the others may be amid an exchange; to destroy would wait for them
       return;
     }
+    finish_quietly();
     cudaStreamSynchronize(stream());
     ncclCommDestroy(ranks_);
   }
@@ -62,12 +123,13 @@ class NcclCommunicator final : public Communicator {
   int size() const override { return place_.size; }
   std::unique_ptr<Communicator> split(int part) const override {
 #if NCCL_VERSION_CODE >= NCCL_VERSION(2, 18, 1)
+    finish_all();
     ncclComm_t ranks = nullptr;
     check(ncclCommSplit(ranks_, part, place_.rank, &ranks, nullptr), "dividing the ranks");
     JobPlace place;
     check(ncclCommUserRank(ranks, &place.rank), "asking for the rank");
     check(ncclCommCount(ranks, &place.size), "asking for the number of ranks");
-    return std::make_unique<NcclCommunicator>(place, ranks);
+    return std::make_unique<NcclCommunicator>(place, stream_, ranks);
 #else
     throw DeviceError(
         fmt::format("[nccl] part {} of the ranks: NCCL {}.{} cannot divide ranks, "
@@ -99,9 +161,10 @@ class NcclCommunicator final : public Communicator {
   }
 
   static std::size_t count(std::int64_t n) { return static_cast<std::size_t>(n); }
-  static cudaStream_t stream() { return cuda::Context::instance().compute; }
+  cudaStream_t stream() const { return stream_->current(); }
 
   JobPlace place_;
+  std::shared_ptr<ExchangeStream> stream_;
   std::unique_ptr<Communicator> mpi_;
   ncclComm_t ranks_ = nullptr;
   int errors_before_ = std::uncaught_exceptions();

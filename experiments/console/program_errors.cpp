@@ -24,6 +24,8 @@ int report_errors(std::string_view name, const std::function<void()>& body) {
   } catch (const UsageError& error) {
     complain(fmt::format("error: {} (--help lists the options)", error.what()));
     return 2;
+  } catch (const SaidElsewhere&) {
+    return 1;
   } catch (const std::exception& error) {
     complain(fmt::format("error: {}", error.what()));
     return 1;

@@ -14,8 +14,14 @@ class UsageError : public Error {
   using Error::Error;
 };
 
+/// An error of another process of this job, which says it.
+class SaidElsewhere : public Error {
+ public:
+  using Error::Error;
+};
+
 /// Runs the body of a main() and returns its exit status. An error becomes one line on stderr,
-/// "NAME: error: ...": status 2 for a UsageError, 128 + signal for an interruption, else 1, also if
+/// "NAME: error: ...", or none if it is SaidElsewhere: status 2 for a UsageError, 128 + signal for an interruption, else 1, also if
 /// stdout could not be written.
 int report_errors(std::string_view name, const std::function<void()>& body);
 

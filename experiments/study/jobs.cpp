@@ -11,6 +11,7 @@
 #include <new>
 #include <nlohmann/json.hpp>
 
+#include "cograd/engine/available_memory.h"
 #include "cograd/engine/available_processors.h"
 #include "cograd/engine/parallel/launch_environment.h"
 #include "cograd/engine/text.h"
@@ -48,18 +49,6 @@ int threads_in_folder(const Study& study) {
     }
   }
   return 0;
-}
-
-/// Bytes that new processes can have; the largest number where the system does not tell.
-double available_memory() {
-  std::ifstream file("/proc/meminfo");
-  for (std::string name, unit; file >> name;) {
-    double kilobytes = 0.0;
-    file >> kilobytes;
-    std::getline(file, unit);
-    if (name == "MemAvailable:") return 1024.0 * kilobytes;
-  }
-  return std::numeric_limits<double>::max();
 }
 
 /// Bytes of this process, which holds the data as a worker will.

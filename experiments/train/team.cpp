@@ -4,18 +4,18 @@
 #include <array>
 #include <cstring>
 #include <exception>
-#include <new>
 #include <string>
 #include <utility>
 
 #include "cograd/engine/error.h"
 #include "cograd/experiments/console/interruption.h"
+#include "cograd/experiments/console/program_errors.h"
 #include "cograd/experiments/train/diverged.h"
 
 namespace cograd {
 namespace {
 
-enum class Fault : std::uint8_t { none, diverged, image, interrupted, memory, io, other };
+enum class Fault : std::uint8_t { none, diverged, image, interrupted, other };
 
 /// An error on its way to the other ranks.
 struct Report {
@@ -42,10 +42,6 @@ Report report_of(const std::exception_ptr& error) {
   } catch (const Interrupted& e) {
     say(Fault::interrupted, e.what());
     report.signal = e.signal();
-  } catch (const std::bad_alloc& e) {
-    say(Fault::memory, e.what());
-  } catch (const IoError& e) {
-    say(Fault::io, e.what());
   } catch (const std::exception& e) {
     say(Fault::other, e.what());
   } catch (...) {
@@ -63,12 +59,8 @@ Report report_of(const std::exception_ptr& error) {
       throw ImageError(text);
     case Fault::interrupted:
       throw Interrupted(report.signal, text);
-    case Fault::memory:
-      throw std::bad_alloc();
-    case Fault::io:
-      throw IoError(text);
     default:
-      throw ValueError(text);
+      throw SaidElsewhere(text);
   }
 }
 
@@ -96,20 +88,22 @@ bool Team::together(const std::function<void()>& part, bool wish) {
   const State mine{static_cast<std::uint8_t>(error != nullptr), static_cast<std::uint8_t>(wish)};
   const std::vector<std::byte> states = gathered(std::as_bytes(std::span(&mine, 1)));
   bool led = false;
+  int first = size();  // that failed
   for (int r = size() - 1; r >= 0; --r) {
     State state;
     std::memcpy(&state, states.data() + static_cast<std::size_t>(r) * sizeof state, sizeof state);
     if (r == 0) led = state.wish != 0;
-    error = state.failed != 0 && error == nullptr ? std::make_exception_ptr(ValueError("")) : error;
+    if (state.failed != 0) first = r;
   }
-  if (error == nullptr) return led;
+  if (first == size()) return led;
   Report report;
-  if (mine.failed != 0) report = report_of(error);
+  if (rank() == first) report = report_of(error);
   const std::vector<std::byte> reports = gathered(std::as_bytes(std::span(&report, 1)));
-  for (int r = 0; r < size(); ++r) {
-    std::memcpy(&report, reports.data() + static_cast<std::size_t>(r) * sizeof report,
-                sizeof report);
-    if (report.fault != Fault::none) break;
+  std::memcpy(&report, reports.data() + static_cast<std::size_t>(first) * sizeof report,
+              sizeof report);
+  if (report.fault == Fault::other) {
+    ranks_->end_together();
+    if (rank() == first) std::rethrow_exception(error);
   }
   throw_as_reported(report);
 }

@@ -23,9 +23,9 @@ class Team {
   bool leads() const { return rank() == 0; }
   Communicator& ranks() { return *ranks_; }
 
-  /// Runs `part` on every rank, and returns rank 0's `wish` on all. What the first rank throws that
-  /// throws, all throw: Diverged, ImageError, Interrupted, std::bad_alloc, IoError, else ValueError.
-  /// `part` makes no exchanges.
+  /// Runs `part` on every rank, and returns rank 0's `wish` on all. If parts throw, all ranks throw
+  /// what the first of these has: Diverged, ImageError or Interrupted. Another error it throws alone,
+  /// the others SaidElsewhere, and the job is to end on all ranks. `part` makes no exchanges.
   bool together(const std::function<void()>& part, bool wish = false);
   /// All ranks' bytes, in their order; each gives as many.
   std::vector<std::byte> gathered(std::span<const std::byte> mine);

@@ -11,6 +11,7 @@
 #include "cograd/engine/gradient_observer.h"
 #include "cograd/engine/text.h"
 #include "cograd/experiments/console/interruption.h"
+#include "cograd/experiments/console/program_errors.h"
 #include "cograd/experiments/record/model_card.h"
 #include "cograd/experiments/record/run_optimizer.h"
 #include "cograd/experiments/record/run_results.h"
@@ -317,8 +318,10 @@ void isolated(RunRecord& record, Progress& progress, const Team& team, const Par
     fail("out of memory", "out of memory");
   } catch (const IoError&) {
     throw;
+  } catch (const SaidElsewhere&) {
+    throw;
   } catch (const Error& error) {
-    if (team.size() > 1) throw;
+    require<ValueError>(team.size() == 1, "rank {}: {}", team.rank(), error.what());
     fail(printable(error.what()), error.what());
   }
 }

@@ -1,7 +1,9 @@
 // The backward pass: grouping, sharing, micro-batches, memory, and what it refuses.
 #include "cograd/engine/autograd.h"
 
+#include <algorithm>
 #include <limits>
+#include <string>
 
 #include "cograd/engine/ops/ops.h"
 #include "tests/support/catch.h"
@@ -201,6 +203,51 @@ TEST_CASE("backward leaves each parameter its coherence", "[autograd]") {
   for (std::size_t i = 0; i < k; ++i) orthogonal[i * k + i] = 3.0;
   CHECK(coherence(equal) == Approx(1.0).epsilon(1e-12));
   CHECK(coherence(orthogonal) == Approx(1.0 / k).epsilon(1e-12));
+}
+
+TEST_CASE("a pass says when a gradient is final, once for each parameter", "[autograd]") {
+  Random random(5);
+  Net net(random, true);
+  const Batch batch(12, 6, random);
+  const auto ready = [&](const Aggregator& rule, bool in_parts, std::size_t budget) {
+    std::vector<std::string> names;
+    std::vector<std::vector<double>> said;
+    for (Parameter* p : net.parameters()) p->gradient = Tensor();
+    BackwardOptions options{.ready = [&](Parameter& p) {
+      names.push_back(p.name);
+      said.push_back(p.gradient.to_vector<double>());
+    }};
+    options.gram_budget = budget;
+    const Groups whole(12, rule.groups(12));
+    Backward pass(rule, options);
+    if (in_parts) {
+      for (const std::int64_t first : {0, 6}) {
+        pass.run(net.loss(batch.x.rows(first, first + 6), batch.labels.rows(first, first + 6),
+                          whole.micro_batch(first, 6)));
+      }
+      CHECK(names.empty());
+      pass.finish();
+    } else {
+      backward(net.loss(batch.x, batch.labels, whole), rule, options);
+    }
+    const std::vector<std::vector<double>> last = gradients(net);
+    REQUIRE(names.size() == 4);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const auto parameters = net.parameters();
+      const auto which = std::find_if(parameters.begin(), parameters.end(),
+                                      [&](const Parameter* p) { return p->name == names[i]; });
+      CHECK(said[i] == last[static_cast<std::size_t>(which - parameters.begin())]);
+    }
+    return names;
+  };
+  // The last layer's first, although the first layer is used twice.
+  const std::vector<std::string> backwards{"w2", "b2", "w1", "b1"};
+  CHECK(ready(Mean(), false, 0) == backwards);
+  CHECK(ready(MedianOfMeans(3), false, 0) == backwards);
+  CHECK(ready(*parse_aggregator("geomed:4"), false, 0) == backwards);
+  CHECK(ready(*parse_aggregator("geomed:4"), false, std::size_t{1} << 20).size() == 4);
+  CHECK(ready(Mean(), true, 0).size() == 4);
+  CHECK(ready(MedianOfMeans(3), true, 0).size() == 4);
 }
 
 TEST_CASE("a NaN in one group reaches the median and the norms", "[autograd]") {

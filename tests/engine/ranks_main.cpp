@@ -1,5 +1,6 @@
 // Run by mpirun: that R ranks exchange values as they should, train as one process does, and send the
-// bytes that data_parallel.h names. Prints what differs and fails. With `R fail`, that a rank's error ends all of them.
+// bytes that data_parallel.h names. Prints what differs and fails. With `R fail` or `R amid`, that a rank's error ends
+// all of them.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -21,6 +22,7 @@ struct Job {
   Shape image;
   std::int64_t width, batch;
   double momentum = 0.0, learning_rate = 0.05;
+  std::int64_t message = DataParallel::kMessage;
 };
 
 constexpr std::int64_t kSteps = 20;
@@ -64,7 +66,7 @@ Trained trained(const Job& job, Communicator& ranks, std::uint64_t seed, bool me
   model->to(backend);
   const std::vector<Parameter*> parameters = model->parameters();
   const std::vector<KeptStatistics> statistics = kept_statistics(*model);
-  DataParallel parallel(*rule, ranks, job.batch, parameters, statistics);
+  DataParallel parallel(*rule, ranks, job.batch, parameters, statistics, job.message);
   const std::unique_ptr<Communicator> of_group = synchronize_batch_norms(*model, parallel, ranks);
   parallel.share();
   Sgd sgd(parameters, *rule, {.learning_rate = job.learning_rate, .momentum = job.momentum});
@@ -188,6 +190,25 @@ int failed_training(const Job& job, Communicator& ranks) {
   return failed;
 }
 
+/// Of exchanges in many buckets while the backward pass goes on, against one exchange after it.
+int failed_overlap(Job job, Communicator& ranks) {
+  job.message = DataParallel::kWhole;
+  const Trained at_the_end = trained(job, ranks, 3, false);
+  int failed = 0;
+  for (const std::int64_t message : {37, 1000}) {
+    job.message = message;
+    const Trained meanwhile = trained(job, ranks, 3, false);
+    if (meanwhile.values == at_the_end.values && meanwhile.losses == at_the_end.losses &&
+        meanwhile.bytes == at_the_end.bytes) {
+      continue;
+    }
+    std::printf("rank %d of %d: %s with %s depends on its messages of %d values\n", ranks.rank(),
+                ranks.size(), job.model.c_str(), job.rule.c_str(), static_cast<int>(message));
+    ++failed;
+  }
+  return failed;
+}
+
 int failures(Communicator& ranks) {
   const std::int64_t r = ranks.size();
   int failed = failed_exchanges(ranks);
@@ -198,6 +219,9 @@ int failures(Communicator& ranks) {
         std::string("winsorized:20")}) {
     failed += failed_training({"mlp", rule, small, 8, 24, rule[0] == 'r' ? 0.0 : 0.5}, ranks);
   }
+  for (const std::string& rule : {std::string("mean"), std::string("m3"), std::string("rm3")}) {
+    failed += failed_overlap({"mlp", rule, small, 64, 24}, ranks);
+  }
   failed += failed_training({"mlp", "mom:5", small, 8, 12 * r}, ranks);  // groups of other sizes
   failed += failed_training({"mlp", fmt::format("mom:{}", r), {1, 1, 1}, 1, 4 * r}, ranks);
   for (const std::string& rule :
@@ -205,6 +229,8 @@ int failures(Communicator& ranks) {
     const std::int64_t k = parse_aggregator(rule)->groups(24);
     if (k % r != 0 && r % k != 0) continue;
     failed += failed_training({"resnet18_cifar", rule, image, 4, 24, 0.0, 0.01}, ranks);
+    if (rule != "mom:6")
+      failed += failed_overlap({"resnet18_cifar", rule, image, 4, 24, 0.0, 0.01}, ranks);
   }
   for (const Job& refused :
        {Job{"mlp", "krum:6,1", small, 8, 24}, Job{"mlp", "m3", small, 8, 12 * r + 1},
@@ -219,6 +245,25 @@ int failures(Communicator& ranks) {
   return failed;
 }
 
+/// Rank 1 fails in the backward pass, when the exchange of the last layer's gradient is under way.
+void fail_amid_an_exchange(Communicator& ranks) {
+  Backend& backend = cpu_backend();
+  const std::int64_t n = 1 << 20, rows = ranks.size();
+  Parameter first{"first", Tensor::zeros({1, 1}, Dtype::f32, backend), {}, {}},
+      last{"last", Tensor::zeros({n, 1}, Dtype::f32, backend), {}, {}};
+  const MedianOfMeans rule(rows);
+  DataParallel parallel(rule, ranks, rows, {&first, &last});
+  const Variable x(Tensor::full({1, 1}, 1.0, Dtype::f32, backend), parallel.groups());
+  const Variable h = linear(x, first, nullptr);
+  const Variable failing =
+      record("failing", h.value(), {h}, {}, [&ranks](const Tensor& dy, Backward& pass) {
+        if (ranks.rank() == 1) throw ValueError("rank 1 was told to fail amid an exchange");
+        pass.input_gradient(0, dy);
+      });
+  parallel.backward(
+      cross_entropy(linear(failing, last, nullptr), Tensor::zeros({1}, Dtype::i64, backend)));
+}
+
 }  // namespace
 }  // namespace cograd
 
@@ -229,7 +274,10 @@ int main(int argc, char** argv) try {
     std::printf("ranks_main: expected %d ranks, found %d\n", expected, communicator->size());
     return 1;
   }
-  if (argc > 2 && communicator->rank() == 1) throw cograd::ValueError("rank 1 was told to fail");
+  const std::string how = argc > 2 ? argv[2] : "";
+  if (how == "amid") cograd::fail_amid_an_exchange(*communicator);
+  if (how == "fail" && communicator->rank() == 1)
+    throw cograd::ValueError("rank 1 was told to fail");
   const int failed = cograd::failures(*communicator);
   if (communicator->rank() == 0 && failed == 0)
     std::printf("%d ranks equal one process\n", expected);

@@ -23,10 +23,13 @@
 #include "cograd/engine/available_processors.h"
 #include "cograd/engine/error.h"
 #include "tests/support/catch.h"
+#include "tests/support/fake_root.h"
 #include "tests/support/temporary_folder.h"
 #include "tests/support/threads.h"
 
 using namespace cograd;
+using cograd::testing::FakeRoot;
+using cograd::testing::kUnified;
 using cograd::testing::TemporaryFolder;
 
 TEST_CASE("every part of a loop is done once, whatever its thread does", "[threads]") {
@@ -162,36 +165,24 @@ TEST_CASE("a program is started again for OpenMP's threads to spin less, once", 
 
 namespace {
 
-/// A tree with /proc/self and control groups.
-struct FakeRoot {
-  TemporaryFolder folder;
-
-  void put(const std::string& path, const std::string& text) const {
-    const std::filesystem::path file = folder.path / path;
-    std::filesystem::create_directories(file.parent_path());
-    std::ofstream(file) << text;
-  }
-  std::optional<double> quota() const { return cpu_quota(folder.path.string()); }
-};
-
-constexpr const char* kUnified = "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+std::optional<double> quota_in(const FakeRoot& root) { return cpu_quota(root.path()); }
 
 }  // namespace
 
 TEST_CASE("quota: version 2, the least of all groups above", "[threads]") {
   const FakeRoot root;
-  CHECK(!root.quota());  // no /proc
+  CHECK(!quota_in(root));  // no /proc
   root.put("proc/self/mountinfo", kUnified);
   root.put("proc/self/cgroup", "0::/a/b/c\n");
-  CHECK(!root.quota());
+  CHECK(!quota_in(root));
   root.put("sys/fs/cgroup/a/b/c/cpu.max", "max 100000\n");
-  CHECK(!root.quota());
+  CHECK(!quota_in(root));
   root.put("sys/fs/cgroup/a/cpu.max", "150000 100000\n");
-  CHECK(root.quota() == 1.5);
+  CHECK(quota_in(root) == 1.5);
   root.put("sys/fs/cgroup/a/b/cpu.max", "400000 100000\n");
-  CHECK(root.quota() == 1.5);
+  CHECK(quota_in(root) == 1.5);
   root.put("sys/fs/cgroup/a/b/c/cpu.max", "20000 50000\n");
-  CHECK(root.quota() == 0.4);
+  CHECK(quota_in(root) == 0.4);
 }
 
 TEST_CASE("quota: version 1, beside version 2", "[threads]") {
@@ -204,14 +195,14 @@ TEST_CASE("quota: version 1, beside version 2", "[threads]") {
   const std::string job = "sys/fs/cgroup/cpu,cpuacct/user/job/";
   root.put(job + "cpu.cfs_quota_us", "-1\n");
   root.put(job + "cpu.cfs_period_us", "100000\n");
-  CHECK(!root.quota());
+  CHECK(!quota_in(root));
   root.put(job + "cpu.cfs_quota_us", "250000\n");
-  CHECK(root.quota() == 2.5);
+  CHECK(quota_in(root) == 2.5);
   root.put("sys/fs/cgroup/cpu,cpuacct/user/cpu.cfs_quota_us", "100000\n");
   root.put("sys/fs/cgroup/cpu,cpuacct/user/cpu.cfs_period_us", "50000\n");
-  CHECK(root.quota() == 2.0);
+  CHECK(quota_in(root) == 2.0);
   root.put("sys/fs/cgroup/unified/elsewhere/cpu.max", "100000 100000\n");
-  CHECK(root.quota() == 1.0);
+  CHECK(quota_in(root) == 1.0);
 }
 
 TEST_CASE("quota: a container sees its own group as the top", "[threads]") {
@@ -221,15 +212,15 @@ TEST_CASE("quota: a container sees its own group as the top", "[threads]") {
   root.put("proc/self/cgroup", "4:cpu:/docker/abc\n");
   root.put("sys/fs/cgroup/my cpu/cpu.cfs_quota_us", "300000\n");
   root.put("sys/fs/cgroup/my cpu/cpu.cfs_period_us", "100000\n");
-  CHECK(root.quota() == 3.0);
+  CHECK(quota_in(root) == 3.0);
   root.put("proc/self/cgroup", "4:cpu:/docker/abc/inner\n");
   root.put("sys/fs/cgroup/my cpu/inner/cpu.cfs_quota_us", "50000\n");
   root.put("sys/fs/cgroup/my cpu/inner/cpu.cfs_period_us", "100000\n");
-  CHECK(root.quota() == 0.5);
+  CHECK(quota_in(root) == 0.5);
   // Paths that the mount does not show count as its top.
   for (const char* outside : {"4:cpu:/docker/abcd\n", "4:cpu:/../other\n", "4:cpu:/\n", ""}) {
     root.put("proc/self/cgroup", outside);
-    CHECK(root.quota() == 3.0);
+    CHECK(quota_in(root) == 3.0);
   }
 }
 
@@ -239,6 +230,6 @@ TEST_CASE("quota: what cannot be read sets no limit", "[threads]") {
   root.put("proc/self/cgroup", "0\n:\n0:\n0::/a\n");
   for (const char* text : {"", "max", "x y", "-5 100000", "100000", "100000 0", "nan 100000"}) {
     root.put("sys/fs/cgroup/a/cpu.max", text);
-    CHECK(!root.quota());
+    CHECK(!quota_in(root));
   }
 }

@@ -6,7 +6,7 @@
 
 #include "cograd/experiments/report/page/drawing.h"
 #include "docs/course/drawings/draw.h"
-#include "docs/examples/ranks_in_threads.h"
+#include "tests/support/ranks_in_threads.h"
 
 namespace course {
 namespace {

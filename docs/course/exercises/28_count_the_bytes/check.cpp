@@ -1,6 +1,6 @@
 #include "docs/course/exercises/check.h"
 
-#include "docs/examples/ranks_in_threads.h"
+#include "tests/support/ranks_in_threads.h"
 
 namespace {
 

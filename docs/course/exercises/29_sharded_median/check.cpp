@@ -1,7 +1,7 @@
 #include "docs/course/exercises/check.h"
 
 #include "cograd/engine/random.h"
-#include "docs/examples/ranks_in_threads.h"
+#include "tests/support/ranks_in_threads.h"
 #include COURSE_STUDENT
 
 namespace {

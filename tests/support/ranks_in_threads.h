@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "cograd/engine/error.h"
@@ -25,7 +26,9 @@ class SharedExchange {
 /// until all have read.
 class ThreadCommunicator final : public cograd::Communicator {
  public:
-  ThreadCommunicator(SharedExchange& shared, int rank) : shared_(&shared), rank_(rank) {}
+  ThreadCommunicator(SharedExchange& shared, int rank,
+                     std::shared_ptr<cograd::ExchangeQueue> queue = nullptr)
+      : Communicator(std::move(queue)), shared_(&shared), rank_(rank) {}
 
   int rank() const override { return rank_; }
   int size() const override { return static_cast<int>(shared_->sent.size()); }
