@@ -102,8 +102,8 @@ struct BackwardOptions {
   std::function<void(const Parameter&, const Tensor& groups)> observe{};
   /// Is told of every parameter once Parameter::gradient is final, while the pass goes on.
   std::function<void(Parameter&)> ready{};
-  /// Bytes. A GramAggregator keeps the K gradients of all parameters if they take no more, and
-  /// goes through the graph twice if they do.
+  /// Bytes. A GramAggregator keeps the K gradients of all parameters if they take no more, or what
+  /// they are made from, and goes through the graph twice if they do.
   std::size_t gram_budget = std::size_t{32} << 20;
 };
 
@@ -135,12 +135,22 @@ class Backward {
   void input_gradient(std::size_t i, Tensor dx);
   /// Has `write` write or add the K gradients of each of `parameters`, in that order.
   ///
-  /// An op with one parameter may give a shortcut: `reduce` writes the reduction of the groups'
-  /// gradients, [shape of parameter], without storing them, or returns false.
+  /// An op with one parameter may give shortcuts, by which the groups' gradients are not stored.
   using WriteGradients = std::function<void(std::span<GroupGradients> gradients)>;
-  using ReduceGradients = std::function<bool(const Reduction&, Tensor& dw, GroupNorms* norms)>;
+  struct Shortcuts {
+    /// Writes their reduction, [shape of parameter], or returns false.
+    std::function<bool(const Reduction&, Tensor& dw, GroupNorms* norms)> reduce{};
+    /// Adds their inner products to `products`, [K, K] f64, or returns false.
+    std::function<bool(Tensor& products)> add_products{};
+    /// Writes their sum with weights [K]. Is called later, if at all: it owns what it needs.
+    std::function<void(std::span<const double> weights, Tensor& dw)> weigh{};
+  };
   void parameter_gradients(std::initializer_list<Parameter*> parameters,
-                           const WriteGradients& write, const ReduceGradients& reduce = {});
+                           const WriteGradients& write, const Shortcuts& shortcuts);
+  void parameter_gradients(std::initializer_list<Parameter*> parameters,
+                           const WriteGradients& write) {
+    parameter_gradients(parameters, write, {});
+  }
 
  private:
   friend void backward(const Variable&, const Aggregator&, BackwardOptions);

@@ -46,6 +46,7 @@ struct Backward::State {
     bool written = false;  // something is in `groups` (K = 1: in Parameter::gradient)
     bool shared = false;   // more than one use
     Tensor groups;         // [K, shape of parameter]
+    std::function<void(std::span<const double>, Tensor&)> weigh;  // in place of `groups`
   };
   /// A sweep sees the K gradients of every parameter. A GramAggregator needs two: `products` sums
   /// the inner products and keeps the graph; in `weighted` group k's loss enters w_k times.
@@ -91,6 +92,11 @@ struct Backward::State {
     return by_function == nullptr && sweep != Sweep::products && !options.observe &&
            !reference_only();
   }
+  /// Whether an op may add to the Gram matrix without making the groups' gradients.
+  bool may_add_products(const Pending& uses) const {
+    return by_gram != nullptr && sweep != Sweep::weighted && !micro_batches && !uses.shared &&
+           !options.observe && !options.measure_coherence && !reference_only();
+  }
   /// Where the norms of `p` go: nowhere if they are not asked for or known already.
   GroupNorms* norms_of(Parameter& p) const;
 
@@ -100,8 +106,10 @@ struct Backward::State {
     if (options.ready) options.ready(p);
   }
   void aggregate(Parameter& p, const Tensor& groups);
+  bool skip_groups(Parameter& p, const Shortcuts& shortcuts);
   void add_products(Parameter& p, const Tensor& groups);
-  std::vector<double> weights();
+  Tensor& products_on(Backend& backend);
+  std::vector<double> weights(Backend& backend);
   void finish();
   void weigh_kept();
 };
@@ -138,15 +146,9 @@ void Backward::input_gradient(std::size_t i, Tensor dx) {
 }
 
 void Backward::parameter_gradients(std::initializer_list<Parameter*> parameters,
-                                   const WriteGradients& write, const ReduceGradients& reduce) {
+                                   const WriteGradients& write, const Shortcuts& shortcuts) {
   State& s = *state_;
-  Parameter& first = **parameters.begin();
-  if (reduce && s.may_skip_groups() && s.is_only_use(s.pending.at(&first))) {
-    own_gradient(first);
-    if (reduce(s.aggregator.over_groups(), first.gradient, s.norms_of(first))) {
-      return s.done(first);
-    }
-  }
+  if (s.skip_groups(**parameters.begin(), shortcuts)) return;
   std::vector<GroupGradients> gradients = s.destinations(parameters);
   write(gradients);
   auto contributed = gradients.begin();
@@ -180,11 +182,10 @@ void Backward::State::run(const Variable& loss, Backward& pass) {
   if (by_gram == nullptr || keeps_groups) {
     run_sweep(Sweep::only, nodes, ones, pass);
   } else {
-    products = Tensor::zeros({k, k}, Dtype::f64, loss.backend());
     run_sweep(Sweep::products, nodes, ones, pass);
     pending.clear();  // the next sweep counts anew
     order.clear();
-    std::vector<double> seeds = weights();
+    std::vector<double> seeds = weights(loss.backend());
     for (double& w : seeds) w *= static_cast<double>(k);  // the mean over the groups divides by K
     const Tensor seed = Tensor::from(seeds, loss.shape(), reference_backend());
     run_sweep(Sweep::weighted, nodes, seed.to(loss.value().dtype()).to(loss.backend()), pass);
@@ -259,6 +260,24 @@ GroupNorms* Backward::State::norms_of(Parameter& p) const {
   return options.measure_coherence ? &p.norms : nullptr;
 }
 
+/// Whether a shortcut has done all that the groups' gradients of `p` are for.
+bool Backward::State::skip_groups(Parameter& p, const Shortcuts& shortcuts) {
+  Pending& uses = pending.at(&p);
+  if (shortcuts.reduce && may_skip_groups() && is_only_use(uses)) {
+    own_gradient(p);
+    if (!shortcuts.reduce(aggregator.over_groups(), p.gradient, norms_of(p))) return false;
+    done(p);
+    return true;
+  }
+  if (!shortcuts.add_products || !may_add_products(uses)) return false;
+  if (!shortcuts.add_products(products_on(p.value.backend()))) return false;
+  p.norms = {};
+  if (keeps_groups) uses.weigh = shortcuts.weigh;
+  uses.written = true;
+  --uses.uses_left;
+  return true;
+}
+
 /// Where the next op writes the gradients of its parameters.
 std::vector<GroupGradients> Backward::State::destinations(
     std::initializer_list<Parameter*> parameters) {
@@ -324,16 +343,23 @@ void Backward::State::aggregate(Parameter& p, const Tensor& groups) {
 void Backward::State::add_products(Parameter& p, const Tensor& groups) {
   Backend& backend = groups.backend();
   if (options.observe) options.observe(p, groups);
-  backend.add_inner_products(groups, products);
+  backend.add_inner_products(groups, products_on(backend));
   if (GroupNorms* norms = norms_of(p)) {
     Tensor mean = Tensor::empty(p.value.shape(), p.value.dtype(), backend);
     backend.reduce({}, groups, mean, norms);
   }
 }
 
+/// The sum of the products so far, from zero.
+Tensor& Backward::State::products_on(Backend& backend) {
+  if (!products.defined()) products = Tensor::zeros({k, k}, Dtype::f64, backend);
+  return products;
+}
+
 /// From the products of the whole network.
-std::vector<double> Backward::State::weights() {
-  return by_gram->weights(GramMatrix(k, std::exchange(products, Tensor()).to_vector<double>()));
+std::vector<double> Backward::State::weights(Backend& backend) {
+  const Tensor sums = std::exchange(products_on(backend), Tensor());
+  return by_gram->weights(GramMatrix(k, sums.to_vector<double>()));
 }
 
 // --- gradients that were kept --------------------------------------------------------------------
@@ -356,17 +382,23 @@ void Backward::State::finish() {
 /// The weighted sum of each parameter's gradients: w G with w [1, K] and G [K, n].
 void Backward::State::weigh_kept() {
   Backend& backend = order.front()->value.backend();
-  products = Tensor::zeros({k, k}, Dtype::f64, backend);
   for (Parameter* p : order) {
-    if (pending.at(p).written) add_products(*p, pending.at(p).groups);
+    if (pending.at(p).groups.defined()) add_products(*p, pending.at(p).groups);
   }
-  const Tensor w = Tensor::from(weights(), {1, k}, reference_backend());
+  const std::vector<double> all = weights(backend);
+  const Tensor w = Tensor::from(all, {1, k}, reference_backend());
   for (Parameter* p : order) {
-    if (!pending.at(p).written) continue;
-    const Tensor& groups = pending.at(p).groups;
-    const Tensor sum = backend.linear_input_gradient(w.to(groups.dtype()).to(backend),
-                                                     groups.reshape({k, groups.numel() / k}));
-    p->gradient = sum.reshape(p->value.shape());
+    const Pending& uses = pending.at(p);
+    if (!uses.written) continue;
+    if (uses.weigh) {
+      own_gradient(*p);
+      uses.weigh(all, p->gradient);
+    } else {
+      const Tensor& groups = uses.groups;
+      const Tensor sum = backend.linear_input_gradient(w.to(groups.dtype()).to(backend),
+                                                       groups.reshape({k, groups.numel() / k}));
+      p->gradient = sum.reshape(p->value.shape());
+    }
     done(*p);
   }
 }

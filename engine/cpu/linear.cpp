@@ -57,6 +57,35 @@ std::vector<Matmul> weight_gradients(const Tensor& x, const Tensor& dy, const Gr
   return products;
 }
 
+/// c [N, N] = rows rows^T, of which only what lies right of each group's rows, and they themselves.
+void add_row_products(const Tensor& rows, const Groups& groups, float* c,
+                      std::vector<Matmul>& products) {
+  const std::int64_t n = rows.size(0), width = rows.size(1);
+  for (std::int64_t g = 0; g < groups.count(); ++g) {
+    const RowRange r = groups.range(g);
+    const float* first = rows.data<float>() + r.begin * width;
+    products.push_back({.a = {first, width, 1},
+                        .b = {first, 1, width},
+                        .m = r.size(),
+                        .n = n - r.begin,
+                        .k = width,
+                        .c = c + r.begin * (n + 1),
+                        .c_row = n});
+  }
+}
+
+/// The sum over a in `rows` and b in `columns` of x[a, b] y[a, b], of matrices [N, N].
+double sum_of_block(const float* x, const float* y, std::int64_t n, const RowRange& rows,
+                    const RowRange& columns) {
+  double sum = 0.0;
+  for (std::int64_t a = rows.begin; a < rows.end; ++a) {
+    for (std::int64_t b = columns.begin; b < columns.end; ++b) {
+      sum += static_cast<double>(x[a * n + b]) * static_cast<double>(y[a * n + b]);
+    }
+  }
+  return sum;
+}
+
 /// dy [N, C] summed over the rows of each group.
 void rows_gradient(const Tensor& dy, const Groups& groups, GroupGradients& db) {
   const std::int64_t channels = dy.size(1);
@@ -133,6 +162,29 @@ bool CpuBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy, cons
                                dy.size(1), x.size(1), dw.data<float>(), norms);
   } else {
     cpu::reduce_products(reduction, weight_gradients(x32, dy32, groups), dw.data<float>(), norms);
+  }
+  return true;
+}
+
+bool CpuBackend::add_linear_inner_products(const Tensor& x, const Tensor& dy, const Groups& groups,
+                                           Tensor& products) {
+  const std::int64_t n = x.size(0), in = x.size(1), out = dy.size(1), k = groups.count();
+  if (n * (in + out) >= in * out) return false;
+  const Tensor x32 = cast(x, Dtype::f32), dy32 = cast(dy, Dtype::f32);
+  Tensor of_rows = Tensor::empty({2, n, n}, Dtype::f32, *this);
+  float* of_x = of_rows.data<float>();
+  float* of_dy = of_x + n * n;
+  std::vector<Matmul> matmuls;
+  add_row_products(x32, groups, of_x, matmuls);
+  add_row_products(dy32, groups, of_dy, matmuls);
+  cpu::matmul(matmuls);
+  auto* sums = products.data<double>();
+  for (std::int64_t i = 0; i < k; ++i) {
+    for (std::int64_t j = i; j < k; ++j) {
+      const double sum = sum_of_block(of_x, of_dy, n, groups.range(i), groups.range(j));
+      sums[i * k + j] += sum;
+      if (j != i) sums[j * k + i] += sum;
+    }
   }
   return true;
 }

@@ -5,6 +5,26 @@
 #include "cograd/engine/ops/ops.h"
 
 namespace cograd {
+namespace {
+
+/// dw = sum_g weights[g] dz_g^T x_g = (D dz)^T x, with the weight of each row's group on D's diagonal.
+void weigh_gradients(const Tensor& x, const Tensor& dz, const Groups& groups,
+                     std::span<const double> weights, Tensor& dw) {
+  Backend& backend = x.backend();
+  const std::int64_t n = x.size(0);
+  Tensor diagonal = Tensor::zeros({n, n}, Dtype::f64, reference_backend());
+  for (std::int64_t g = 0; g < groups.count(); ++g) {
+    const RowRange r = groups.range(g);
+    for (std::int64_t i = r.begin; i < r.end; ++i) {
+      diagonal.data<double>()[i * (n + 1)] = weights[static_cast<std::size_t>(g)];
+    }
+  }
+  const Tensor weighted = backend.linear_input_gradient(diagonal.to(dz.dtype()).to(backend), dz);
+  backend.linear_weight_gradient(x, weighted, Groups(n, 1),
+                                 {dw.reshape(dw.shape().prepended(1)), Write::overwrite});
+}
+
+}  // namespace
 
 Variable linear(const Variable& x, Parameter& weight, Parameter* bias, Epilogue epilogue) {
   require_rank("linear", x, 2, "[N, I]");
@@ -36,9 +56,18 @@ Variable linear(const Variable& x, Parameter& weight, Parameter* bias, Epilogue 
                           backend.linear_weight_gradient(x, dz, groups, d[0]);
                         }
                       },
-                      [&](const Reduction& reduction, Tensor& dw, GroupNorms* norms) {
-                        return backend.linear_reduced_gradient(x, dz, groups, reduction, dw, norms);
-                      });
+                      {.reduce =
+                           [&](const Reduction& reduction, Tensor& dw, GroupNorms* norms) {
+                             return backend.linear_reduced_gradient(x, dz, groups, reduction, dw,
+                                                                    norms);
+                           },
+                       .add_products =
+                           [&](Tensor& products) {
+                             return backend.add_linear_inner_products(x, dz, groups, products);
+                           },
+                       .weigh = [x, dz, groups](
+                                    std::span<const double> weights,
+                                    Tensor& dw) { weigh_gradients(x, dz, groups, weights, dw); }});
                   if (bias != nullptr) {
                     backward.parameter_gradients({bias}, [&](std::span<GroupGradients> d) {
                       backend.bias_gradient(dz, groups, d[0]);
