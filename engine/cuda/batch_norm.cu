@@ -203,10 +203,10 @@ Tensor normalized(const BatchNormInput& input, const Tensor& x, const Groups& gr
     constexpr int V = decltype(pack)::value;
     const ChannelSweep sweep(groups, x.size(2) * x.size(3), x.size(1), V);
     const T* r = added.defined() ? elements<T>(added) : nullptr;
-    launch(normalize<V, T>, sweep.blocks, sweep.threads, sweep,
-           Statistics(statistics, groups.count()), elements<float>(input.gamma),
-           elements<float>(input.beta), elements<T>(x), r, elements<T>(y),
-           input.epilogue != Epilogue::none);
+    launch(Traffic{"batch_norm normalize"}.reads(x, added).writes(y), normalize<V, T>, sweep.blocks,
+           sweep.threads, sweep, Statistics(statistics, groups.count()),
+           elements<float>(input.gamma), elements<float>(input.beta), elements<T>(x), r,
+           elements<T>(y), input.epilogue != Epilogue::none);
   });
   return y;
 }
@@ -229,10 +229,14 @@ BatchNormResult CudaBackend::batch_norm(const BatchNormInput& input, const Group
     const Tensor partial =
         Tensor::empty({groups.count(), sweep.pieces, channels, 2}, Dtype::f32, *this);
     const T* X = elements<T>(x);
-    launch(channel_sums<V, ShiftedMoments<T, V>>, sweep.blocks, sweep.threads, sweep,
+    launch(Traffic{"batch_norm sums"}.reads(x).writes(partial),
+           channel_sums<V, ShiftedMoments<T, V>>, sweep.blocks, sweep.threads, sweep,
            ShiftedMoments<T, V>{sweep, X}, elements<float2>(partial));
     const bool keep = running.mean.defined();
-    launch(finish_statistics<T>, channel_blocks(channels), kThreads, sweep.groups, pixels,
+    launch(Traffic{"batch_norm finish"}
+               .reads(partial, running.mean, running.variance)
+               .writes(statistics.mean, statistics.variance, running.mean, running.variance),
+           finish_statistics<T>, channel_blocks(channels), kThreads, sweep.groups, pixels,
            static_cast<int>(channels), sweep.pieces, X, elements<float2>(partial),
            elements<float>(statistics.mean), elements<float>(statistics.variance),
            keep ? elements<float>(running.mean) : nullptr,
@@ -270,15 +274,21 @@ BatchNormGradient CudaBackend::batch_norm_backward(const BatchNormBackward& in,
     const Statistics s(in.statistics, in.groups.count());
     const T *X = elements<T>(x), *DY = elements<T>(dy);
     const T* Y = y.defined() ? elements<T>(y) : nullptr;
-    launch(channel_sums<V, GradientTerms<T, V>>, sweep.blocks, sweep.threads, sweep,
+    launch(Traffic{"batch_norm backward sums"}.reads(x, dy, y).writes(partial),
+           channel_sums<V, GradientTerms<T, V>>, sweep.blocks, sweep.threads, sweep,
            GradientTerms<T, V>{s, sweep.channels, X, Y, DY}, elements<float2>(partial));
-    launch(finish_gradients, channel_blocks(channels), kThreads, sweep.groups, pixels,
+    launch(Traffic{"batch_norm backward finish"}
+               .reads(partial, dgamma.write == Write::accumulate ? dgamma.values : Tensor(),
+                      dbeta.write == Write::accumulate ? dbeta.values : Tensor())
+               .writes(means, dgamma.values, dbeta.values),
+           finish_gradients, channel_blocks(channels), kThreads, sweep.groups, pixels,
            static_cast<int>(channels), sweep.pieces, elements<float2>(partial), s.per_group,
            in.statistics.constant, elements<float>(dgamma.values),
            dgamma.write == Write::accumulate, elements<float>(dbeta.values),
            dbeta.write == Write::accumulate, elements<float2>(means));
     T* dresidual = gradient.dresidual.defined() ? elements<T>(gradient.dresidual) : nullptr;
-    launch(input_gradient<V, T>, sweep.blocks, sweep.threads, sweep, s, elements<float>(in.gamma),
+    launch(Traffic{"batch_norm backward"}.reads(x, dy, y).writes(gradient.dx, gradient.dresidual),
+           input_gradient<V, T>, sweep.blocks, sweep.threads, sweep, s, elements<float>(in.gamma),
            elements<float2>(means), X, Y, DY, elements<T>(gradient.dx), dresidual);
   });
   return gradient;

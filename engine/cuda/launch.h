@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "cograd/engine/cuda/context.h"
+#include "cograd/engine/cuda/traffic.h"
 #include "cograd/engine/error.h"
 #include "cograd/engine/tensor.h"
 
@@ -26,6 +27,15 @@ void launch(void (*kernel)(P...), dim3 blocks, dim3 threads, const A&... argumen
   config.blockDim = threads;
   config.stream = Context::instance().compute;
   check(cudaLaunchKernelEx(&config, kernel, static_cast<P>(arguments)...), "launching a kernel");
+}
+
+/// The same, having declared what the kernel moves.
+template <class... P, class... A>
+void launch(const Traffic& traffic, void (*kernel)(P...), dim3 blocks, dim3 threads,
+            const A&... arguments) {
+  if (blocks.x == 0 || blocks.y == 0 || blocks.z == 0) return;
+  declare(traffic);
+  launch(kernel, blocks, threads, arguments...);
 }
 
 /// Blocks for a loop over `n` items whose threads take one after another.

@@ -39,9 +39,12 @@ void transpose(std::int64_t batch, std::int64_t rows, std::int64_t columns, cons
   require<ShapeError>(rows <= kTile * kBatches, "[transpose] {} rows are too many", rows);
   for (std::int64_t b = 0; b < batch; b += kBatches) {
     const auto matrices = static_cast<unsigned>(std::min(kBatches, batch - b));
-    launch(transpose_kernel<From, To>, dim3(tiles(columns), tiles(rows), matrices),
-           dim3(kTile, kTileRows), rows, columns, from + b * rows * columns,
-           to + b * rows * columns, accumulate);
+    const std::int64_t values = rows * columns * matrices;
+    const auto traffic =
+        Traffic{"transpose"}.reads(values * sizeof(From)).writes(values * sizeof(To));
+    launch(accumulate ? traffic.reads(values * sizeof(To)) : traffic, transpose_kernel<From, To>,
+           dim3(tiles(columns), tiles(rows), matrices), dim3(kTile, kTileRows), rows, columns,
+           from + b * rows * columns, to + b * rows * columns, accumulate);
   }
 }
 
@@ -92,8 +95,9 @@ void weight_gradient_from_cudnn(const Tensor& gradients, GroupGradients dw) {
     using T = decltype(zero);
     const T* from = elements<const T>(gradients);
     float* to = elements<float>(dw.values);
-    if (!moves && !adds) return map(dw.values.numel(), to, Same{}, from);
-    if (!moves) return map(dw.values.numel(), to, Sum{}, static_cast<const float*>(to), from);
+    if (!moves && !adds) return map("weights", dw.values.numel(), to, Same{}, from);
+    if (!moves)
+      return map("weights", dw.values.numel(), to, Sum{}, static_cast<const float*>(to), from);
     transpose(shape[0] * shape[1], shape[3] * shape[4], shape[2], from, to, adds);
   });
 }

@@ -51,6 +51,7 @@ std::int64_t pixels_of(const Tensor& x) {
 struct Products {
   const float *a, *b;
   std::int64_t m, width;
+  std::int64_t bytes(std::int64_t k) const { return k * (m + width) * sizeof(float); }
   __device__ float at(int k, std::int64_t i) const {
     return a[k * m + i / width] * b[k * width + i % width];
   }
@@ -63,8 +64,8 @@ void add_bias(Tensor& y, const Tensor& bias) {
     using T = decltype(zero);
     constexpr int V = decltype(pack)::value;
     const ChannelSweep sweep(Groups(y.size(0), 1), pixels_of(y), y.size(1), V);
-    launch(add_bias_kernel<V, T>, sweep.blocks, sweep.threads, sweep, elements<float>(bias),
-           elements<T>(y));
+    launch(Traffic{"add bias"}.reads(y, bias).writes(y), add_bias_kernel<V, T>, sweep.blocks,
+           sweep.threads, sweep, elements<float>(bias), elements<T>(y));
   });
 }
 
@@ -147,12 +148,15 @@ void CudaBackend::bias_gradient(const Tensor& dy, const Groups& groups, GroupGra
     const ChannelSweep sweep(groups, pixels_of(dy), channels, V);
     const Tensor partial =
         Tensor::empty({groups.count(), sweep.pieces, channels, 2}, Dtype::f32, *this);
-    launch(channel_sums<V, Values<T, V>>, sweep.blocks, sweep.threads, sweep,
-           Values<T, V>{elements<T>(in)}, elements<float2>(partial));
+    launch(Traffic{"bias sums"}.reads(in).writes(partial), channel_sums<V, Values<T, V>>,
+           sweep.blocks, sweep.threads, sweep, Values<T, V>{elements<T>(in)},
+           elements<float2>(partial));
     const std::int64_t sums = groups.count() * channels;
-    launch(finish_bias, static_cast<unsigned>((sums * kWarp + kThreads - 1) / kThreads), kThreads,
+    const bool adds = db.write == Write::accumulate;
+    launch(Traffic{"bias finish"}.reads(partial, adds ? db.values : Tensor()).writes(db.values),
+           finish_bias, static_cast<unsigned>((sums * kWarp + kThreads - 1) / kThreads), kThreads,
            static_cast<int>(groups.count()), static_cast<int>(channels), sweep.pieces,
-           elements<float2>(partial), db.write == Write::accumulate, elements<float>(db.values));
+           elements<float2>(partial), adds, elements<float>(db.values));
   });
 }
 

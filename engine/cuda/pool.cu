@@ -135,8 +135,8 @@ Tensor average(const Tensor& x, const Pooling<Axis>& how, bool count_padding) {
       empty_image({x.size(0), x.size(1), how.out_rows, how.out_columns}, x.dtype(), x.backend());
   dispatch("avg_pool", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    launch(average_kernel<T, Axis>, blocks_for(y.numel()), kThreads, y.numel(), how, count_padding,
-           elements<const T>(in), elements<T>(y));
+    launch(Traffic{"avg_pool"}.reads(in).writes(y), average_kernel<T, Axis>, blocks_for(y.numel()),
+           kThreads, y.numel(), how, count_padding, elements<const T>(in), elements<T>(y));
   });
   return y;
 }
@@ -148,8 +148,9 @@ Tensor average_backward(const Tensor& dy, const Shape& x_shape, const Pooling<Ax
   Tensor dx = empty_image(x_shape, dy.dtype(), dy.backend());
   dispatch("avg_pool", dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    launch(average_gradient_kernel<T, Axis>, blocks_for(dx.numel()), kThreads, dx.numel(), how,
-           count_padding, elements<const T>(in), elements<T>(dx));
+    launch(Traffic{"avg_pool backward"}.reads(in).writes(dx), average_gradient_kernel<T, Axis>,
+           blocks_for(dx.numel()), kThreads, dx.numel(), how, count_padding, elements<const T>(in),
+           elements<T>(dx));
   });
   return dx;
 }
@@ -167,8 +168,9 @@ MaxPoolResult CudaBackend::max_pool(const Tensor& x, const PoolGeometry& geometr
   MaxPoolResult result{empty_image(shape, x.dtype(), *this), empty_image(shape, Dtype::i32, *this)};
   dispatch("max_pool", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    launch(max_kernel<T>, blocks_for(result.y.numel()), kThreads, result.y.numel(), how,
-           elements<const T>(in), elements<T>(result.y), elements<std::int32_t>(result.saved));
+    launch(Traffic{"max_pool"}.reads(in).writes(result.y, result.saved), max_kernel<T>,
+           blocks_for(result.y.numel()), kThreads, result.y.numel(), how, elements<const T>(in),
+           elements<T>(result.y), elements<std::int32_t>(result.saved));
   });
   return result;
 }
@@ -179,9 +181,9 @@ Tensor CudaBackend::max_pool_backward(const Tensor& dy, const Tensor& saved, con
   Tensor dx = empty_image(x_shape, dy.dtype(), *this);
   dispatch("max_pool", dy.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    launch(max_gradient_kernel<T>, blocks_for(dx.numel()), kThreads, dx.numel(),
-           pooling(x_shape, geometry), elements<const T>(in), elements<std::int32_t>(saved),
-           elements<T>(dx));
+    launch(Traffic{"max_pool backward"}.reads(in, saved).writes(dx), max_gradient_kernel<T>,
+           blocks_for(dx.numel()), kThreads, dx.numel(), pooling(x_shape, geometry),
+           elements<const T>(in), elements<std::int32_t>(saved), elements<T>(dx));
   });
   return dx;
 }

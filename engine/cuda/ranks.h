@@ -9,7 +9,7 @@
 
 namespace cograd::cuda {
 
-// `Values` below: values.at(k, i) is value k of coordinate i.
+// `Values` below: values.at(k, i) is value k of coordinate i; bytes(k) is what k of them take.
 
 constexpr int kTileValues = 8192;  // of shared memory
 
@@ -81,7 +81,8 @@ template <class Values>
 GroupNorms norms_of(int k, std::int64_t n, const Values& values, Backend& backend) {
   const unsigned blocks = blocks_for(n);
   const Tensor sums = Tensor::empty({blocks, 2}, Dtype::f64, backend);
-  launch(norms_kernel<Values>, blocks, kThreads, k, n, values, elements<double2>(sums));
+  launch(Traffic{"norms"}.reads(values.bytes(k)).writes(sums), norms_kernel<Values>, blocks,
+         kThreads, k, n, values, elements<double2>(sums));
   GroupNorms norms;
   const std::vector<double> parts = sums.to_vector<double>();
   for (std::size_t b = 0; b < parts.size(); b += 2) {
@@ -97,8 +98,9 @@ void ranked(int k, std::int64_t n, const Values& values, const OrderedSum& sum, 
                       kTileValues);
   unsigned columns = kWarp;
   while (columns * static_cast<unsigned>(k) > kTileValues) columns /= 2;
-  launch(ranked_kernel<Values>, blocks_for(n, static_cast<int>(columns)),
-         dim3(columns, kThreads / columns), k, n, values, sum, out);
+  launch(Traffic{"ranks"}.reads(values.bytes(k)).writes(n * sizeof(float)), ranked_kernel<Values>,
+         blocks_for(n, static_cast<int>(columns)), dim3(columns, kThreads / columns), k, n, values,
+         sum, out);
 }
 
 }  // namespace cograd::cuda

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "cograd/engine/bf16.h"
-#include "tests/support/cuda_emulator/emulator.h"
+#include "tests/support/cuda_emulator/ledger.h"
 
 namespace {
 
@@ -171,7 +171,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
                               cublasLtMatrixLayout_t b_layout, const void* beta, const void*,
                               cublasLtMatrixLayout_t, void* d, cublasLtMatrixLayout_t d_layout,
                               const cublasLtMatmulAlgo_t* algorithm, void*, std::size_t,
-                              cudaStream_t) {
+                              cudaStream_t stream) {
   const auto attribute = [&](cublasLtMatmulDescAttributes_t which) {
     return description->data[which];
   };
@@ -190,9 +190,20 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
     return CUBLAS_STATUS_INVALID_VALUE;
   }
   const float add = *static_cast<const float*>(beta);
-  cuda_emulator::queue([=, a_layout = *a_layout, b_layout = *b_layout, d_layout = *d_layout] {
-    multiply(a, a_layout, ta, b, b_layout, tb, biased ? bias : nullptr, add, d, d_layout, k);
-  });
+  cuda_emulator::Entry entry;
+  entry.kind = cuda_emulator::Kind::cublas;
+  entry.name = "cublaslt";
+  entry.stream = stream;
+  const auto bytes = [&](std::uint64_t values, const cublasLtMatrixLayoutOpaque_t& layout) {
+    return static_cast<std::int64_t>(values * layout.data[kBatch] * size(layout.data[kType]));
+  };
+  entry.written = bytes(m * n, *d_layout);
+  entry.read =
+      bytes(m * k, *a_layout) + bytes(n * k, *b_layout) + (add != 0.0f ? entry.written : 0);
+  cuda_emulator::queue(
+      entry, [=, a_layout = *a_layout, b_layout = *b_layout, d_layout = *d_layout] {
+        multiply(a, a_layout, ta, b, b_layout, tb, biased ? bias : nullptr, add, d, d_layout, k);
+      });
   return CUBLAS_STATUS_SUCCESS;
 }
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cograd/engine/bf16.h"
-#include "tests/support/cuda_emulator/emulator.h"
+#include "tests/support/cuda_emulator/ledger.h"
 
 namespace {
 
@@ -106,32 +106,77 @@ void accumulate(const Image& to, Product&& products) {
   for (std::int64_t i = 0; i < n; ++i) to.put(i, sums[static_cast<std::size_t>(i)]);
 }
 
-void convolve(const Node& op, const std::map<std::int64_t, void*>& pointers) {
-  if (op.type == CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR) {
-    const Image x(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X), pointers),
-        w(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W), pointers),
-        y(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y), pointers);
-    const Node& g = op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC);
-    accumulate(y, [&](auto add) {
-      for_each_product(g, x, w, y, [&](auto i, auto j, auto k) { add(k, x.get(i) * w.get(j)); });
-    });
-  } else if (op.type == CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR) {
-    const Image x(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX), pointers),
-        w(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W), pointers),
-        y(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY), pointers);
-    const Node& g = op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC);
-    accumulate(x, [&](auto add) {
-      for_each_product(g, x, w, y, [&](auto i, auto j, auto k) { add(i, w.get(j) * y.get(k)); });
-    });
-  } else {
-    const Image x(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X), pointers),
-        w(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW), pointers),
-        y(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY), pointers);
-    const Node& g = op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC);
-    accumulate(w, [&](auto add) {
-      for_each_product(g, x, w, y, [&](auto i, auto j, auto k) { add(j, x.get(i) * y.get(k)); });
-    });
+/// A convolution: its tensors, and which of them it makes.
+struct Operation {
+  const char* name;
+  const Node *x, *w, *y, *geometry;
+  const Node* made;
+
+  explicit Operation(const Node& op) {
+    if (op.type == CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR) {
+      *this = Operation(op, "cudnn forward", CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X,
+                        CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W,
+                        CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y,
+                        CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC);
+      made = y;
+    } else if (op.type == CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR) {
+      *this = Operation(op, "cudnn input gradient", CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX,
+                        CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W,
+                        CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY,
+                        CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC);
+      made = x;
+    } else {
+      *this = Operation(op, "cudnn weight gradient", CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X,
+                        CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW,
+                        CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY,
+                        CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC);
+      made = w;
+    }
   }
+
+ private:
+  Operation(const Node& op, const char* of, int x_name, int w_name, int y_name, int geometry_name)
+      : name(of),
+        x(&op.node(x_name)),
+        w(&op.node(w_name)),
+        y(&op.node(y_name)),
+        geometry(&op.node(geometry_name)),
+        made(nullptr) {}
+};
+
+void convolve(const Operation& op, const std::map<std::int64_t, void*>& pointers) {
+  const Image x(*op.x, pointers), w(*op.w, pointers), y(*op.y, pointers);
+  const Image& to = op.made == op.x ? x : op.made == op.w ? w : y;
+  accumulate(to, [&](auto add) {
+    for_each_product(*op.geometry, x, w, y, [&](auto i, auto j, auto k) {
+      if (&to == &y) add(k, x.get(i) * w.get(j));
+      if (&to == &x) add(i, w.get(j) * y.get(k));
+      if (&to == &w) add(j, x.get(i) * y.get(k));
+    });
+  });
+}
+
+std::int64_t bytes_of(const Node& tensor) {
+  const bool half =
+      tensor.all<cudnnDataType_t>(CUDNN_ATTR_TENSOR_DATA_TYPE).at(0) == CUDNN_DATA_BFLOAT16;
+  std::int64_t bytes = half ? 2 : 4;
+  for (const std::int64_t extent : tensor.all<std::int64_t>(CUDNN_ATTR_TENSOR_DIMENSIONS)) {
+    bytes *= extent;
+  }
+  return bytes;
+}
+
+cudaStream_t stream = nullptr;
+
+cuda_emulator::Entry entry_of(const Operation& op) {
+  cuda_emulator::Entry entry;
+  entry.kind = cuda_emulator::Kind::cudnn;
+  entry.name = op.name;
+  entry.stream = stream;
+  for (const Node* tensor : {op.x, op.w, op.y}) {
+    (tensor == op.made ? entry.written : entry.read) += bytes_of(*tensor);
+  }
+  return entry;
 }
 
 }  // namespace
@@ -142,7 +187,9 @@ cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) {
   static int device;  // what a handle points to is nobody's business
   return *handle = reinterpret_cast<cudnnHandle_t>(&device), CUDNN_STATUS_SUCCESS;
 }
-cudnnStatus_t cudnnSetStream(cudnnHandle_t, cudaStream_t) { return CUDNN_STATUS_SUCCESS; }
+cudnnStatus_t cudnnSetStream(cudnnHandle_t, cudaStream_t to) {
+  return stream = to, CUDNN_STATUS_SUCCESS;
+}
 const char* cudnnGetErrorString(cudnnStatus_t) { return "an error of the emulator"; }
 void cudnnGetLastErrorString(char* message, std::size_t size) {
   if (size > 0) message[0] = '\0';
@@ -200,9 +247,10 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t, cudnnBackendDescriptor_t plan,
   for (std::size_t i = 0; i < ids.size(); ++i) pointers[ids[i]] = data.at(i);
   const Node& config =
       static_cast<const Node*>(plan)->node(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG);
-  const Node& operation =
-      config.node(CUDNN_ATTR_ENGINE_OPERATION_GRAPH).node(CUDNN_ATTR_OPERATIONGRAPH_OPS);
-  cuda_emulator::queue([&operation, pointers] { convolve(operation, pointers); });
+  const Operation operation(
+      config.node(CUDNN_ATTR_ENGINE_OPERATION_GRAPH).node(CUDNN_ATTR_OPERATIONGRAPH_OPS));
+  cuda_emulator::queue(entry_of(operation),
+                       [operation, pointers] { convolve(operation, pointers); });
   return CUDNN_STATUS_SUCCESS;
 }
 }

@@ -35,14 +35,12 @@ void wait_for_warp();
 unsigned long long* lanes();
 unsigned lane();
 
-/// Does work of the stream: now, or whenever the graph that is being recorded is launched.
-void queue(std::function<void()> work);
+/// Queues a kernel whose threads each do `thread`.
+void queue(const cudaLaunchConfig_t& config, std::function<void()> thread);
 
 template <class... P, class... A>
 cudaError_t launch(const cudaLaunchConfig_t* config, void (*kernel)(P...), A&&... arguments) {
-  queue([blocks = config->gridDim, threads = config->blockDim, kernel, arguments...] {
-    run(blocks, threads, [&] { kernel(arguments...); });
-  });
+  queue(*config, [kernel, arguments...] { kernel(arguments...); });
   return cudaSuccess;
 }
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tests/support/cuda_emulator/emulator.h"
+#include "tests/support/cuda_emulator/ledger.h"
 
 /// A graph is the list of its work.
 struct CUgraph_st {
@@ -18,12 +19,22 @@ namespace {
 CUgraph_st* recorded = nullptr;
 }
 
-void queue(std::function<void()> work) {
+void do_or_record(std::function<void()> work) {
   if (recorded != nullptr) {
     recorded->work.push_back(std::move(work));
   } else {
     work();
   }
+}
+
+void queue(const cudaLaunchConfig_t& config, std::function<void()> thread) {
+  Entry entry;
+  entry.stream = config.stream;
+  entry.blocks = config.gridDim;
+  entry.threads = config.blockDim;
+  queue(entry, [blocks = config.gridDim, threads = config.blockDim, thread = std::move(thread)] {
+    run(blocks, threads, thread);
+  });
 }
 
 }  // namespace cuda_emulator
@@ -52,23 +63,29 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
 }
 
 cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
-  *memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
-  if (*memory == nullptr) return cudaErrorMemoryAllocation;
-  std::memset(*memory, 0xFF, bytes);  // NaN to whoever reads it before writing
-  return cudaSuccess;
+  *memory = cuda_emulator::allocate(bytes);
+  return *memory == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
 }
-cudaError_t cudaFree(void* memory) { return std::free(memory), cudaSuccess; }
+cudaError_t cudaFree(void* memory) { return cuda_emulator::deallocate(memory), cudaSuccess; }
 cudaError_t cudaMallocHost(void** memory, std::size_t bytes) { return cudaMalloc(memory, bytes); }
 cudaError_t cudaFreeHost(void* memory) { return cudaFree(memory); }
 
-cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
-                            cudaStream_t) {
-  queue([=] { std::memcpy(to, from, bytes); });
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream) {
+  cuda_emulator::Entry entry;
+  entry.kind = cuda_emulator::Kind::copy;
+  entry.name = "copy";
+  entry.stream = stream;
+  entry.read = kind == cudaMemcpyHostToDevice ? 0 : static_cast<std::int64_t>(bytes);
+  entry.written = kind == cudaMemcpyDeviceToHost ? 0 : static_cast<std::int64_t>(bytes);
+  queue(entry, [=] { std::memcpy(to, from, bytes); });
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  return *stream = nullptr, cudaSuccess;
+  static int streams[2];  // what a handle points to is nobody's business
+  static int made = 0;
+  return *stream = reinterpret_cast<cudaStream_t>(&streams[made++ % 2]), cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t) {
   return recorded == nullptr ? cudaSuccess : cudaErrorStreamCaptureUnsupported;
