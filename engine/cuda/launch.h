@@ -61,6 +61,10 @@ struct alignas(sizeof(T) * N) Pack {
 template <int Bytes>
 struct WordOf;
 template <>
+struct WordOf<1> {
+  using Type = unsigned char;
+};
+template <>
 struct WordOf<2> {
   using Type = unsigned short;
 };
