@@ -94,6 +94,12 @@ Variable record(std::string_view op, Tensor value, std::vector<Variable> inputs,
                 std::vector<Parameter*> parameters,
                 std::function<void(const Tensor& dy, Backward& backward)> backward);
 
+/// Where an op puts a parameter's gradient that it has reduced itself.
+struct ReducedGradient {
+  Tensor values;      ///< [shape of parameter]
+  GroupNorms* norms;  ///< null: not asked for
+};
+
 struct BackwardOptions {
   /// Measure Parameter::norms (costs a little bandwidth, no further pass).
   bool measure_coherence = false;
@@ -133,10 +139,11 @@ class Backward {
   void input_gradient(std::size_t i, Tensor dx);
   /// Has `write` write or add the K gradients of each of `parameters`, in that order.
   ///
-  /// An op with one parameter may give a shortcut: `reduce` writes the reduction of the groups'
-  /// gradients, [shape of parameter], without storing them, or returns false.
+  /// An op may give a shortcut: `reduce` writes the reduction of the groups' gradients of each
+  /// parameter, or returns false.
   using WriteGradients = std::function<void(std::span<GroupGradients> gradients)>;
-  using ReduceGradients = std::function<bool(const Reduction&, Tensor& dw, GroupNorms* norms)>;
+  using ReduceGradients =
+      std::function<bool(const Reduction&, std::span<ReducedGradient> gradients)>;
   void parameter_gradients(std::initializer_list<Parameter*> parameters,
                            const WriteGradients& write, const ReduceGradients& reduce = {});
 

@@ -137,10 +137,15 @@ void Backward::input_gradient(std::size_t i, Tensor dx) {
 void Backward::parameter_gradients(std::initializer_list<Parameter*> parameters,
                                    const WriteGradients& write, const ReduceGradients& reduce) {
   State& s = *state_;
-  Parameter& first = **parameters.begin();
-  if (reduce && s.may_skip_groups() && s.is_only_use(s.pending.at(&first))) {
-    own_gradient(first);
-    if (reduce(s.aggregator.over_groups(), first.gradient, s.norms_of(first))) return;
+  const auto only_use = [&](Parameter* p) { return s.is_only_use(s.pending.at(p)); };
+  if (reduce && s.may_skip_groups() &&
+      std::all_of(parameters.begin(), parameters.end(), only_use)) {
+    std::vector<ReducedGradient> reduced;
+    for (Parameter* p : parameters) {
+      own_gradient(*p);
+      reduced.push_back({p->gradient, s.norms_of(*p)});
+    }
+    if (reduce(s.aggregator.over_groups(), reduced)) return;
   }
   std::vector<GroupGradients> gradients = s.destinations(parameters);
   write(gradients);

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <map>
+#include <mutex>
 
 #include "cograd/engine/cuda/context.h"
 #include "cograd/engine/cuda/traffic.h"
@@ -42,6 +44,21 @@ void launch(const Traffic& traffic, void (*kernel)(P...), dim3 blocks, dim3 thre
 inline unsigned blocks_for(std::int64_t n, int threads = kThreads) {
   const std::int64_t full = 16LL * Context::instance().properties.multiProcessorCount;
   return static_cast<unsigned>(std::min((n + threads - 1) / threads, full));
+}
+
+/// Blocks of kThreads threads of a kernel that the device holds at once.
+template <class... P>
+int resident_blocks(void (*kernel)(P...)) {
+  static std::mutex mutex;
+  static std::map<void (*)(P...), int> known;
+  const std::lock_guard lock(mutex);
+  int& per_processor = known[kernel];
+  if (per_processor == 0) {
+    check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
+              &per_processor, reinterpret_cast<const void*>(kernel), kThreads, 0),
+          "asking how many blocks fit");
+  }
+  return per_processor * Context::instance().properties.multiProcessorCount;
 }
 
 /// A thread's place among those of its launch, and their number: for loops that take items n apart.

@@ -36,8 +36,9 @@ Variable linear(const Variable& x, Parameter& weight, Parameter* bias, Epilogue 
                           backend.linear_weight_gradient(x, dz, groups, d[0]);
                         }
                       },
-                      [&](const Reduction& reduction, Tensor& dw, GroupNorms* norms) {
-                        return backend.linear_reduced_gradient(x, dz, groups, reduction, dw, norms);
+                      [&](const Reduction& reduction, std::span<ReducedGradient> d) {
+                        return backend.linear_reduced_gradient(x, dz, groups, reduction,
+                                                               d[0].values, d[0].norms);
                       });
                   if (bias != nullptr) {
                     backward.parameter_gradients({bias}, [&](std::span<GroupGradients> d) {

@@ -66,12 +66,12 @@ TEST_CASE("steps on cuda queue no more launches than were counted", "[cuda]") {
     std::int64_t kernels, libraries;
   };
   for (const auto& [step, kernels, libraries] :
-       std::vector<Count>{{{"mlp", {1, 28, 28}, 100, "mean", Dtype::f32}, 19, 11},
-                          {{"mlp", {1, 28, 28}, 100, "m3", Dtype::f32}, 27, 15},
-                          {{"resnet18_cifar", {3, 32, 32}, 128, "mean", Dtype::bf16}, 226, 62},
-                          {{"resnet18_cifar", {3, 32, 32}, 128, "m3", Dtype::bf16}, 288, 103},
-                          {{"resnet50", {3, 224, 224}, 256, "mean", Dtype::bf16}, 566, 161},
-                          {{"resnet50", {3, 224, 224}, 256, "m3", Dtype::bf16}, 727, 268}}) {
+       std::vector<Count>{{{"mlp", {1, 28, 28}, 100, "mean", Dtype::f32}, 15, 11},
+                          {{"mlp", {1, 28, 28}, 100, "m3", Dtype::f32}, 23, 15},
+                          {{"resnet18_cifar", {3, 32, 32}, 128, "mean", Dtype::bf16}, 165, 62},
+                          {{"resnet18_cifar", {3, 32, 32}, 128, "m3", Dtype::bf16}, 187, 103},
+                          {{"resnet50", {3, 224, 224}, 256, "mean", Dtype::bf16}, 406, 161},
+                          {{"resnet50", {3, 224, 224}, 256, "m3", Dtype::bf16}, 461, 268}}) {
     CAPTURE(step.model, step.aggregator);
     const std::vector<Entry> entries = cuda_emulator::walk(step, Watch::shapes).entries;
     CHECK(cuda_emulator::total(entries, Kind::kernel).count == kernels);

@@ -63,6 +63,18 @@ T __shfl_xor_sync(unsigned, T value, int mask) {
   return value;
 }
 
+/// Blocks run one after another, so nothing has to be atomic or waited for.
+inline unsigned atomicAdd(unsigned* to, unsigned value) {
+  const unsigned before = *to;
+  *to += value;
+  return before;
+}
+inline void __threadfence() {}
+template <class T>
+T __ldcg(const T* from) {
+  return *from;
+}
+
 /// Stores as wide as the value.
 template <class T>
 void __stwb(T* to, T value) {

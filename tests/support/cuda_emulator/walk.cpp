@@ -33,8 +33,9 @@ std::int64_t values_of(const Variable& loss) {
 }  // namespace
 
 Walked walk(const Step& step, Watch watch) {
-  Ledger ledger(watch);
   Backend& backend = cuda_backend();
+  backend.allocator().release_cached();  // fresh memory is zero, even where no fill is done
+  Ledger ledger(watch);
   cuda::set_arithmetic({.tf32 = true, .deterministic = true});
   int& processors = cuda::Context::instance().properties.multiProcessorCount;
   const int real = processors;
