@@ -94,6 +94,12 @@ Variable record(std::string_view op, Tensor value, std::vector<Variable> inputs,
                 std::vector<Parameter*> parameters,
                 std::function<void(const Tensor& dy, Backward& backward)> backward);
 
+/// Where an op puts a parameter's gradient that it has reduced itself.
+struct ReducedGradient {
+  Tensor values;      ///< [shape of parameter]
+  GroupNorms* norms;  ///< null: not asked for
+};
+
 struct BackwardOptions {
   /// Measure Parameter::norms (costs a little bandwidth, no further pass).
   bool measure_coherence = false;
@@ -135,11 +141,12 @@ class Backward {
   void input_gradient(std::size_t i, Tensor dx);
   /// Has `write` write or add the K gradients of each of `parameters`, in that order.
   ///
-  /// An op with one parameter may give shortcuts, by which the groups' gradients are not stored.
+  /// An op may give shortcuts, by which the groups' gradients are not stored; those about inner products
+  /// are for ops with one parameter.
   using WriteGradients = std::function<void(std::span<GroupGradients> gradients)>;
   struct Shortcuts {
-    /// Writes their reduction, [shape of parameter], or returns false.
-    std::function<bool(const Reduction&, Tensor& dw, GroupNorms* norms)> reduce{};
+    /// Writes the reduction of each parameter's, or returns false.
+    std::function<bool(const Reduction&, std::span<ReducedGradient> gradients)> reduce{};
     /// Adds their inner products to `products`, [K, K] f64, or returns false.
     std::function<bool(Tensor& products)> add_products{};
     /// Writes their sum with weights [K]. Is called later, if at all: it owns what it needs.

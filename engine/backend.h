@@ -99,6 +99,7 @@ struct BatchStatistics {
 struct BatchNormResult {
   Tensor y;
   BatchStatistics statistics;
+  Tensor mask = {};  ///< where y > 0 after add_relu, in a form of the backend's; may be undefined
 };
 
 /// running = (1 - momentum) * running + momentum * statistic, with the unbiased variance; the
@@ -106,6 +107,7 @@ struct BatchNormResult {
 struct RunningStatistics {
   Tensor mean, variance;  ///< [C], updated in place; undefined: not kept
   double momentum = 0.1;
+  Tensor batches = {};  ///< i64 scalar, to which the number of groups is added; undefined: not kept
 };
 template <class T>
 COGRAD_HOST_DEVICE T running_average(T running, T statistic, T momentum) {
@@ -128,6 +130,7 @@ struct BatchNormBackward {
   Tensor x, y;  ///< y may be undefined without an epilogue
   Tensor dy;
   bool in_place = false;  ///< whether dy may be overwritten
+  Tensor mask = {};       ///< BatchNormResult::mask; undefined after batch_norm_inference()
   Tensor gamma, beta;
   BatchStatistics statistics;
   Epilogue epilogue = Epilogue::none;
@@ -294,6 +297,13 @@ class Backend {
   /// (+)= sum dz over the rows and pixels of g, [K, C].
   virtual BatchNormGradient batch_norm_backward(const BatchNormBackward& in, GroupGradients dgamma,
                                                 GroupGradients dbeta) = 0;
+  /// The same, with dgamma and dbeta [C] a reduction, coordinate by coordinate, of the groups'
+  /// gradients. Returns false, having done nothing, where a reduce() of its own is faster.
+  virtual bool batch_norm_reduced_backward(const BatchNormBackward& /*in*/,
+                                           const Reduction& /*reduction*/, Tensor& /*dgamma*/,
+                                           Tensor& /*dbeta*/, BatchNormGradient& /*gradient*/) {
+    return false;
+  }
 
   // --- pooling: x [N, C, H, W] -------------------------------------------------------------------
   /// Padding acts as minus infinity; of equal maxima the first in row-major order wins.

@@ -1,12 +1,8 @@
 #include <algorithm>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
-#include "cograd/engine/aggregation/gram/gram_aggregator.h"
-#include "cograd/engine/aggregation/parameter_aggregator.h"
-#include "cograd/engine/autograd.h"
-#include "cograd/engine/node.h"
+#include "cograd/engine/backward_state.h"
 
 namespace cograd {
 namespace {
@@ -29,90 +25,7 @@ Nodes in_backward_order(const std::shared_ptr<Node>& root) {
   return nodes;
 }
 
-/// Makes Parameter::gradient a tensor that nobody else sees.
-void own_gradient(Parameter& p) {
-  const Tensor& g = p.gradient;
-  const bool fits = g.defined() && g.unique() && g.shape() == p.value.shape() &&
-                    g.dtype() == p.value.dtype() && &g.backend() == &p.value.backend();
-  if (!fits) p.gradient = Tensor::empty(p.value.shape(), p.value.dtype(), p.value.backend());
-}
-
 }  // namespace
-
-struct Backward::State {
-  /// The group gradients of a parameter that more than one use (or micro-batch) contributes to.
-  struct Pending {
-    int uses_left = 0;     // in the graph that is running
-    bool written = false;  // something is in `groups` (K = 1: in Parameter::gradient)
-    bool shared = false;   // more than one use
-    Tensor groups;         // [K, shape of parameter]
-    std::function<void(std::span<const double>, Tensor&)> weigh;  // in place of `groups`
-  };
-  /// A sweep sees the K gradients of every parameter. A GramAggregator needs two: `products` sums
-  /// the inner products and keeps the graph; in `weighted` group k's loss enters w_k times.
-  enum class Sweep : std::uint8_t { only, products, weighted };
-
-  const Aggregator& aggregator;
-  const GramAggregator* by_gram;           // the aggregator, if it is one
-  const ParameterAggregator* by_function;  // likewise
-  BackwardOptions options;
-  bool micro_batches = true;
-  std::int64_t k = 0;  // groups of the batch; 0 before the first run()
-  Sweep sweep = Sweep::only;
-  bool keeps_groups = true;  // until finish(), as between micro-batches
-  Node* running = nullptr;
-  std::unordered_map<Parameter*, Pending> pending;
-  std::vector<Parameter*>
-      order;        // of pending: sums over parameters have the same bits in every run
-  Tensor scratch;   // [n], for the gradients of parameters of one use, op by op
-  Tensor products;  // [K, K] f64
-
-  State(const Aggregator& a, BackwardOptions o)
-      : aggregator(a),
-        by_gram(dynamic_cast<const GramAggregator*>(&a)),
-        by_function(dynamic_cast<const ParameterAggregator*>(&a)),
-        options(std::move(o)) {}
-
-  void run(const Variable& loss, Backward& pass);
-  void run_sweep(Sweep kind, Nodes& nodes, Tensor seed, Backward& pass);
-  void count_uses(const Nodes& nodes);
-  bool fits_budget(const Nodes& nodes) const;
-
-  /// Whether one group's gradient is the result as it is.
-  bool writes_directly() const {
-    const bool passes_on = by_gram == nullptr && by_function == nullptr &&
-                           aggregator.over_groups().kind != Reduction::Kind::rule;
-    return k == 1 && passes_on && !options.observe;
-  }
-  bool is_only_use(const Pending& uses) const {
-    return !writes_directly() && !keeps_groups && !uses.shared;
-  }
-  /// Whether an op may reduce the groups' gradients without storing them.
-  bool may_skip_groups() const {
-    return by_function == nullptr && sweep != Sweep::products && !options.observe &&
-           !reference_only();
-  }
-  /// Whether an op may add to the Gram matrix without making the groups' gradients.
-  bool may_add_products(const Pending& uses) const {
-    return by_gram != nullptr && sweep != Sweep::weighted && !micro_batches && !uses.shared &&
-           !options.observe && !options.measure_coherence && !reference_only();
-  }
-  /// Where the norms of `p` go: nowhere if they are not asked for or known already.
-  GroupNorms* norms_of(Parameter& p) const;
-
-  std::vector<GroupGradients> destinations(std::initializer_list<Parameter*> parameters);
-  void contributed(Parameter& p, const Tensor& groups);
-  void done(Parameter& p) const {
-    if (options.ready) options.ready(p);
-  }
-  void aggregate(Parameter& p, const Tensor& groups);
-  bool skip_groups(Parameter& p, const Shortcuts& shortcuts);
-  void add_products(Parameter& p, const Tensor& groups);
-  Tensor& products_on(Backend& backend);
-  std::vector<double> weights(Backend& backend);
-  void finish();
-  void weigh_kept();
-};
 
 Backward::Backward(const Aggregator& aggregator, BackwardOptions options)
     : state_(std::make_unique<State>(aggregator, std::move(options))) {}
@@ -148,7 +61,7 @@ void Backward::input_gradient(std::size_t i, Tensor dx) {
 void Backward::parameter_gradients(std::initializer_list<Parameter*> parameters,
                                    const WriteGradients& write, const Shortcuts& shortcuts) {
   State& s = *state_;
-  if (s.skip_groups(**parameters.begin(), shortcuts)) return;
+  if (s.skip_groups(parameters, shortcuts)) return;
   std::vector<GroupGradients> gradients = s.destinations(parameters);
   write(gradients);
   auto contributed = gradients.begin();
@@ -250,157 +163,6 @@ bool Backward::State::fits_budget(const Nodes& nodes) const {
     }
   }
   return bytes <= options.gram_budget;
-}
-
-// --- the gradients of one parameter --------------------------------------------------------------
-
-GroupNorms* Backward::State::norms_of(Parameter& p) const {
-  if (sweep == Sweep::weighted) return nullptr;
-  p.norms = {};
-  return options.measure_coherence ? &p.norms : nullptr;
-}
-
-/// Whether a shortcut has done all that the groups' gradients of `p` are for.
-bool Backward::State::skip_groups(Parameter& p, const Shortcuts& shortcuts) {
-  Pending& uses = pending.at(&p);
-  if (shortcuts.reduce && may_skip_groups() && is_only_use(uses)) {
-    own_gradient(p);
-    if (!shortcuts.reduce(aggregator.over_groups(), p.gradient, norms_of(p))) return false;
-    done(p);
-    return true;
-  }
-  if (!shortcuts.add_products || !may_add_products(uses)) return false;
-  if (!shortcuts.add_products(products_on(p.value.backend()))) return false;
-  p.norms = {};
-  if (keeps_groups) uses.weigh = shortcuts.weigh;
-  uses.written = true;
-  --uses.uses_left;
-  return true;
-}
-
-/// Where the next op writes the gradients of its parameters.
-std::vector<GroupGradients> Backward::State::destinations(
-    std::initializer_list<Parameter*> parameters) {
-  std::int64_t needed = 0;
-  for (Parameter* p : parameters) {
-    if (is_only_use(pending.at(p))) needed += k * p->value.numel();
-  }
-  if (needed > 0 && (!scratch.defined() || scratch.numel() < needed)) {
-    const Tensor& value = (*parameters.begin())->value;
-    scratch = Tensor();  // given back first
-    scratch = Tensor::empty({needed}, value.dtype(), value.backend());
-  }
-
-  std::vector<GroupGradients> all;
-  std::int64_t at = 0;
-  for (Parameter* p : parameters) {
-    Pending& uses = pending.at(p);
-    --uses.uses_left;
-    const Shape shape = p->value.shape().prepended(k);
-    const Write write = uses.written ? Write::accumulate : Write::overwrite;
-    uses.written = true;
-    if (writes_directly()) {
-      if (write == Write::overwrite) own_gradient(*p);
-      p->norms = {};
-      all.push_back({p->gradient.reshape(shape), write});
-    } else if (is_only_use(uses)) {
-      all.push_back({scratch.rows(at, at + shape.numel()).reshape(shape), write});
-      at += shape.numel();
-    } else {
-      if (!uses.groups.defined()) {
-        uses.groups = Tensor::empty(shape, p->value.dtype(), p->value.backend());
-      }
-      all.push_back({uses.groups, write});
-    }
-  }
-  return all;
-}
-
-/// Aggregates `groups`, the gradients of `p`, once the last of its uses has contributed.
-void Backward::State::contributed(Parameter& p, const Tensor& groups) {
-  Pending& uses = pending.at(&p);
-  if (keeps_groups || uses.uses_left > 0) return;
-  aggregate(p, groups);
-  uses.groups = Tensor();
-}
-
-void Backward::State::aggregate(Parameter& p, const Tensor& groups) {
-  if (writes_directly()) return done(p);  // it is there
-  Backend& backend = groups.backend();
-  if (sweep == Sweep::products) return add_products(p, groups);
-  if (options.observe && sweep == Sweep::only) options.observe(p, groups);
-  own_gradient(p);
-  if (by_function == nullptr) {
-    backend.reduce(aggregator.over_groups(), groups, p.gradient, norms_of(p));
-    return done(p);
-  }
-  if (GroupNorms* norms = norms_of(p)) backend.reduce({}, groups, p.gradient, norms);
-  Tensor values = groups;
-  by_function->reduce(values, p.gradient);
-  done(p);
-}
-
-void Backward::State::add_products(Parameter& p, const Tensor& groups) {
-  Backend& backend = groups.backend();
-  if (options.observe) options.observe(p, groups);
-  backend.add_inner_products(groups, products_on(backend));
-  if (GroupNorms* norms = norms_of(p)) {
-    Tensor mean = Tensor::empty(p.value.shape(), p.value.dtype(), backend);
-    backend.reduce({}, groups, mean, norms);
-  }
-}
-
-/// The sum of the products so far, from zero.
-Tensor& Backward::State::products_on(Backend& backend) {
-  if (!products.defined()) products = Tensor::zeros({k, k}, Dtype::f64, backend);
-  return products;
-}
-
-/// From the products of the whole network.
-std::vector<double> Backward::State::weights(Backend& backend) {
-  const Tensor sums = std::exchange(products_on(backend), Tensor());
-  return by_gram->weights(GramMatrix(k, sums.to_vector<double>()));
-}
-
-// --- gradients that were kept --------------------------------------------------------------------
-
-void Backward::State::finish() {
-  if (keeps_groups && !pending.empty()) {
-    if (by_gram != nullptr) {
-      weigh_kept();
-    } else {
-      for (Parameter* p : order) {
-        if (pending.at(p).written) aggregate(*p, pending.at(p).groups);
-      }
-    }
-  }
-  pending.clear();
-  order.clear();
-  k = 0;
-}
-
-/// The weighted sum of each parameter's gradients: w G with w [1, K] and G [K, n].
-void Backward::State::weigh_kept() {
-  Backend& backend = order.front()->value.backend();
-  for (Parameter* p : order) {
-    if (pending.at(p).groups.defined()) add_products(*p, pending.at(p).groups);
-  }
-  const std::vector<double> all = weights(backend);
-  const Tensor w = Tensor::from(all, {1, k}, reference_backend());
-  for (Parameter* p : order) {
-    const Pending& uses = pending.at(p);
-    if (!uses.written) continue;
-    if (uses.weigh) {
-      own_gradient(*p);
-      uses.weigh(all, p->gradient);
-    } else {
-      const Tensor& groups = uses.groups;
-      const Tensor sum = backend.linear_input_gradient(w.to(groups.dtype()).to(backend),
-                                                       groups.reshape({k, groups.numel() / k}));
-      p->gradient = sum.reshape(p->value.shape());
-    }
-    done(*p);
-  }
 }
 
 }  // namespace cograd

@@ -35,13 +35,12 @@ Variable BatchNorm2d::forward(const Variable& x, Epilogue epilogue, Variable res
     return batch_norm_inference(x, *weight_, *bias_, running, options_.eps, epilogue,
                                 std::move(residual));
   }
-  // Each group counts as a batch, as for the running statistics.
-  const auto batches = options_.statistics == Statistics::per_group ? x.groups().count() : 1;
-  batches_tracked_->backend().fill(*batches_tracked_, static_cast<double>(batches),
-                                   Write::accumulate);
   if (normalize_) {
+    batches_tracked_->backend().fill(*batches_tracked_, static_cast<double>(x.groups().count()),
+                                     Write::accumulate);
     return normalize_(x, *weight_, *bias_, running, options_.eps, epilogue, std::move(residual));
   }
+  running.batches = *batches_tracked_;
   return batch_norm(x, *weight_, *bias_, running, options_.eps, options_.statistics, epilogue,
                     std::move(residual));
 }

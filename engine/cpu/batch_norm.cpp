@@ -201,6 +201,9 @@ BatchNormResult CpuBackend::batch_norm(const BatchNormInput& input, const Groups
   const Tensor x = cpu::in_blocks(input.x);
   const BatchStatistics statistics =
       group_statistics(image_moments(x), groups, eps, running, *this);
+  if (running.batches.defined()) {
+    fill(running.batches, static_cast<double>(groups.count()), Write::accumulate);
+  }
   return {normalized(input, x, statistics, groups), statistics};
 }
 

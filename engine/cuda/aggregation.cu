@@ -40,15 +40,17 @@ __global__ void mean_kernel(int k, std::int64_t n, const float* stack, float* ou
 struct Rows {
   const float* rows;
   std::int64_t n;
+  std::int64_t bytes(std::int64_t k) const { return k * n * sizeof(float); }
   __device__ float at(int k, std::int64_t i) const { return rows[k * n + i]; }
 };
 
 template <int K>
 void median_of_rows(std::int64_t n, const float* stack, float* out) {
+  const auto traffic = Traffic{"median"}.reads(K * n * sizeof(float)).writes(n * sizeof(float));
   if (n % 4 == 0 && aligned(stack) && aligned(out)) {
-    launch(median_kernel<K, 4>, blocks_for(n / 4), kThreads, n, stack, out);
+    launch(traffic, median_kernel<K, 4>, blocks_for(n / 4), kThreads, n, stack, out);
   } else {
-    launch(median_kernel<K, 1>, blocks_for(n), kThreads, n, stack, out);
+    launch(traffic, median_kernel<K, 1>, blocks_for(n), kThreads, n, stack, out);
   }
 }
 
@@ -117,6 +119,7 @@ void CudaBackend::reduce(const Reduction& reduction, const Tensor& stack, Tensor
   float* to = elements<float>(out);
   if (norms != nullptr) *norms = norms_of(k, n, Rows{rows, n}, *this);
   if (reduction.rule != nullptr) {
+    declare(Traffic{"rule"}.reads(stack).writes(out));
     require<DeviceError>(reduce_by_rule(*reduction.rule, {rows, n, n}, to),
                          "[reduce] the rule runs on CPUs only: compile it by nvcc for GPUs");
     check(cudaGetLastError(), "the rule's kernel");
@@ -124,7 +127,8 @@ void CudaBackend::reduce(const Reduction& reduction, const Tensor& stack, Tensor
   }
   const OrderedSum sum = ordered_sum(reduction, k);
   if (reduction.kind == Reduction::Kind::mean) {
-    launch(mean_kernel, blocks_for(n), kThreads, k, n, rows, to);
+    launch(Traffic{"mean"}.reads(stack).writes(out), mean_kernel, blocks_for(n), kThreads, k, n,
+           rows, to);
   } else if (reduction.kind != Reduction::Kind::median || !median_by_network(k, n, rows, to)) {
     ranked(k, n, Rows{rows, n}, sum, to);
   }
@@ -136,9 +140,11 @@ void CudaBackend::add_inner_products(const Tensor& stack, Tensor& products) {
   require<ValueError>(pairs <= 65535, "[inner products] {} groups: expected at most 255", k);
   const unsigned blocks = std::min(blocks_for(n), 64u);
   const Tensor partial = Tensor::empty({blocks, pairs}, Dtype::f64, *this);
-  launch(inner_products_kernel, dim3(blocks, static_cast<unsigned>(pairs)), kThreads,
-         static_cast<int>(k), n, Rows{elements<float>(stack), n}, elements<double>(partial));
-  launch(add_parts_kernel, blocks_for(pairs), kThreads, std::int64_t{blocks}, pairs,
+  launch(Traffic{"inner products"}.reads(stack).writes(partial), inner_products_kernel,
+         dim3(blocks, static_cast<unsigned>(pairs)), kThreads, static_cast<int>(k), n,
+         Rows{elements<float>(stack), n}, elements<double>(partial));
+  launch(Traffic{"inner products"}.reads(partial, products).writes(products), add_parts_kernel,
+         blocks_for(pairs), kThreads, std::int64_t{blocks}, pairs,
          static_cast<const double*>(elements<double>(partial)), elements<double>(products));
 }
 

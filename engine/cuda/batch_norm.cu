@@ -1,9 +1,9 @@
 // Batch norm over channels-last x [N, C, H, W], per channel c; n counts the values of a statistic.
 //   y = epilogue(gamma xhat + beta),  xhat = (x - mean) / sqrt(var + eps)
-//   dgamma = sum dz xhat,  dbeta = sum dz,  dz being dy where y > 0 after a ReLU
-//   dx = gamma / sqrt(var + eps) (dz - dbeta / n - xhat dgamma / n)
-// Two passes over memory forward and two backward, all groups in each launch.
-#include "cograd/engine/cuda/channel_sweep.h"
+// Two passes over memory forward and two backward, all groups in each launch. The second goes
+// backwards: what the first read last may still be in the cache.
+#include "cograd/engine/cuda/batch_norm.h"
+#include "cograd/engine/cuda/batch_norm_gradients.h"
 #include "cograd/engine/cuda/cuda_backend.h"
 #include "cograd/engine/cuda/layout.h"
 
@@ -11,30 +11,23 @@ namespace cograd {
 namespace cuda {
 namespace {
 
-/// One launch of warps, one per channel.
-constexpr int kChannels = kThreads / kWarp;
-
-__device__ std::int64_t warp_channel() {
-  return std::int64_t{blockIdx.x} * kChannels + threadIdx.x / kWarp;
-}
-
-unsigned channel_blocks(std::int64_t channels) {
-  return static_cast<unsigned>((channels + kChannels - 1) / kChannels);
-}
-
 /// x - shift and its square, where shift is the channel's first value in the group: E[x^2] - E[x]^2
 /// of x itself would cancel when the mean is large.
 template <class T, int V>
 struct ShiftedMoments {
-  ChannelSweep sweep;
   const T* x;
+  Floats<V> shift{};
 
-  __device__ void operator()(std::int64_t i, int c, Floats<V>& sum, Floats<V>& squares) const {
-    const std::int64_t first =
-        sweep.groups.range(blockIdx.z).begin * sweep.pixels * sweep.channels + c;
-    const Floats<V> values = load<V>(x + i), shift = load<V>(x + first);
+  __device__ void begin(const ChannelSweep& sweep, int c) {
+    const RowRange rows = sweep.groups.range(blockIdx.z);
+    if (rows.size() == 0) return;
+    shift = cuda::load<V>(x + rows.begin * sweep.pixels * sweep.channels + c);
+  }
+  __device__ Pack<T, V> load(std::int64_t i) const { return load_pack<V>(x + i); }
+  __device__ void add(std::int64_t, const Pack<T, V>& loaded, Floats<V>& sum,
+                      Floats<V>& squares) const {
     for (int j = 0; j < V; ++j) {
-      const float d = values.at[j] - shift.at[j];
+      const float d = to_float(loaded.at[j]) - shift.at[j];
       sum.at[j] += d;
       squares.at[j] += d * d;
     }
@@ -43,20 +36,25 @@ struct ShiftedMoments {
 
 /// mean and variance [K, C] from the sums of ShiftedMoments. Groups without rows get 0.
 template <class T>
-__global__ void finish_statistics(Groups groups, std::int64_t pixels, int channels, int pieces,
-                                  const T* x, const float2* partial, float* mean, float* variance,
-                                  float* running_mean, float* running_variance, float momentum) {
-  const std::int64_t c = warp_channel();
-  if (c >= channels) return;
-  for (std::int64_t g = 0; g < groups.count(); ++g) {
-    const double2 sums = piece_total(partial, pieces, channels, g, c);
-    if (threadIdx.x % kWarp != 0) continue;
+struct FinishStatistics {
+  Groups groups;
+  std::int64_t pixels;
+  int channels;
+  const T* x;
+  float *mean, *variance;
+  float *running_mean, *running_variance;  // null: not kept
+  std::int64_t* batches;                   // null: not counted
+  float momentum;
+
+  __device__ void operator()(int g, int c, const double2& sums) const {
+    if (batches != nullptr && g == 0 && c == 0) *batches += groups.count();
     const RowRange rows = groups.range(g);
     float m = 0.0f, v = 0.0f;
     if (rows.size() > 0) {
       const auto n = static_cast<double>(rows.size() * pixels);
       const double offset = sums.x / n;
-      const double spread = fmax(sums.y / n - offset * offset, 0.0);
+      double spread = sums.y / n - offset * offset;
+      spread = spread < 0.0 ? 0.0 : spread;  // a NaN stays one
       m = static_cast<float>(to_float(x[rows.begin * pixels * channels + c]) + offset);
       v = static_cast<float>(spread);
       if (running_mean != nullptr) {
@@ -65,153 +63,189 @@ __global__ void finish_statistics(Groups groups, std::int64_t pixels, int channe
         running_variance[c] = running_average(running_variance[c], unbiased, momentum);
       }
     }
-    mean[g * channels + c] = m;
-    variance[g * channels + c] = v;
-  }
-}
-
-/// Statistics [S, C], S being the number of groups or 1.
-struct Statistics {
-  const float *mean, *variance;
-  float eps;
-  bool per_group;
-
-  explicit Statistics(const BatchStatistics& s, std::int64_t groups)
-      : mean(elements<float>(s.mean)),
-        variance(elements<float>(s.variance)),
-        eps(static_cast<float>(s.eps)),
-        per_group(s.mean.shape().rank() == 2 && s.mean.size(0) == groups) {}
-
-  __device__ std::int64_t index(std::int64_t g, int channels, int c) const {
-    return (per_group ? g * channels : 0) + c;
+    mean[std::int64_t{g} * channels + c] = m;
+    variance[std::int64_t{g} * channels + c] = v;
   }
 };
 
-/// y = max(scale (x - mean) + beta + residual, 0), or what the epilogue leaves of it.
-template <int V, class T>
-__global__ void normalize(ChannelSweep sweep, Statistics statistics, const float* gamma,
-                          const float* beta, const T* x, const T* residual, T* y, bool relu) {
-  const int c = sweep.channel<V>();
-  Floats<V> mean{}, scale{}, shift{};
-  for (int j = 0; j < V && c + j < sweep.channels; ++j) {
-    const std::int64_t s = statistics.index(blockIdx.z, sweep.channels, c + j);
-    mean.at[j] = statistics.mean[s];
-    scale.at[j] = gamma[c + j] * rsqrtf(statistics.variance[s] + statistics.eps);
-    shift.at[j] = beta[c + j];
-  }
-  sweep.for_each_pixel<V>([&](std::int64_t i) {
-    Floats<V> z = load<V>(x + i);
-    for (int j = 0; j < V; ++j) z.at[j] = scale.at[j] * (z.at[j] - mean.at[j]) + shift.at[j];
-    if (residual != nullptr) {
-      const Floats<V> r = load<V>(residual + i);
-      for (int j = 0; j < V; ++j) z.at[j] += r.at[j];
-    }
-    for (int j = 0; j < V; ++j) z.at[j] = relu && z.at[j] < 0.0f ? 0.0f : z.at[j];
-    store(y + i, z);
-  });
-}
-
-/// dy where y > 0; all of it without y.
-template <int V, class T>
-__device__ Floats<V> masked(const T* y, const T* dy, std::int64_t i) {
-  Floats<V> dz = load<V>(dy + i);
-  if (y != nullptr) {
-    const Floats<V> out = load<V>(y + i);
-    for (int j = 0; j < V; ++j) dz.at[j] = out.at[j] > 0.0f ? dz.at[j] : 0.0f;
-  }
-  return dz;
-}
-
-/// dz and dz xhat.
 template <class T, int V>
-struct GradientTerms {
-  Statistics statistics;
-  int channels;
-  const T *x, *y, *dy;
-
-  __device__ void operator()(std::int64_t i, int c, Floats<V>& sum, Floats<V>& products) const {
-    const Floats<V> values = load<V>(x + i), dz = masked<V>(y, dy, i);
-    for (int j = 0; j < V; ++j) {
-      const std::int64_t s = statistics.index(blockIdx.z, channels, c + j);
-      sum.at[j] += dz.at[j];
-      products.at[j] += dz.at[j] * (values.at[j] - statistics.mean[s]) *
-                        rsqrtf(statistics.variance[s] + statistics.eps);
-    }
-  }
+struct InputAndResidual {
+  Pack<T, V> x, residual;
 };
 
-/// dbeta and dgamma from the sums of dz and dz xhat, and `means` [S, C]: these sums over the values
-/// of each statistic, divided by their number (0 for constant statistics).
-__global__ void finish_gradients(Groups groups, std::int64_t pixels, int channels, int pieces,
-                                 const float2* partial, bool per_group, bool constant,
-                                 float* dgamma, bool add_gamma, float* dbeta, bool add_beta,
-                                 float2* means) {
-  const std::int64_t c = warp_channel();
-  if (c >= channels) return;
-  double2 whole{0.0, 0.0};
-  const auto mean_over = [&](std::int64_t rows, double2 sums) {
-    const double n = constant || rows == 0 ? INFINITY : static_cast<double>(rows * pixels);
-    return float2{static_cast<float>(sums.x / n), static_cast<float>(sums.y / n)};
-  };
-  for (std::int64_t g = 0; g < groups.count(); ++g) {
-    const double2 sums = piece_total(partial, pieces, channels, g, c);
-    if (threadIdx.x % kWarp != 0) continue;
-    const std::int64_t i = g * channels + c;
-    dbeta[i] = static_cast<float>(sums.x) + (add_beta ? dbeta[i] : 0.0f);
-    dgamma[i] = static_cast<float>(sums.y) + (add_gamma ? dgamma[i] : 0.0f);
-    if (per_group) means[i] = mean_over(groups.range(g).size(), sums);
-    whole.x += sums.x;
-    whole.y += sums.y;
-  }
-  if (!per_group && threadIdx.x % kWarp == 0) means[c] = mean_over(groups.rows(), whole);
-}
+template <Epilogue E>
+inline constexpr int kAhead = E == Epilogue::add_relu ? 2 : 4;  // pixels: four loads of 16 bytes
 
-template <int V, class T>
-__global__ void input_gradient(ChannelSweep sweep, Statistics statistics, const float* gamma,
-                               const float2* means, const T* x, const T* y, const T* dy, T* dx,
-                               T* dresidual) {
+/// y = max(z + residual, 0), or what the epilogue leaves of it. `mask`, if not null, gets a byte for
+/// each pack of y, whose bit j says that value j is positive.
+template <int V, Epilogue E, class T>
+__global__ void normalize(ChannelSweep sweep, Affine affine, const T* x, const T* residual, T* y,
+                          std::uint8_t* mask) {
   const int c = sweep.channel<V>();
-  Floats<V> mean{}, inverse{}, scale{}, a{}, b{};
-  for (int j = 0; j < V && c + j < sweep.channels; ++j) {
-    const std::int64_t s = statistics.index(blockIdx.z, sweep.channels, c + j);
-    mean.at[j] = statistics.mean[s];
-    inverse.at[j] = rsqrtf(statistics.variance[s] + statistics.eps);
-    scale.at[j] = gamma[c + j] * inverse.at[j];
-    a.at[j] = means[s].x;
-    b.at[j] = means[s].y;
-  }
-  sweep.for_each_pixel<V>([&](std::int64_t i) {
-    const Floats<V> dz = masked<V>(y, dy, i);
-    Floats<V> d = load<V>(x + i);
-    for (int j = 0; j < V; ++j) {
-      const float xhat = (d.at[j] - mean.at[j]) * inverse.at[j];
-      d.at[j] = scale.at[j] * (dz.at[j] - a.at[j] - xhat * b.at[j]);
-    }
-    if (dresidual != nullptr) store(dresidual + i, dz);
-    store(dx + i, d);
-  });
+  if (c >= sweep.channels) return;
+  Normalization<V> how;
+  how.begin(affine, sweep.channels, c);
+  const auto load_at = [&](std::int64_t i) {
+    InputAndResidual<T, V> loaded{};
+    loaded.x = load_pack<V>(x + i);
+    if (E == Epilogue::add_relu) loaded.residual = load_pack<V>(residual + i);
+    return loaded;
+  };
+  sweep.for_each_pixel<V, kAhead<E>>(load_at,
+                                     [&](std::int64_t i, const InputAndResidual<T, V>& loaded) {
+                                       Floats<V> z;
+                                       unsigned positive = 0;
+                                       for (int j = 0; j < V; ++j) {
+                                         z.at[j] = how.z(j, to_float(loaded.x.at[j]));
+                                         if (E == Epilogue::add_relu)
+                                           z.at[j] += to_float(loaded.residual.at[j]);
+                                         if (E != Epilogue::none)
+                                           z.at[j] = z.at[j] < 0.0f ? 0.0f : z.at[j];
+                                         positive |= (z.at[j] > 0.0f ? 1u : 0u) << j;
+                                       }
+                                       store(y + i, z);
+                                       if (E == Epilogue::add_relu && mask != nullptr) {
+                                         mask[i / V] = static_cast<std::uint8_t>(positive);
+                                       }
+                                     });
 }
 
-/// x is input.x, channels-last.
+template <class Use>
+void with_epilogue(Epilogue epilogue, const Use& use) {
+  switch (epilogue) {
+    case Epilogue::none:
+      return use(std::integral_constant<Epilogue, Epilogue::none>{});
+    case Epilogue::relu:
+      return use(std::integral_constant<Epilogue, Epilogue::relu>{});
+    case Epilogue::add_relu:
+      return use(std::integral_constant<Epilogue, Epilogue::add_relu>{});
+  }
+}
+
+/// x is input.x, channels-last; `mask`, if not null, becomes that of normalize().
 Tensor normalized(const BatchNormInput& input, const Tensor& x, const Groups& groups,
-                  const BatchStatistics& statistics) {
+                  const BatchStatistics& statistics, Tensor* mask) {
   Tensor y = empty_image(x.shape(), x.dtype(), x.backend());
-  const Tensor added =
-      input.epilogue == Epilogue::add_relu ? channels_last(input.residual) : Tensor();
+  const bool adds = input.epilogue == Epilogue::add_relu;
+  const Tensor residual = adds ? channels_last(input.residual) : Tensor();
   dispatch_pack("batch_norm", x.dtype(), x.size(1), [&](auto zero, auto pack) {
     using T = decltype(zero);
     constexpr int V = decltype(pack)::value;
-    const ChannelSweep sweep(groups, x.size(2) * x.size(3), x.size(1), V);
-    const T* r = added.defined() ? elements<T>(added) : nullptr;
-    launch(normalize<V, T>, sweep.blocks, sweep.threads, sweep,
-           Statistics(statistics, groups.count()), elements<float>(input.gamma),
-           elements<float>(input.beta), elements<T>(x), r, elements<T>(y),
-           input.epilogue != Epilogue::none);
+    Tensor bits;
+    if (adds && mask != nullptr) {
+      bits = *mask = Tensor::empty({x.numel() / V}, Dtype::u8, x.backend());
+    }
+    with_epilogue(input.epilogue, [&](auto epilogue) {
+      constexpr Epilogue E = decltype(epilogue)::value;
+      const auto kernel = normalize<V, E, T>;
+      const ChannelSweep sweep(groups, x.size(2) * x.size(3), x.size(1), V, kAhead<E>,
+                               resident_blocks(kernel));
+      launch(Traffic{"batch_norm normalize"}.reads(x, residual).writes(y, bits), kernel,
+             sweep.blocks, sweep.threads, sweep.reversed(),
+             Affine(statistics, input.gamma, input.beta, groups.count()), elements<const T>(x),
+             adds ? elements<const T>(residual) : nullptr, elements<T>(y),
+             bits.defined() ? elements<std::uint8_t>(bits) : nullptr);
+    });
   });
   return y;
 }
 
+/// The tensors of one backward pass, channels-last.
+struct Tensors {
+  Tensor x, dy, y, bits, dz, dx;
+  Mask mask = Mask::none;
+
+  explicit Tensors(const BatchNormBackward& in) : x(channels_last(in.x)), dy(channels_last(in.dy)) {
+    const bool reuse = in.in_place || dy.layout() != in.dy.layout();
+    const bool adds = in.epilogue == Epilogue::add_relu;
+    const auto fresh = [&] { return empty_image(x.shape(), x.dtype(), x.backend()); };
+    dz = adds && !reuse ? fresh() : dy;
+    dx = adds || !reuse ? fresh() : dy;
+    if (in.epilogue == Epilogue::relu) mask = Mask::from_x;
+    if (!adds) return;
+    mask = in.mask.defined() ? Mask::from_bits : Mask::from_y;
+    if (in.mask.defined()) {
+      bits = in.mask;
+    } else {
+      y = channels_last(in.y);
+    }
+  }
+};
+
+template <class T, int V, Mask M>
+void gradient_sums(const BatchNormBackward& in, const Tensors& t, const Affine& affine,
+                   const FinishGradients& finish, Traffic traffic) {
+  constexpr bool kWrites = M == Mask::from_y || M == Mask::from_bits;
+  GradientTerms<T, V, M> terms{affine,
+                               elements<const T>(t.x),
+                               elements<const T>(t.dy),
+                               M == Mask::from_y ? elements<const T>(t.y) : nullptr,
+                               M == Mask::from_bits ? elements<std::uint8_t>(t.bits) : nullptr,
+                               kWrites ? elements<T>(t.dz) : nullptr};
+  sum_channels<V, kGradientsAhead>(
+      traffic.reads(t.x, t.dy, t.y, t.bits).writes(kWrites ? t.dz : Tensor()), in.groups,
+      finish.pixels, finish.channels, terms, finish, t.x.backend());
+}
+
+template <class T, int V, bool kMaskFromX>
+void input_gradients(const BatchNormBackward& in, const Tensors& t, const Affine& affine,
+                     const Tensor& means) {
+  const auto kernel = input_gradient<V, kMaskFromX, T>;
+  const ChannelSweep sweep(in.groups, t.x.size(2) * t.x.size(3), t.x.size(1), V, kGradientsAhead,
+                           resident_blocks(kernel));
+  launch(Traffic{"batch_norm backward"}.reads(t.x, t.dz, means).writes(t.dx), kernel, sweep.blocks,
+         sweep.threads, sweep.reversed(), affine, elements<const float2>(means),
+         elements<const T>(t.x), elements<const T>(t.dz), elements<T>(t.dx));
+}
+
+BatchNormGradient backward(const BatchNormBackward& in, const ParameterGradients& to,
+                           const Traffic& traffic) {
+  const Tensors t(in);
+  const std::int64_t channels = t.x.size(1);
+  const Affine affine(in.statistics, in.gamma, in.beta, in.groups.count());
+  const Tensor means = Tensor::empty({in.statistics.mean.numel(), 2}, Dtype::f32, t.x.backend());
+  const FinishGradients finish{affine,
+                               in.groups,
+                               t.x.size(2) * t.x.size(3),
+                               static_cast<int>(channels),
+                               in.statistics.constant,
+                               to,
+                               elements<float2>(means),
+                               {0.0, 0.0}};
+  dispatch_pack("batch_norm", t.x.dtype(), channels, [&](auto zero, auto pack) {
+    using T = decltype(zero);
+    constexpr int V = decltype(pack)::value;
+    const Traffic sums = traffic.writes(means);
+    switch (t.mask) {
+      case Mask::none:
+        gradient_sums<T, V, Mask::none>(in, t, affine, finish, sums);
+        break;
+      case Mask::from_x:
+        gradient_sums<T, V, Mask::from_x>(in, t, affine, finish, sums);
+        return input_gradients<T, V, true>(in, t, affine, means);
+      case Mask::from_y:
+        gradient_sums<T, V, Mask::from_y>(in, t, affine, finish, sums);
+        break;
+      case Mask::from_bits:
+        gradient_sums<T, V, Mask::from_bits>(in, t, affine, finish, sums);
+        break;
+    }
+    input_gradients<T, V, false>(in, t, affine, means);
+  });
+  return {t.dx, in.epilogue == Epilogue::add_relu ? t.dz : Tensor()};
+}
+
 }  // namespace
+
+unsigned* tickets(std::int64_t tiles, Backend& backend) {
+  constexpr std::int64_t kMost = 4096;  // of 32 channels or more
+  require<ShapeError>(tiles <= kMost, "[cuda] sums over too many channels: {} tiles, expected {}",
+                      tiles, kMost);
+  // Never destroyed: the backend is not, either.
+  static auto& counters = *new Tensor(Tensor::zeros({kMost}, Dtype::i32, backend));
+  return elements<unsigned>(counters);
+}
+
 }  // namespace cuda
 
 using namespace cuda;
@@ -225,63 +259,67 @@ BatchNormResult CudaBackend::batch_norm(const BatchNormInput& input, const Group
   dispatch_pack("batch_norm", x.dtype(), channels, [&](auto zero, auto pack) {
     using T = decltype(zero);
     constexpr int V = decltype(pack)::value;
-    const ChannelSweep sweep(groups, pixels, channels, V);
-    const Tensor partial =
-        Tensor::empty({groups.count(), sweep.pieces, channels, 2}, Dtype::f32, *this);
-    const T* X = elements<T>(x);
-    launch(channel_sums<V, ShiftedMoments<T, V>>, sweep.blocks, sweep.threads, sweep,
-           ShiftedMoments<T, V>{sweep, X}, elements<float2>(partial));
     const bool keep = running.mean.defined();
-    launch(finish_statistics<T>, channel_blocks(channels), kThreads, sweep.groups, pixels,
-           static_cast<int>(channels), sweep.pieces, X, elements<float2>(partial),
-           elements<float>(statistics.mean), elements<float>(statistics.variance),
-           keep ? elements<float>(running.mean) : nullptr,
-           keep ? elements<float>(running.variance) : nullptr,
-           static_cast<float>(running.momentum));
+    const FinishStatistics<T> finish{
+        groups,
+        pixels,
+        static_cast<int>(channels),
+        elements<const T>(x),
+        elements<float>(statistics.mean),
+        elements<float>(statistics.variance),
+        keep ? elements<float>(running.mean) : nullptr,
+        keep ? elements<float>(running.variance) : nullptr,
+        running.batches.defined() ? elements<std::int64_t>(running.batches) : nullptr,
+        static_cast<float>(running.momentum)};
+    const auto traffic = Traffic{"batch_norm sums"}
+                             .reads(x, running.mean, running.variance, running.batches)
+                             .writes(statistics.mean, statistics.variance, running.mean,
+                                     running.variance, running.batches);
+    sum_channels<V, 4>(traffic, groups, pixels, channels,
+                       ShiftedMoments<T, V>{elements<const T>(x)}, finish, *this);
   });
-  Tensor y = normalized(input, x, groups, statistics);
-  return {std::move(y), std::move(statistics)};
+  BatchNormResult result;
+  result.y = normalized(input, x, groups, statistics, &result.mask);
+  result.statistics = std::move(statistics);
+  return result;
 }
 
 Tensor CudaBackend::batch_norm_inference(const BatchNormInput& input,
                                          const BatchStatistics& statistics) {
-  return normalized(input, channels_last(input.x), Groups(input.x.size(0), 1), statistics);
+  return normalized(input, channels_last(input.x), Groups(input.x.size(0), 1), statistics, nullptr);
 }
 
 BatchNormGradient CudaBackend::batch_norm_backward(const BatchNormBackward& in,
                                                    GroupGradients dgamma, GroupGradients dbeta) {
-  const Tensor x = channels_last(in.x), dy = channels_last(in.dy);
-  const std::int64_t channels = x.size(1), pixels = x.size(2) * x.size(3);
-  const Tensor y = in.epilogue == Epilogue::none ? Tensor() : channels_last(in.y);
-  BatchNormGradient gradient;
-  // dy's memory may hold one of the two results.
-  const bool reuse = in.in_place || dy.layout() != in.dy.layout();
-  gradient.dx = reuse ? dy : empty_image(x.shape(), x.dtype(), *this);
-  if (in.epilogue == Epilogue::add_relu) {
-    gradient.dresidual = empty_image(x.shape(), x.dtype(), *this);
-  }
-  const Tensor means = Tensor::empty({in.statistics.mean.numel(), 2}, Dtype::f32, *this);
-  dispatch_pack("batch_norm", x.dtype(), channels, [&](auto zero, auto pack) {
-    using T = decltype(zero);
-    constexpr int V = decltype(pack)::value;
-    const ChannelSweep sweep(in.groups, pixels, channels, V);
-    const Tensor partial =
-        Tensor::empty({in.groups.count(), sweep.pieces, channels, 2}, Dtype::f32, *this);
-    const Statistics s(in.statistics, in.groups.count());
-    const T *X = elements<T>(x), *DY = elements<T>(dy);
-    const T* Y = y.defined() ? elements<T>(y) : nullptr;
-    launch(channel_sums<V, GradientTerms<T, V>>, sweep.blocks, sweep.threads, sweep,
-           GradientTerms<T, V>{s, sweep.channels, X, Y, DY}, elements<float2>(partial));
-    launch(finish_gradients, channel_blocks(channels), kThreads, sweep.groups, pixels,
-           static_cast<int>(channels), sweep.pieces, elements<float2>(partial), s.per_group,
-           in.statistics.constant, elements<float>(dgamma.values),
-           dgamma.write == Write::accumulate, elements<float>(dbeta.values),
-           dbeta.write == Write::accumulate, elements<float2>(means));
-    T* dresidual = gradient.dresidual.defined() ? elements<T>(gradient.dresidual) : nullptr;
-    launch(input_gradient<V, T>, sweep.blocks, sweep.threads, sweep, s, elements<float>(in.gamma),
-           elements<float2>(means), X, Y, DY, elements<T>(gradient.dx), dresidual);
-  });
-  return gradient;
+  const bool add_gamma = dgamma.write == Write::accumulate;
+  const bool add_beta = dbeta.write == Write::accumulate;
+  return backward(
+      in,
+      {elements<float>(dgamma.values),
+       elements<float>(dbeta.values),
+       add_gamma,
+       add_beta,
+       nullptr,
+       nullptr,
+       {}},
+      Traffic{"batch_norm backward sums"}
+          .reads(add_gamma ? dgamma.values : Tensor(), add_beta ? dbeta.values : Tensor())
+          .writes(dgamma.values, dbeta.values));
+}
+
+// A thread ranks the values of all groups, each against all others: for few of them.
+bool CudaBackend::batch_norm_reduced_backward(const BatchNormBackward& in,
+                                              const Reduction& reduction, Tensor& dgamma,
+                                              Tensor& dbeta, BatchNormGradient& gradient) {
+  constexpr std::int64_t kMostGroups = 16;
+  const std::int64_t k = in.groups.count();
+  if (reduction.rule != nullptr || k > kMostGroups) return false;
+  const Tensor groups = Tensor::empty({2, k, in.x.size(1)}, Dtype::f32, *this);
+  gradient = backward(in,
+                      {elements<float>(groups[0]), elements<float>(groups[1]), false, false,
+                       elements<float>(dgamma), elements<float>(dbeta), ordered_sum(reduction, k)},
+                      Traffic{"batch_norm backward sums"}.writes(groups, dgamma, dbeta));
+  return true;
 }
 
 }  // namespace cograd

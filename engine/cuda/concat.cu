@@ -24,10 +24,10 @@ void copy_rows(std::byte* to, std::int64_t to_stride, const std::byte* from,
   const auto by = [&](auto word) {
     using Word = decltype(word);
     constexpr std::int64_t size = sizeof word;
-    launch(copy_rows_kernel<Word>, blocks_for(rows * width / size), kThreads, rows,
-           static_cast<int>(width / size), static_cast<int>(to_stride / size),
-           static_cast<int>(from_stride / size), reinterpret_cast<const Word*>(from),
-           reinterpret_cast<Word*>(to));
+    launch(Traffic{"concat"}.reads(rows * width).writes(rows * width), copy_rows_kernel<Word>,
+           blocks_for(rows * width / size), kThreads, rows, static_cast<int>(width / size),
+           static_cast<int>(to_stride / size), static_cast<int>(from_stride / size),
+           reinterpret_cast<const Word*>(from), reinterpret_cast<Word*>(to));
   };
   const bool wide = (to_stride | from_stride | width) % 16 == 0 && aligned(to) && aligned(from);
   wide ? by(uint4{}) : by(std::uint16_t{});  // f32 too is made of those

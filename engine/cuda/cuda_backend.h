@@ -70,6 +70,10 @@ class CudaBackend final : public Backend {
                               const BatchStatistics& statistics) override;
   BatchNormGradient batch_norm_backward(const BatchNormBackward& in, GroupGradients dgamma,
                                         GroupGradients dbeta) override;
+  /// For up to 16 groups.
+  bool batch_norm_reduced_backward(const BatchNormBackward& in, const Reduction& reduction,
+                                   Tensor& dgamma, Tensor& dbeta,
+                                   BatchNormGradient& gradient) override;
 
   MaxPoolResult max_pool(const Tensor& x, const PoolGeometry& geometry) override;
   Tensor max_pool_backward(const Tensor& dy, const Tensor& saved, const Shape& x_shape,

@@ -79,7 +79,7 @@ template <class F, class... X>
 void map_tensors(const char* name, F f, const Tensor& y, const X&... x) {
   dispatch(name, y.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    map(y.numel(), elements<T>(y), f, elements<const T>(x)...);
+    map(name, y.numel(), elements<T>(y), f, elements<const T>(x)...);
   });
 }
 
@@ -88,7 +88,8 @@ void map_tensors(const char* name, F f, const Tensor& y, const X&... x) {
 void CudaBackend::fill(Tensor& x, double value, Write write) {
   for_any_dtype<__nv_bfloat16>(x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    launch(fill_kernel<T>, blocks_for(x.numel()), kThreads, x.numel(), elements<T>(x), value,
+    launch(Traffic{"fill"}.reads(write == Write::accumulate ? x : Tensor()).writes(x),
+           fill_kernel<T>, blocks_for(x.numel()), kThreads, x.numel(), elements<T>(x), value,
            write == Write::accumulate);
   });
 }
@@ -100,8 +101,8 @@ Tensor CudaBackend::cast(const Tensor& x, Dtype dtype) {
     for_any_dtype<__nv_bfloat16>(dtype, [&](auto to) {
       using From = decltype(from);
       using To = decltype(to);
-      launch(cast_kernel<From, To>, blocks_for(x.numel()), kThreads, x.numel(),
-             elements<const From>(plain), elements<To>(y));
+      launch(Traffic{"cast"}.reads(plain).writes(y), cast_kernel<From, To>, blocks_for(x.numel()),
+             kThreads, x.numel(), elements<const From>(plain), elements<To>(y));
     });
   });
   return y;
@@ -119,8 +120,9 @@ Tensor CudaBackend::normalize_bytes(const Tensor& x, std::span<const float> mean
   std::copy(deviation.begin(), deviation.end(), scale.deviation);
   Tensor y = empty_image(x.shape(), Dtype::f32, *this);
   const std::int64_t plane = x.size(2) * x.size(3), pixels = x.size(0) * plane;
-  launch(normalize_bytes_kernel, blocks_for(pixels), kThreads, pixels, plane,
-         static_cast<int>(x.size(1)), elements<const std::uint8_t>(x), scale, elements<float>(y));
+  launch(Traffic{"normalize bytes"}.reads(x).writes(y), normalize_bytes_kernel, blocks_for(pixels),
+         kThreads, pixels, plane, static_cast<int>(x.size(1)), elements<const std::uint8_t>(x),
+         scale, elements<float>(y));
   return y;
 }
 
@@ -161,8 +163,9 @@ Tensor CudaBackend::dropout(const Tensor& x, double rate, std::uint64_t seed,
   Tensor y = Tensor::empty_like(in);
   dispatch("dropout", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    launch(dropout_kernel<T>, blocks_for((in.numel() + 3) / 4), kThreads, in.numel(),
-           elements<const T>(in), elements<T>(y), rate, Random(seed, stream));
+    launch(Traffic{"dropout"}.reads(in).writes(y), dropout_kernel<T>,
+           blocks_for((in.numel() + 3) / 4), kThreads, in.numel(), elements<const T>(in),
+           elements<T>(y), rate, Random(seed, stream));
   });
   return y;
 }

@@ -7,8 +7,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <map>
+#include <mutex>
 
 #include "cograd/engine/cuda/context.h"
+#include "cograd/engine/cuda/traffic.h"
 #include "cograd/engine/error.h"
 #include "cograd/engine/tensor.h"
 
@@ -28,10 +31,34 @@ void launch(void (*kernel)(P...), dim3 blocks, dim3 threads, const A&... argumen
   check(cudaLaunchKernelEx(&config, kernel, static_cast<P>(arguments)...), "launching a kernel");
 }
 
+/// The same, having declared what the kernel moves.
+template <class... P, class... A>
+void launch(const Traffic& traffic, void (*kernel)(P...), dim3 blocks, dim3 threads,
+            const A&... arguments) {
+  if (blocks.x == 0 || blocks.y == 0 || blocks.z == 0) return;
+  declare(traffic);
+  launch(kernel, blocks, threads, arguments...);
+}
+
 /// Blocks for a loop over `n` items whose threads take one after another.
 inline unsigned blocks_for(std::int64_t n, int threads = kThreads) {
   const std::int64_t full = 16LL * Context::instance().properties.multiProcessorCount;
   return static_cast<unsigned>(std::min((n + threads - 1) / threads, full));
+}
+
+/// Blocks of kThreads threads of a kernel that the device holds at once.
+template <class... P>
+int resident_blocks(void (*kernel)(P...)) {
+  static std::mutex mutex;
+  static std::map<void (*)(P...), int> known;
+  const std::lock_guard lock(mutex);
+  int& per_processor = known[kernel];
+  if (per_processor == 0) {
+    check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
+              &per_processor, reinterpret_cast<const void*>(kernel), kThreads, 0),
+          "asking how many blocks fit");
+  }
+  return per_processor * Context::instance().properties.multiProcessorCount;
 }
 
 /// A thread's place among those of its launch, and their number: for loops that take items n apart.
@@ -50,6 +77,10 @@ struct alignas(sizeof(T) * N) Pack {
 /// its values, and an integer not.
 template <int Bytes>
 struct WordOf;
+template <>
+struct WordOf<1> {
+  using Type = unsigned char;
+};
 template <>
 struct WordOf<2> {
   using Type = unsigned short;

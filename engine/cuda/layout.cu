@@ -39,9 +39,12 @@ void transpose(std::int64_t batch, std::int64_t rows, std::int64_t columns, cons
   require<ShapeError>(rows <= kTile * kBatches, "[transpose] {} rows are too many", rows);
   for (std::int64_t b = 0; b < batch; b += kBatches) {
     const auto matrices = static_cast<unsigned>(std::min(kBatches, batch - b));
-    launch(transpose_kernel<From, To>, dim3(tiles(columns), tiles(rows), matrices),
-           dim3(kTile, kTileRows), rows, columns, from + b * rows * columns,
-           to + b * rows * columns, accumulate);
+    const std::int64_t values = rows * columns * matrices;
+    const auto traffic =
+        Traffic{"transpose"}.reads(values * sizeof(From)).writes(values * sizeof(To));
+    launch(accumulate ? traffic.reads(values * sizeof(To)) : traffic, transpose_kernel<From, To>,
+           dim3(tiles(columns), tiles(rows), matrices), dim3(kTile, kTileRows), rows, columns,
+           from + b * rows * columns, to + b * rows * columns, accumulate);
   }
 }
 
@@ -100,9 +103,9 @@ void weight_gradient_from_cudnn(const Tensor& gradients, GroupGradients dw) {
       if (moves) {
         transpose(filters * filter[0], filter[2] * filter[3], filter[1], from, to, adds);
       } else if (adds) {
-        map(n, to, Sum{}, static_cast<const float*>(to), from);
+        map("weights", n, to, Sum{}, static_cast<const float*>(to), from);
       } else {
-        map(n, to, Same{}, from);
+        map("weights", n, to, Same{}, from);
       }
     }
   });

@@ -1,5 +1,5 @@
 // y [N, O] = x [N, I] w^T + b, with w [O, I]
-#include "cograd/engine/cuda/channel_sweep.h"
+#include "cograd/engine/cuda/channel_sums.h"
 #include "cograd/engine/cuda/cuda_backend.h"
 #include "cograd/engine/cuda/layout.h"
 #include "cograd/engine/cuda/linear.h"
@@ -11,36 +11,42 @@ namespace cograd {
 namespace cuda {
 namespace {
 
+constexpr int kAhead = 4;  // pixels that a thread loads at once
+
 template <int V, class T>
 __global__ void add_bias_kernel(ChannelSweep sweep, const float* bias, T* y) {
   const int c = sweep.channel<V>();
   Floats<V> b{};
   for (int j = 0; j < V && c + j < sweep.channels; ++j) b.at[j] = bias[c + j];
-  sweep.for_each_pixel<V>([&](std::int64_t i) {
-    Floats<V> z = load<V>(y + i);
-    for (int j = 0; j < V; ++j) z.at[j] += b.at[j];
-    store(y + i, z);
-  });
+  sweep.for_each_pixel<V, kAhead>([&](std::int64_t i) { return load_pack<V>(y + i); },
+                                  [&](std::int64_t i, const Pack<T, V>& loaded) {
+                                    Floats<V> z = floats(loaded);
+                                    for (int j = 0; j < V; ++j) z.at[j] += b.at[j];
+                                    store(y + i, z);
+                                  });
 }
 
 template <class T, int V>
 struct Values {
   const T* dy;
 
-  __device__ void operator()(std::int64_t i, int, Floats<V>& sum, Floats<V>&) const {
-    const Floats<V> d = load<V>(dy + i);
-    for (int j = 0; j < V; ++j) sum.at[j] += d.at[j];
+  __device__ void begin(const ChannelSweep&, int) {}
+  __device__ Pack<T, V> load(std::int64_t i) const { return load_pack<V>(dy + i); }
+  __device__ void add(std::int64_t, const Pack<T, V>& loaded, Floats<V>& sum, Floats<V>&) const {
+    for (int j = 0; j < V; ++j) sum.at[j] += to_float(loaded.at[j]);
   }
 };
 
-/// One warp per group and channel.
-__global__ void finish_bias(int groups, int channels, int pieces, const float2* partial, bool add,
-                            float* db) {
-  const std::int64_t i = std::int64_t{blockIdx.x} * (kThreads / kWarp) + threadIdx.x / kWarp;
-  if (i >= std::int64_t{groups} * channels) return;
-  const double2 sums = piece_total(partial, pieces, channels, i / channels, i % channels);
-  if (threadIdx.x % kWarp == 0) db[i] = static_cast<float>(sums.x) + (add ? db[i] : 0.0f);
-}
+struct FinishBias {
+  float* db;
+  int channels;
+  bool add;
+
+  __device__ void operator()(int g, int c, const double2& sums) const {
+    float& to = db[std::int64_t{g} * channels + c];
+    to = static_cast<float>(sums.x) + (add ? to : 0.0f);
+  }
+};
 
 std::int64_t pixels_of(const Tensor& x) {
   return x.shape().rank() == 4 ? x.size(2) * x.size(3) : 1;
@@ -51,6 +57,7 @@ std::int64_t pixels_of(const Tensor& x) {
 struct Products {
   const float *a, *b;
   std::int64_t m, width;
+  std::int64_t bytes(std::int64_t k) const { return k * (m + width) * sizeof(float); }
   __device__ float at(int k, std::int64_t i) const {
     return a[k * m + i / width] * b[k * width + i % width];
   }
@@ -62,9 +69,11 @@ void add_bias(Tensor& y, const Tensor& bias) {
   dispatch_pack("bias", y.dtype(), y.size(1), [&](auto zero, auto pack) {
     using T = decltype(zero);
     constexpr int V = decltype(pack)::value;
-    const ChannelSweep sweep(Groups(y.size(0), 1), pixels_of(y), y.size(1), V);
-    launch(add_bias_kernel<V, T>, sweep.blocks, sweep.threads, sweep, elements<float>(bias),
-           elements<T>(y));
+    const auto kernel = add_bias_kernel<V, T>;
+    const ChannelSweep sweep(Groups(y.size(0), 1), pixels_of(y), y.size(1), V, kAhead,
+                             resident_blocks(kernel));
+    launch(Traffic{"add bias"}.reads(y, bias).writes(y), kernel, sweep.blocks, sweep.threads, sweep,
+           elements<float>(bias), elements<T>(y));
   });
 }
 
@@ -144,15 +153,12 @@ void CudaBackend::bias_gradient(const Tensor& dy, const Groups& groups, GroupGra
   dispatch_pack("bias", dy.dtype(), channels, [&](auto zero, auto pack) {
     using T = decltype(zero);
     constexpr int V = decltype(pack)::value;
-    const ChannelSweep sweep(groups, pixels_of(dy), channels, V);
-    const Tensor partial =
-        Tensor::empty({groups.count(), sweep.pieces, channels, 2}, Dtype::f32, *this);
-    launch(channel_sums<V, Values<T, V>>, sweep.blocks, sweep.threads, sweep,
-           Values<T, V>{elements<T>(in)}, elements<float2>(partial));
-    const std::int64_t sums = groups.count() * channels;
-    launch(finish_bias, static_cast<unsigned>((sums * kWarp + kThreads - 1) / kThreads), kThreads,
-           static_cast<int>(groups.count()), static_cast<int>(channels), sweep.pieces,
-           elements<float2>(partial), db.write == Write::accumulate, elements<float>(db.values));
+    const bool adds = db.write == Write::accumulate;
+    const auto traffic =
+        Traffic{"bias sums"}.reads(in, adds ? db.values : Tensor()).writes(db.values);
+    sum_channels<V, kAhead>(
+        traffic, groups, pixels_of(dy), channels, Values<T, V>{elements<T>(in)},
+        FinishBias{elements<float>(db.values), static_cast<int>(channels), adds}, *this);
   });
 }
 

@@ -33,11 +33,12 @@ __global__ void map_kernel(std::int64_t packs, std::int64_t n, T* y, F f, const 
 
 /// y[i] = f(x[i], ...) for n elements, in float; y may be one of the x.
 template <class T, class F, class... X>
-void map(std::int64_t n, T* y, F f, const X*... x) {
+void map(const char* name, std::int64_t n, T* y, F f, const X*... x) {
   const bool whole = aligned(y) && (aligned(x) && ...);
   const std::int64_t packs = whole ? n / kPack<T> : 0;
   const std::int64_t items = packs > 0 ? packs : n;
-  launch(map_kernel<T, F, X...>, blocks_for(items), kThreads, packs, n, y, f, x...);
+  launch(Traffic{name}.reads(n * sizeof(X)...).writes(n * sizeof(T)), map_kernel<T, F, X...>,
+         blocks_for(items), kThreads, packs, n, y, f, x...);
 }
 
 }  // namespace cograd::cuda

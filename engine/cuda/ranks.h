@@ -9,7 +9,30 @@
 
 namespace cograd::cuda {
 
-// `Values` below: values.at(k, i) is value k of coordinate i.
+// `Values` below: values.at(k, i) is value k of coordinate i; bytes(k) is what k of them take.
+
+/// What the value of that rank adds to an ordered sum, but for its scale. A NaN always adds itself.
+__device__ inline double share_of(float v, int rank, const OrderedSum& sum) {
+  const auto copies = (rank >= sum.first && rank <= sum.last ? 1 : 0) +
+                      (rank == sum.first ? sum.below : 0) + (rank == sum.last ? sum.above : 0);
+  return copies > 0 || v != v ? static_cast<double>(copies > 0 ? copies : 1) * v : 0.0;
+}
+
+/// The ordered sum of k values that lie `stride` apart, by one thread: for few of them.
+__device__ inline float ordered_sum_of(const float* values, int k, std::int64_t stride,
+                                       const OrderedSum& sum) {
+  double total = 0.0;
+  for (int i = 0; i < k; ++i) {
+    const float v = values[i * stride];
+    int rank = 0;
+    for (int j = 0; j < k; ++j) {
+      const float u = values[j * stride];
+      rank += u < v || (u == v && j < i) ? 1 : 0;
+    }
+    total += share_of(v, rank, sum);
+  }
+  return static_cast<float>(total * sum.scale);
+}
 
 constexpr int kTileValues = 8192;  // of shared memory
 
@@ -35,9 +58,7 @@ __global__ void ranked_kernel(int k, std::int64_t n, Values values, OrderedSum s
         const float u = tile[other * columns + x];
         rank += u < v || (u == v && other < j) ? 1 : 0;
       }
-      const auto copies = (rank >= sum.first && rank <= sum.last ? 1 : 0) +
-                          (rank == sum.first ? sum.below : 0) + (rank == sum.last ? sum.above : 0);
-      if (copies > 0 || v != v) part += static_cast<double>(copies > 0 ? copies : 1) * v;
+      part += share_of(v, rank, sum);
     }
     parts[y * columns + x] = part;
     __syncthreads();
@@ -81,7 +102,8 @@ template <class Values>
 GroupNorms norms_of(int k, std::int64_t n, const Values& values, Backend& backend) {
   const unsigned blocks = blocks_for(n);
   const Tensor sums = Tensor::empty({blocks, 2}, Dtype::f64, backend);
-  launch(norms_kernel<Values>, blocks, kThreads, k, n, values, elements<double2>(sums));
+  launch(Traffic{"norms"}.reads(values.bytes(k)).writes(sums), norms_kernel<Values>, blocks,
+         kThreads, k, n, values, elements<double2>(sums));
   GroupNorms norms;
   const std::vector<double> parts = sums.to_vector<double>();
   for (std::size_t b = 0; b < parts.size(); b += 2) {
@@ -97,8 +119,9 @@ void ranked(int k, std::int64_t n, const Values& values, const OrderedSum& sum, 
                       kTileValues);
   unsigned columns = kWarp;
   while (columns * static_cast<unsigned>(k) > kTileValues) columns /= 2;
-  launch(ranked_kernel<Values>, blocks_for(n, static_cast<int>(columns)),
-         dim3(columns, kThreads / columns), k, n, values, sum, out);
+  launch(Traffic{"ranks"}.reads(values.bytes(k)).writes(n * sizeof(float)), ranked_kernel<Values>,
+         blocks_for(n, static_cast<int>(columns)), dim3(columns, kThreads / columns), k, n, values,
+         sum, out);
 }
 
 }  // namespace cograd::cuda

@@ -187,29 +187,37 @@ void check_dtype(const Tensor& p, const char* optimizer) {
                       name_of(p.dtype()));
 }
 
-/// launch_list(list) for lists that hold all updates together, each added by add(list, update).
+/// launch_list(list, blocks, traffic) for lists that hold all updates together, each added by
+/// add(list, traffic, update).
 template <class Update, class Add, class Launch>
-void for_each_list(std::span<Update> updates, const Add& add, const Launch& launch_list) {
+void for_each_list(const char* name, std::span<Update> updates, const Add& add,
+                   const Launch& launch_list) {
   for (std::size_t first = 0; first < updates.size(); first += kParameters) {
     UpdateList list;
+    Traffic traffic{name};
     for (const Update& u :
          updates.subspan(first, std::min<std::size_t>(kParameters, updates.size() - first))) {
-      add(list, u);
+      add(list, traffic, u);
     }
-    launch_list(list, static_cast<unsigned>(list.first_block[list.count]));
+    launch_list(list, static_cast<unsigned>(list.first_block[list.count]), traffic);
   }
 }
 
 template <OverWindow R, int W>
 void update_all(std::span<ParameterUpdate> updates, const Step& step) {
   for_each_list(
-      updates,
-      [](UpdateList& list, const ParameterUpdate& u) {
+      "sgd", updates,
+      [&](UpdateList& list, Traffic& traffic, const ParameterUpdate& u) {
         check_dtype(u.p, "sgd");
         list.add(u.p, u.g, u.velocity, u.window);
+        traffic = traffic.reads(u.p, u.g);
+        if (R != OverWindow::none) {
+          traffic = traffic.reads(step.full ? (W - 1) * u.p.bytes() : 0).writes(u.p.bytes());
+        }
+        if (step.full) traffic = traffic.reads(u.velocity).writes(u.p, u.velocity);
       },
-      [&](const UpdateList& list, unsigned blocks) {
-        launch(update_kernel<R, W>, blocks, kThreads, list, step);
+      [&](const UpdateList& list, unsigned blocks, const Traffic& traffic) {
+        launch(traffic, update_kernel<R, W>, blocks, kThreads, list, step);
       });
 }
 
@@ -260,13 +268,16 @@ void CudaBackend::adam_update(std::span<AdamUpdate> updates, const Tensor& count
                               const AdamCoefficients& coefficients) {
   const AdamStep step(coefficients);
   for_each_list(
-      updates,
-      [](UpdateList& list, const AdamUpdate& u) {
+      "adam", updates,
+      [](UpdateList& list, Traffic& traffic, const AdamUpdate& u) {
         check_dtype(u.p, "adam");
+        traffic = traffic.reads(u.p, u.g, u.first_moment, u.second_moment)
+                      .writes(u.p, u.first_moment, u.second_moment);
         list.add(u.p, u.g, u.first_moment, u.second_moment);
       },
-      [&](const UpdateList& list, unsigned blocks) {
-        launch(adam_kernel, blocks, kThreads, list, step, elements<const std::int64_t>(count));
+      [&](const UpdateList& list, unsigned blocks, const Traffic& traffic) {
+        launch(traffic, adam_kernel, blocks, kThreads, list, step,
+               elements<const std::int64_t>(count));
       });
 }
 

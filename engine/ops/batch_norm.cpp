@@ -32,29 +32,40 @@ void check_variance(const Shape& x, const Groups& groups) {
   }
 }
 
-/// The Node of y, which was normalized with `statistics`.
-Variable recorded(const Variable& x, Parameter& gamma, Parameter& beta, Tensor y,
-                  const BatchStatistics& statistics, Epilogue epilogue, Variable residual) {
+/// The Node of y.
+Variable recorded(const Variable& x, Parameter& gamma, Parameter& beta, BatchNormResult result,
+                  Epilogue epilogue, Variable residual) {
   std::vector<Variable> inputs{x};
   if (epilogue == Epilogue::add_relu) inputs.push_back(std::move(residual));
-  const Tensor kept = epilogue == Epilogue::none ? Tensor() : y;
-  return record("batch_norm", std::move(y), std::move(inputs), {&gamma, &beta},
-                [x = x.value(), y = kept, groups = x.groups(), statistics, epilogue, &gamma, &beta](
-                    const Tensor& dy, Backward& backward) {
+  // Of what is made here the backward pass needs y or its mask.
+  const bool needs_y = epilogue != Epilogue::none && !result.mask.defined();
+  return record("batch_norm", result.y, std::move(inputs), {&gamma, &beta},
+                [x = x.value(), y = needs_y ? result.y : Tensor(), mask = result.mask,
+                 groups = x.groups(), statistics = result.statistics, epilogue, &gamma,
+                 &beta](const Tensor& dy, Backward& backward) {
                   const bool in_place = dy.unique();
+                  const BatchNormBackward in{.x = x,
+                                             .y = y,
+                                             .dy = dy,
+                                             .in_place = in_place,
+                                             .mask = mask,
+                                             .gamma = gamma.value,
+                                             .beta = beta.value,
+                                             .statistics = statistics,
+                                             .epilogue = epilogue,
+                                             .groups = groups};
+                  Backend& backend = x.backend();
                   BatchNormGradient gradient;
-                  backward.parameter_gradients({&gamma, &beta}, [&](std::span<GroupGradients> d) {
-                    gradient = x.backend().batch_norm_backward({.x = x,
-                                                                .y = y,
-                                                                .dy = dy,
-                                                                .in_place = in_place,
-                                                                .gamma = gamma.value,
-                                                                .beta = beta.value,
-                                                                .statistics = statistics,
-                                                                .epilogue = epilogue,
-                                                                .groups = groups},
-                                                               d[0], d[1]);
-                  });
+                  backward.parameter_gradients(
+                      {&gamma, &beta},
+                      [&](std::span<GroupGradients> d) {
+                        gradient = backend.batch_norm_backward(in, d[0], d[1]);
+                      },
+                      {.reduce = [&](const Reduction& reduction, std::span<ReducedGradient> d) {
+                        return d[0].norms == nullptr &&
+                               backend.batch_norm_reduced_backward(in, reduction, d[0].values,
+                                                                   d[1].values, gradient);
+                      }});
                   backward.input_gradient(0, std::move(gradient.dx));
                   if (epilogue == Epilogue::add_relu) {
                     backward.input_gradient(1, std::move(gradient.dresidual));
@@ -72,7 +83,7 @@ Variable batch_norm(const Variable& x, Parameter& gamma, Parameter& beta,
   check_variance(x.shape(), over);
   BatchNormResult r = x.backend().batch_norm(
       {x.value(), gamma.value, beta.value, epilogue, residual.value()}, over, eps, running);
-  return recorded(x, gamma, beta, std::move(r.y), r.statistics, epilogue, std::move(residual));
+  return recorded(x, gamma, beta, std::move(r), epilogue, std::move(residual));
 }
 
 Variable batch_norm_inference(const Variable& x, Parameter& gamma, Parameter& beta,
@@ -84,7 +95,7 @@ Variable batch_norm_inference(const Variable& x, Parameter& gamma, Parameter& be
                                    true};
   Tensor y = x.backend().batch_norm_inference(
       {x.value(), gamma.value, beta.value, epilogue, residual.value()}, statistics);
-  return recorded(x, gamma, beta, std::move(y), statistics, epilogue, std::move(residual));
+  return recorded(x, gamma, beta, {std::move(y), statistics}, epilogue, std::move(residual));
 }
 
 }  // namespace cograd

@@ -57,9 +57,9 @@ Variable linear(const Variable& x, Parameter& weight, Parameter* bias, Epilogue 
                         }
                       },
                       {.reduce =
-                           [&](const Reduction& reduction, Tensor& dw, GroupNorms* norms) {
-                             return backend.linear_reduced_gradient(x, dz, groups, reduction, dw,
-                                                                    norms);
+                           [&](const Reduction& reduction, std::span<ReducedGradient> d) {
+                             return backend.linear_reduced_gradient(x, dz, groups, reduction,
+                                                                    d[0].values, d[0].norms);
                            },
                        .add_products =
                            [&](Tensor& products) {

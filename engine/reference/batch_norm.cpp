@@ -151,6 +151,9 @@ BatchNormResult ReferenceBackend::batch_norm(const BatchNormInput& input, const 
       }
     }
   });
+  if (running.batches.defined()) {
+    fill(running.batches, static_cast<double>(groups.count()), Write::accumulate);
+  }
   result.y = finished(*this, std::move(result.y), input);
   return result;
 }

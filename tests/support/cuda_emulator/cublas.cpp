@@ -5,8 +5,8 @@
 #include <map>
 
 #include "cograd/engine/bf16.h"
-#include "tests/support/cuda_emulator/emulator.h"
 #include "tests/support/cuda_emulator/faults.h"
+#include "tests/support/cuda_emulator/ledger.h"
 
 namespace {
 
@@ -178,7 +178,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
                               cublasLtMatrixLayout_t b_layout, const void* beta, const void*,
                               cublasLtMatrixLayout_t, void* d, cublasLtMatrixLayout_t d_layout,
                               const cublasLtMatmulAlgo_t* algorithm, void*, std::size_t,
-                              cudaStream_t) {
+                              cudaStream_t stream) {
   const auto attribute = [&](cublasLtMatmulDescAttributes_t which) {
     return description->data[which];
   };
@@ -200,10 +200,21 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t description
   const auto number = static_cast<int>(algorithm->data[kNumber]);
   if (!cuda_emulator::run_algorithm(number)) return CUBLAS_STATUS_EXECUTION_FAILED;
   const bool wrong = cuda_emulator::faults.wrong.contains(number);
-  cuda_emulator::queue([=, a_layout = *a_layout, b_layout = *b_layout, d_layout = *d_layout] {
-    multiply(a, a_layout, ta, b, b_layout, tb, biased ? bias : nullptr, add, d, d_layout, k);
-    if (wrong) put(d, d_layout.data[kType], 0, at(d, d_layout.data[kType], 0) + 1.0f);
-  });
+  cuda_emulator::Entry entry;
+  entry.kind = cuda_emulator::Kind::cublas;
+  entry.name = "cublaslt";
+  entry.stream = stream;
+  const auto bytes = [&](std::uint64_t values, const cublasLtMatrixLayoutOpaque_t& layout) {
+    return static_cast<std::int64_t>(values * layout.data[kBatch] * size(layout.data[kType]));
+  };
+  entry.written = bytes(m * n, *d_layout);
+  entry.read =
+      bytes(m * k, *a_layout) + bytes(n * k, *b_layout) + (add != 0.0f ? entry.written : 0);
+  cuda_emulator::queue(
+      entry, [=, a_layout = *a_layout, b_layout = *b_layout, d_layout = *d_layout] {
+        multiply(a, a_layout, ta, b, b_layout, tb, biased ? bias : nullptr, add, d, d_layout, k);
+        if (wrong) put(d, d_layout.data[kType], 0, at(d, d_layout.data[kType], 0) + 1.0f);
+      });
   return CUBLAS_STATUS_SUCCESS;
 }
 }

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "cograd/engine/bf16.h"
-#include "tests/support/cuda_emulator/emulator.h"
 #include "tests/support/cuda_emulator/faults.h"
+#include "tests/support/cuda_emulator/ledger.h"
 
 namespace {
 
@@ -110,38 +110,79 @@ void accumulate(const Image& to, Product&& products) {
   for (std::int64_t i = 0; i < n; ++i) to.put(i, sums[static_cast<std::size_t>(i)]);
 }
 
-/// The output's first value, wrong.
-void spoil(const Image& output) { output.put(0, output.get(0) + 1.0); }
+/// A convolution: its tensors, and which of them it makes.
+struct Operation {
+  const char* name;
+  const Node *x, *w, *y, *geometry;
+  const Node* made;
 
-void convolve(const Node& op, const std::map<std::int64_t, void*>& pointers, bool wrong) {
-  if (op.type == CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR) {
-    const Image x(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X), pointers),
-        w(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W), pointers),
-        y(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y), pointers);
-    const Node& g = op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC);
-    accumulate(y, [&](auto add) {
-      for_each_product(g, x, w, y, [&](auto i, auto j, auto k) { add(k, x.get(i) * w.get(j)); });
-    });
-    if (wrong) spoil(y);
-  } else if (op.type == CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR) {
-    const Image x(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX), pointers),
-        w(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W), pointers),
-        y(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY), pointers);
-    const Node& g = op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC);
-    accumulate(x, [&](auto add) {
-      for_each_product(g, x, w, y, [&](auto i, auto j, auto k) { add(i, w.get(j) * y.get(k)); });
-    });
-    if (wrong) spoil(x);
-  } else {
-    const Image x(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X), pointers),
-        w(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW), pointers),
-        y(op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY), pointers);
-    const Node& g = op.node(CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC);
-    accumulate(w, [&](auto add) {
-      for_each_product(g, x, w, y, [&](auto i, auto j, auto k) { add(j, x.get(i) * y.get(k)); });
-    });
-    if (wrong) spoil(w);
+  explicit Operation(const Node& op) {
+    if (op.type == CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR) {
+      *this = Operation(op, "cudnn forward", CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X,
+                        CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W,
+                        CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y,
+                        CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC);
+      made = y;
+    } else if (op.type == CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR) {
+      *this = Operation(op, "cudnn input gradient", CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX,
+                        CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W,
+                        CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY,
+                        CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC);
+      made = x;
+    } else {
+      *this = Operation(op, "cudnn weight gradient", CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X,
+                        CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW,
+                        CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY,
+                        CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC);
+      made = w;
+    }
   }
+
+ private:
+  Operation(const Node& op, const char* of, int x_name, int w_name, int y_name, int geometry_name)
+      : name(of),
+        x(&op.node(x_name)),
+        w(&op.node(w_name)),
+        y(&op.node(y_name)),
+        geometry(&op.node(geometry_name)),
+        made(nullptr) {}
+};
+
+/// Of a `wrong` algorithm the first value is.
+void convolve(const Operation& op, const std::map<std::int64_t, void*>& pointers, bool wrong) {
+  const Image x(*op.x, pointers), w(*op.w, pointers), y(*op.y, pointers);
+  const Image& to = op.made == op.x ? x : op.made == op.w ? w : y;
+  accumulate(to, [&](auto add) {
+    for_each_product(*op.geometry, x, w, y, [&](auto i, auto j, auto k) {
+      if (&to == &y) add(k, x.get(i) * w.get(j));
+      if (&to == &x) add(i, w.get(j) * y.get(k));
+      if (&to == &w) add(j, x.get(i) * y.get(k));
+    });
+  });
+  if (wrong) to.put(0, to.get(0) + 1.0);
+}
+
+std::int64_t bytes_of(const Node& tensor) {
+  const bool half =
+      tensor.all<cudnnDataType_t>(CUDNN_ATTR_TENSOR_DATA_TYPE).at(0) == CUDNN_DATA_BFLOAT16;
+  std::int64_t bytes = half ? 2 : 4;
+  for (const std::int64_t extent : tensor.all<std::int64_t>(CUDNN_ATTR_TENSOR_DIMENSIONS)) {
+    bytes *= extent;
+  }
+  return bytes;
+}
+
+cudaStream_t stream = nullptr;
+
+cuda_emulator::Entry entry_of(const Operation& op) {
+  cuda_emulator::Entry entry;
+  entry.kind = cuda_emulator::Kind::cudnn;
+  entry.name = op.name;
+  entry.stream = stream;
+  for (const Node* tensor : {op.x, op.w, op.y}) {
+    (tensor == op.made ? entry.written : entry.read) += bytes_of(*tensor);
+  }
+  return entry;
 }
 
 }  // namespace
@@ -152,7 +193,9 @@ cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) {
   static int device;  // what a handle points to is nobody's business
   return *handle = reinterpret_cast<cudnnHandle_t>(&device), CUDNN_STATUS_SUCCESS;
 }
-cudnnStatus_t cudnnSetStream(cudnnHandle_t, cudaStream_t) { return CUDNN_STATUS_SUCCESS; }
+cudnnStatus_t cudnnSetStream(cudnnHandle_t, cudaStream_t to) {
+  return stream = to, CUDNN_STATUS_SUCCESS;
+}
 const char* cudnnGetErrorString(cudnnStatus_t) { return "an error of the emulator"; }
 void cudnnGetLastErrorString(char* message, std::size_t size) {
   if (size > 0) message[0] = '\0';
@@ -233,10 +276,10 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t, cudnnBackendDescriptor_t plan,
   // The plan refers to its configuration.
   if (config.destroyed) return CUDNN_STATUS_BAD_PARAM;
   if (!cuda_emulator::run_algorithm(config.engine)) return CUDNN_STATUS_EXECUTION_FAILED;
-  const Node& operation =
-      config.node(CUDNN_ATTR_ENGINE_OPERATION_GRAPH).node(CUDNN_ATTR_OPERATIONGRAPH_OPS);
   const bool wrong = cuda_emulator::faults.wrong.contains(config.engine);
-  cuda_emulator::queue([=, &operation] { convolve(operation, pointers, wrong); });
+  const Operation operation(
+      config.node(CUDNN_ATTR_ENGINE_OPERATION_GRAPH).node(CUDNN_ATTR_OPERATIONGRAPH_OPS));
+  cuda_emulator::queue(entry_of(operation), [=] { convolve(operation, pointers, wrong); });
   return CUDNN_STATUS_SUCCESS;
 }
 }

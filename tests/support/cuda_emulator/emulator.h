@@ -35,14 +35,12 @@ void wait_for_warp();
 unsigned long long* lanes();
 unsigned lane();
 
-/// Does work of the stream: now, or whenever the graph that is being recorded is launched.
-void queue(std::function<void()> work);
+/// Queues a kernel whose threads each do `thread`.
+void queue(const cudaLaunchConfig_t& config, std::function<void()> thread);
 
 template <class... P, class... A>
 cudaError_t launch(const cudaLaunchConfig_t* config, void (*kernel)(P...), A&&... arguments) {
-  queue([blocks = config->gridDim, threads = config->blockDim, kernel, arguments...] {
-    run(blocks, threads, [&] { kernel(arguments...); });
-  });
+  queue(*config, [kernel, arguments...] { kernel(arguments...); });
   return cudaSuccess;
 }
 
@@ -63,6 +61,18 @@ T __shfl_xor_sync(unsigned, T value, int mask) {
   std::memcpy(&value, &slots[cuda_emulator::lane() ^ static_cast<unsigned>(mask)], sizeof value);
   cuda_emulator::wait_for_warp();
   return value;
+}
+
+/// Blocks run one after another, so nothing has to be atomic or waited for.
+inline unsigned atomicAdd(unsigned* to, unsigned value) {
+  const unsigned before = *to;
+  *to += value;
+  return before;
+}
+inline void __threadfence() {}
+template <class T>
+T __ldcg(const T* from) {
+  return *from;
 }
 
 /// Stores as wide as the value.

@@ -8,6 +8,7 @@
 
 #include "tests/support/cuda_emulator/emulator.h"
 #include "tests/support/cuda_emulator/faults.h"
+#include "tests/support/cuda_emulator/ledger.h"
 
 /// A graph is the list of its work.
 struct CUgraph_st {
@@ -36,12 +37,22 @@ float* time_of(cudaEvent_t event) { return reinterpret_cast<float*>(event); }
 
 }  // namespace
 
-void queue(std::function<void()> work) {
+void do_or_record(std::function<void()> work) {
   if (recorded != nullptr) {
     recorded->work.push_back(std::move(work));
   } else {
     work();
   }
+}
+
+void queue(const cudaLaunchConfig_t& config, std::function<void()> thread) {
+  Entry entry;
+  entry.stream = config.stream;
+  entry.blocks = config.gridDim;
+  entry.threads = config.blockDim;
+  queue(entry, [blocks = config.gridDim, threads = config.blockDim, thread = std::move(thread)] {
+    run(blocks, threads, thread);
+  });
 }
 
 }  // namespace cuda_emulator
@@ -75,13 +86,18 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   return cudaSuccess;
 }
 
+/// As many as have room for their threads on an H100.
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void*, int threads,
+                                                          std::size_t) {
+  return *blocks = 2048 / threads, cudaSuccess;
+}
+
 cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
   const std::lock_guard lock(cuda_emulator::mutex);
   faults.mallocs_anywhere += device_chosen ? 0 : 1;
   if (bytes > faults.memory) return cudaErrorMemoryAllocation;
-  *memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  *memory = cuda_emulator::allocate(bytes);
   if (*memory == nullptr) return cudaErrorMemoryAllocation;
-  std::memset(*memory, 0xFF, bytes);  // NaN to whoever reads it before writing
   faults.memory -= bytes;
   cuda_emulator::sizes()[*memory] = bytes;
   return cudaSuccess;
@@ -97,22 +113,34 @@ cudaError_t cudaFree(void* memory) {
     if (faults.memory + size->second > faults.memory) faults.memory += size->second;
     cuda_emulator::sizes().erase(size);
   }
-  return std::free(memory), cudaSuccess;
+  return cuda_emulator::deallocate(memory), cudaSuccess;
 }
 cudaError_t cudaMallocHost(void** memory, std::size_t bytes) {
-  *memory = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+  const std::lock_guard lock(cuda_emulator::mutex);
+  *memory = cuda_emulator::allocate(bytes);
   return *memory == nullptr ? cudaErrorMemoryAllocation : cudaSuccess;
 }
-cudaError_t cudaFreeHost(void* memory) { return std::free(memory), cudaSuccess; }
+cudaError_t cudaFreeHost(void* memory) {
+  const std::lock_guard lock(cuda_emulator::mutex);
+  return cuda_emulator::deallocate(memory), cudaSuccess;
+}
 
-cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
-                            cudaStream_t) {
-  queue([=] { std::memcpy(to, from, bytes); });
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream) {
+  cuda_emulator::Entry entry;
+  entry.kind = cuda_emulator::Kind::copy;
+  entry.name = "copy";
+  entry.stream = stream;
+  entry.read = kind == cudaMemcpyHostToDevice ? 0 : static_cast<std::int64_t>(bytes);
+  entry.written = kind == cudaMemcpyDeviceToHost ? 0 : static_cast<std::int64_t>(bytes);
+  queue(entry, [=] { std::memcpy(to, from, bytes); });
   return cudaSuccess;
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  return *stream = nullptr, cudaSuccess;
+  static int streams[2];  // what a handle points to is nobody's business
+  static int made = 0;
+  return *stream = reinterpret_cast<cudaStream_t>(&streams[made++ % 2]), cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t) {
   return recorded == nullptr ? faults.lasting : cudaErrorStreamCaptureUnsupported;
