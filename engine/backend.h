@@ -265,8 +265,8 @@ class Backend {
   /// made: <dy_a^T x_a, dy_b^T x_b> = <dy_a, dy_b> <x_a, x_b> for rows a and b (Goodfellow, "Efficient
   /// per-example gradient computations", 2015, has the norms). Returns false, having done nothing,
   /// where making them is faster.
-  virtual bool add_linear_inner_products(const Tensor& /* x */, const Tensor& /* dy */,
-                                         const Groups& /* groups */, Tensor& /* products */) {
+  virtual bool linear_inner_products(const Tensor& /* x */, const Tensor& /* dy */,
+                                     const Groups& /* groups */, Tensor& /* products */) {
     return false;
   }
   /// db[g] (+)= sum of dy over the rows (and pixels) of group g; dy [N, C] or [N, C, H, W],

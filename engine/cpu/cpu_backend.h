@@ -41,8 +41,8 @@ class CpuBackend final : public ReferenceBackend {
                          GroupGradients dw) override;
   void linear_weight_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
                               GroupGradients dw) override;
-  bool add_linear_inner_products(const Tensor& x, const Tensor& dy, const Groups& groups,
-                                 Tensor& products) override;
+  bool linear_inner_products(const Tensor& x, const Tensor& dy, const Groups& groups,
+                             Tensor& products) override;
   bool linear_reduced_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
                                const Reduction& reduction, Tensor& dw, GroupNorms* norms) override;
   void bias_gradient(const Tensor& dy, const Groups& groups, GroupGradients db) override;

@@ -166,8 +166,8 @@ bool CpuBackend::linear_reduced_gradient(const Tensor& x, const Tensor& dy, cons
   return true;
 }
 
-bool CpuBackend::add_linear_inner_products(const Tensor& x, const Tensor& dy, const Groups& groups,
-                                           Tensor& products) {
+bool CpuBackend::linear_inner_products(const Tensor& x, const Tensor& dy, const Groups& groups,
+                                       Tensor& products) {
   const std::int64_t n = x.size(0), in = x.size(1), out = dy.size(1), k = groups.count();
   if (n * (in + out) >= in * out) return false;
   const Tensor x32 = cast(x, Dtype::f32), dy32 = cast(dy, Dtype::f32);

@@ -63,7 +63,7 @@ Variable linear(const Variable& x, Parameter& weight, Parameter* bias, Epilogue 
                            },
                        .add_products =
                            [&](Tensor& products) {
-                             return backend.add_linear_inner_products(x, dz, groups, products);
+                             return backend.linear_inner_products(x, dz, groups, products);
                            },
                        .weigh = [x, dz, groups](
                                     std::span<const double> weights,

@@ -55,8 +55,8 @@ TEST_CASE("inner products of a dense layer's gradients come from those of its ro
                                                  {gradients, Write::overwrite});
       const GramMatrix expected = GramMatrix::of(k, gradients.to_vector<double>());
       Tensor products = Tensor::full({k, k}, 3.0, Dtype::f64, cpu_backend());
-      REQUIRE(cpu_backend().add_linear_inner_products(x.to(cpu_backend()), dy.to(cpu_backend()),
-                                                      groups, products));
+      REQUIRE(cpu_backend().linear_inner_products(x.to(cpu_backend()), dy.to(cpu_backend()), groups,
+                                                  products));
       for (std::int64_t i = 0; i < k; ++i) {
         for (std::int64_t j = 0; j < k; ++j) {
           const double got = products.data<double>()[i * k + j] - 3.0;
@@ -67,7 +67,7 @@ TEST_CASE("inner products of a dense layer's gradients come from those of its ro
   }
   Tensor products = Tensor::full({2, 2}, 3.0, Dtype::f64, cpu_backend());
   const Tensor many = random_f32({40, 37}, random).to(cpu_backend());
-  CHECK_FALSE(cpu_backend().add_linear_inner_products(many, many, Groups(40, 2), products));
+  CHECK_FALSE(cpu_backend().linear_inner_products(many, many, Groups(40, 2), products));
   CHECK(products.to_vector<double>() == std::vector<double>(4, 3.0));
 }
 
