@@ -19,8 +19,10 @@ void weigh_gradients(const Tensor& x, const Tensor& dz, const Groups& groups,
       diagonal.data<double>()[i * (n + 1)] = weights[static_cast<std::size_t>(g)];
     }
   }
-  const Tensor weighted = backend.linear_input_gradient(diagonal.to(dz.dtype()).to(backend), dz);
-  backend.linear_weight_gradient(x, weighted, Groups(n, 1),
+  const Dtype dtype = dw.dtype();  // activations may be bf16, weights are not
+  const Tensor weighted =
+      backend.linear_input_gradient(diagonal.to(dtype).to(backend), dz.to(dtype));
+  backend.linear_weight_gradient(x.to(dtype), weighted, Groups(n, 1),
                                  {dw.reshape(dw.shape().prepended(1)), Write::overwrite});
 }
 

@@ -106,4 +106,23 @@ TEST_CASE("rules by inner products do not make the gradients of dense layers", "
   }
 }
 
+TEST_CASE("bf16 activations come to the same gradient without those of groups", "[own]") {
+  Random random(93);
+  const Groups groups(kRows, 3);
+  const Tensor x = normal({kRows, 61}, random).to(Dtype::bf16).to(cpu_backend());
+  const Tensor labels = Tensor::from(std::vector<std::int64_t>(kRows, 3), {kRows}, cpu_backend());
+  Parameter w = parameter("w", {67, 61}, random);
+  w.value = w.value.to(Dtype::f32).to(cpu_backend());
+  const auto rule = parse_aggregator("upgrad:3");
+  const auto loss = [&] {
+    return cross_entropy(cast(linear(Variable(x, groups), w, nullptr), Dtype::f32), labels);
+  };
+  Backward stored(*rule);  // as a micro-batch
+  stored.run(loss());
+  stored.finish();
+  const Tensor expected = w.gradient.clone();
+  backward(loss(), *rule);
+  CHECK(relative_error(w.gradient, expected) <= 1e-5);
+}
+
 }  // namespace cograd::testing
