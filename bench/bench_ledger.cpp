@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "cograd/engine/error.h"
+#include "cograd/engine/text.h"
 #include "tests/support/cuda_emulator/walk.h"
 
 namespace {
@@ -48,6 +50,10 @@ std::vector<Named> chosen_steps(const std::string& text) {
       }
     }
   }
+  require<ValueError>(
+      !steps.empty(),
+      "no step's name holds '{}': expected a part of one as resnet50_224/b256/bf16/m3",
+      printable(text));
   return steps;
 }
 
@@ -80,6 +86,8 @@ void print_kernels(const Named& named) {
 }  // namespace
 
 int main(int argc, char** argv) try {
+  require<ValueError>(argc <= 2, "{} arguments: expected a part of a step's name, or none",
+                      argc - 1);
   const std::vector<Named> steps = chosen_steps(argc > 1 ? argv[1] : "");
   fmt::print(
       "| step | our kernels | cuDNN | cuBLASLt | copies | ours GB | libraries GB | floor GB |\n");

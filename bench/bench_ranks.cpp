@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <string>
 #include <thread>
@@ -14,6 +15,7 @@
 #include "cograd/engine/ops/ops.h"
 #include "cograd/engine/parallel/data_parallel.h"
 #include "cograd/engine/random.h"
+#include "cograd/engine/text.h"
 #include "cograd/models/registry.h"
 
 namespace cograd {
@@ -152,13 +154,23 @@ void time_exchanges(Communicator& ranks) {
   }
 }
 
+/// A number of the command line.
+double positive(const char* text, const char* unit) {
+  char* end = nullptr;
+  const double value = std::strtod(text, &end);
+  require<ValueError>(end != text && *end == '\0' && value > 0.0 && std::isfinite(value),
+                      "'{}' {}: expected a number above 0", printable(text), unit);
+  return value;
+}
+
 }  // namespace
 }  // namespace cograd
 
 int main(int argc, char** argv) try {
   const auto ranks = cograd::make_communicator(cograd::cpu_backend());
   if (argc == 3) {
-    cograd::time_steps(*ranks, 1e6 * std::atof(argv[1]), 1e-6 * std::atof(argv[2]));
+    cograd::time_steps(*ranks, 1e6 * cograd::positive(argv[1], "MB/s"),
+                       1e-6 * cograd::positive(argv[2], "us"));
   } else if (argc == 1) {
     cograd::time_exchanges(*ranks);
   } else {
