@@ -108,13 +108,16 @@ Tensor GradientExchange::by_group(const Tensor& received, std::int64_t shard) co
   if (groups_.ranks_per_group == 1) return received;
   Backend& backend = received.backend();
   const std::int64_t ranks = communicator_.size(), span = groups_.ranks_per_group;
-  Tensor groups = Tensor::zeros({groups_.all, shard}, Dtype::f32, backend);
-  for (std::int64_t g = 0; groups_.even() && g < groups_.all; ++g) {
-    Tensor group = groups[g];
-    backend.reduce({}, received.rows(g * span, (g + 1) * span), group, nullptr);
+  if (groups_.even()) {
+    Tensor groups = Tensor::empty({groups_.all, shard}, Dtype::f32, backend);
+    for (std::int64_t g = 0; g < groups_.all; ++g) {
+      Tensor group = groups[g];
+      backend.reduce({}, received.rows(g * span, (g + 1) * span), group, nullptr);
+    }
+    return groups;
   }
-  for (std::int64_t r = 0; !groups_.even() && r < ranks;
-       ++r) {  // parts of a group's mean: their sum
+  Tensor groups = Tensor::zeros({groups_.all, shard}, Dtype::f32, backend);
+  for (std::int64_t r = 0; r < ranks; ++r) {  // parts of a group's mean: their sum
     const RowRange held = groups_.held[static_cast<std::size_t>(r)];
     for (std::int64_t g = held.begin; g < held.end; ++g) {
       Tensor group = groups[g];
