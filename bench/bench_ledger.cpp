@@ -73,7 +73,7 @@ void print_row(const Named& named) {
 void print_kernels(const Named& named) {
   std::map<std::string, Total> kernels;
   for (const auto& e : cuda_emulator::walk(named.step, cuda_emulator::Watch::shapes).entries) {
-    Total& total = kernels[e.name.empty() ? "not declared" : e.name];
+    Total& total = kernels[e.name];
     ++total.count;
     total.bytes += e.read + e.written;
   }

@@ -141,8 +141,8 @@ class Backward {
   void input_gradient(std::size_t i, Tensor dx);
   /// Has `write` write or add the K gradients of each of `parameters`, in that order.
   ///
-  /// An op may give shortcuts, by which the groups' gradients are not stored; those about inner products
-  /// are for ops with one parameter.
+  /// An op may give shortcuts, by which the groups' gradients are not stored; those about inner
+  /// products are for ops with one parameter.
   using WriteGradients = std::function<void(std::span<GroupGradients> gradients)>;
   struct Shortcuts {
     /// Writes the reduction of each parameter's, or returns false.

@@ -261,10 +261,10 @@ class Backend {
   virtual bool linear_reduced_gradient(const Tensor& x, const Tensor& dy, const Groups& groups,
                                        const Reduction& reduction, Tensor& dw,
                                        GroupNorms* norms) = 0;
-  /// products [K, K] f64 += the inner products of the groups' gradients dy_g^T x_g, none of which is
-  /// made: <dy_a^T x_a, dy_b^T x_b> = <dy_a, dy_b> <x_a, x_b> for rows a and b (Goodfellow, "Efficient
-  /// per-example gradient computations", 2015, has the norms). Returns false, having done nothing,
-  /// where making them is faster.
+  /// products [K, K] f64 += the inner products of the groups' gradients dy_g^T x_g, none of which
+  /// is made: <dy_a^T x_a, dy_b^T x_b> = <dy_a, dy_b> <x_a, x_b> for rows a and b (Goodfellow,
+  /// "Efficient per-example gradient computations", 2015, has the norms). Returns false, having done
+  /// nothing, where making them is faster.
   virtual bool linear_inner_products(const Tensor& /* x */, const Tensor& /* dy */,
                                      const Groups& /* groups */, Tensor& /* products */) {
     return false;

@@ -7,8 +7,6 @@
 namespace cograd {
 namespace {
 
-using Nodes = std::vector<std::shared_ptr<Node>>;
-
 /// All nodes that `root` depends on, each before its inputs.
 Nodes in_backward_order(const std::shared_ptr<Node>& root) {
   Nodes nodes{root};

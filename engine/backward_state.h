@@ -11,9 +11,9 @@
 
 namespace cograd {
 
-struct Backward::State {
-  using Nodes = std::vector<std::shared_ptr<Node>>;
+using Nodes = std::vector<std::shared_ptr<Node>>;
 
+struct Backward::State {
   /// The group gradients of a parameter that more than one use (or micro-batch) contributes to.
   struct Pending {
     int uses_left = 0;     // in the graph that is running

@@ -231,6 +231,8 @@ class Search {
 
 }  // namespace
 
+double tolerance_of(Dtype dtype) { return dtype == Dtype::f32 && !arithmetic().tf32 ? 1e-3 : 0.1; }
+
 int autotune(const Algorithms& algorithms, const std::vector<void*>& here, Backend& backend) {
   require<DeviceError>(!recording(),
                        "[cuda] a recorded step must do nothing for the first time: {}",

@@ -32,6 +32,10 @@ struct Algorithms {
   std::function<void(int, const std::vector<void*>&)> run;
 };
 
+/// Algorithms::tolerance of sums of products of `dtype`: TF32 and bf16 keep 10 and 7 bits of a number;
+/// the sums have 23.
+double tolerance_of(Dtype dtype);
+
 /// The fastest right one. Each timed algorithm is run a few times on random numbers. The fastest
 /// whose output is that of the first reference that works is chosen. It is remembered in a file of
 /// COGRAD_CACHE, or of the user's cache folder (XDG_CACHE_HOME, ~/.cache), per device and library

@@ -91,23 +91,21 @@ __global__ void normalize(ChannelSweep sweep, Affine affine, const T* x, const T
     if (E == Epilogue::add_relu) loaded.residual = load_pack<V>(residual + i);
     return loaded;
   };
-  sweep.for_each_pixel<V, kAhead<E>>(load_at,
-                                     [&](std::int64_t i, const InputAndResidual<T, V>& loaded) {
-                                       Floats<V> z;
-                                       unsigned positive = 0;
-                                       for (int j = 0; j < V; ++j) {
-                                         z.at[j] = how.z(j, to_float(loaded.x.at[j]));
-                                         if (E == Epilogue::add_relu)
-                                           z.at[j] += to_float(loaded.residual.at[j]);
-                                         if (E != Epilogue::none)
-                                           z.at[j] = z.at[j] < 0.0f ? 0.0f : z.at[j];
-                                         positive |= (z.at[j] > 0.0f ? 1u : 0u) << j;
-                                       }
-                                       store(y + i, z);
-                                       if (E == Epilogue::add_relu && mask != nullptr) {
-                                         mask[i / V] = static_cast<std::uint8_t>(positive);
-                                       }
-                                     });
+  const auto store_at = [&](std::int64_t i, const InputAndResidual<T, V>& loaded) {
+    Floats<V> z;
+    unsigned positive = 0;
+    for (int j = 0; j < V; ++j) {
+      z.at[j] = how.z(j, to_float(loaded.x.at[j]));
+      if (E == Epilogue::add_relu) z.at[j] += to_float(loaded.residual.at[j]);
+      if (E != Epilogue::none) z.at[j] = z.at[j] < 0.0f ? 0.0f : z.at[j];
+      positive |= (z.at[j] > 0.0f ? 1u : 0u) << j;
+    }
+    store(y + i, z);
+    if (E == Epilogue::add_relu && mask != nullptr) {
+      mask[i / V] = static_cast<std::uint8_t>(positive);
+    }
+  };
+  sweep.for_each_pixel<V, kAhead<E>>(load_at, store_at);
 }
 
 template <class Use>
@@ -239,8 +237,9 @@ BatchNormGradient backward(const BatchNormBackward& in, const ParameterGradients
 
 unsigned* tickets(std::int64_t tiles, Backend& backend) {
   constexpr std::int64_t kMost = 4096;  // of 32 channels or more
-  require<ShapeError>(tiles <= kMost, "[cuda] sums over too many channels: {} tiles, expected {}",
-                      tiles, kMost);
+  require<ShapeError>(tiles <= kMost,
+                      "[cuda] sums over too many channels: {} tiles, expected up to {}", tiles,
+                      kMost);
   // Never destroyed: the backend is not, either.
   static auto& counters = *new Tensor(Tensor::zeros({kMost}, Dtype::i32, backend));
   return elements<unsigned>(counters);

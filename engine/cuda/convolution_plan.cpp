@@ -58,9 +58,6 @@ class Plan {
   std::int64_t workspace_ = 0;
 };
 
-/// What rounding explains: TF32 and bf16 keep 10 and 7 bits of a number; the sums have 23.
-double tolerance_of(Dtype dtype) { return dtype == Dtype::f32 && !arithmetic().tf32 ? 1e-3 : 0.1; }
-
 /// The fastest right plan of what cuDNN suggests for these addresses.
 Plan fastest_plan(const std::string& key, const Convolution& c, const Alignments& alignments,
                   const std::vector<void*>& pointers, Backend& backend) {

@@ -79,12 +79,14 @@ CrossEntropyResult CudaBackend::cross_entropy(const Tensor& logits, const Tensor
   CrossEntropyResult result{Tensor::empty({groups.count()}, Dtype::f32, *this),
                             Tensor::empty(logits.shape(), Dtype::f32, *this)};
   const Tensor losses = Tensor::empty({rows}, Dtype::f32, *this);
-  launch(softmax_rows, static_cast<unsigned>((rows + kRows - 1) / kRows), kThreads, rows,
+  launch(Traffic{"softmax"}.reads(logits, labels).writes(result.probabilities, losses),
+         softmax_rows, static_cast<unsigned>((rows + kRows - 1) / kRows), kThreads, rows,
          static_cast<int>(logits.size(1)), elements<float>(logits), elements<std::int64_t>(labels),
          static_cast<float>(smoothing), elements<float>(result.probabilities),
          elements<float>(losses));
-  launch(group_losses, static_cast<unsigned>(groups.count()), kWarp, groups,
-         elements<float>(losses), elements<float>(result.loss));
+  launch(Traffic{"group losses"}.reads(losses).writes(result.loss), group_losses,
+         static_cast<unsigned>(groups.count()), kWarp, groups, elements<float>(losses),
+         elements<float>(result.loss));
   return result;
 }
 
@@ -92,7 +94,8 @@ Tensor CudaBackend::cross_entropy_backward(const Tensor& probabilities, const Te
                                            double smoothing, const Groups& groups,
                                            const Tensor& dloss) {
   Tensor dlogits = Tensor::empty(probabilities.shape(), Dtype::f32, *this);
-  launch(logit_gradients, blocks_for(dlogits.numel()), kThreads, groups,
+  launch(Traffic{"logit gradients"}.reads(probabilities, labels, dloss).writes(dlogits),
+         logit_gradients, blocks_for(dlogits.numel()), kThreads, groups,
          static_cast<int>(probabilities.size(1)), elements<float>(probabilities),
          elements<std::int64_t>(labels), static_cast<float>(smoothing), elements<float>(dloss),
          elements<float>(dlogits));

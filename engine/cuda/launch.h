@@ -20,24 +20,17 @@ namespace cograd::cuda {
 inline constexpr int kWarp = 32;
 inline constexpr int kThreads = 256;  // of a block, by default
 
-/// Queues `kernel` on the compute stream.
-template <class... P, class... A>
-void launch(void (*kernel)(P...), dim3 blocks, dim3 threads, const A&... arguments) {
-  if (blocks.x == 0 || blocks.y == 0 || blocks.z == 0) return;
-  cudaLaunchConfig_t config{};
-  config.gridDim = blocks;
-  config.blockDim = threads;
-  config.stream = Context::instance().compute;
-  check(cudaLaunchKernelEx(&config, kernel, static_cast<P>(arguments)...), "launching a kernel");
-}
-
-/// The same, having declared what the kernel moves.
+/// Queues `kernel` on the compute stream, having declared what it moves.
 template <class... P, class... A>
 void launch(const Traffic& traffic, void (*kernel)(P...), dim3 blocks, dim3 threads,
             const A&... arguments) {
   if (blocks.x == 0 || blocks.y == 0 || blocks.z == 0) return;
   declare(traffic);
-  launch(kernel, blocks, threads, arguments...);
+  cudaLaunchConfig_t config{};
+  config.gridDim = blocks;
+  config.blockDim = threads;
+  config.stream = Context::instance().compute;
+  check(cudaLaunchKernelEx(&config, kernel, static_cast<P>(arguments)...), "launching a kernel");
 }
 
 /// Blocks for a loop over `n` items whose threads take one after another.

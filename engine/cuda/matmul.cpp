@@ -170,7 +170,7 @@ Choice fastest(const std::string& key, const Matmul& problem, const Alignments& 
                    {(batch - 1) * problem.stride_b + problem.k * problem.n, problem.in},
                    {(batch - 1) * problem.stride_c + problem.m * problem.n, problem.out}},
       .output = 2,
-      .tolerance = problem.in == Dtype::f32 && !tf32 ? 1e-3 : 0.1,  // as of convolutions
+      .tolerance = tolerance_of(problem.in),
       .run = [&](int i, const std::vector<void*>& at) {
         const Choice& choice = choices[static_cast<std::size_t>(i)];
         choice.plan->run(choice.algorithm, at[0], at[1], problem.bias ? at[3] : nullptr, at[2],

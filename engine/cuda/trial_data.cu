@@ -55,7 +55,8 @@ __global__ void difference_kernel(std::int64_t n, const T* x, const T* expected,
 void fill_with_trial_data(Tensor& x, std::uint32_t seed) {
   dispatch("autotune", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    launch(trial_data_kernel<T>, blocks_for(x.numel()), kThreads, x.numel(), seed, elements<T>(x));
+    launch(Traffic{"trial data"}.writes(x), trial_data_kernel<T>, blocks_for(x.numel()), kThreads,
+           x.numel(), seed, elements<T>(x));
   });
 }
 
@@ -64,8 +65,9 @@ double largest_difference(const Tensor& x, const Tensor& expected) {
   const Tensor partial = Tensor::empty({std::int64_t{blocks}, 2}, Dtype::f32, x.backend());
   dispatch("autotune", x.dtype(), [&](auto zero) {
     using T = decltype(zero);
-    launch(difference_kernel<T>, blocks, kThreads, x.numel(), elements<const T>(x),
-           elements<const T>(expected), elements<float2>(partial));
+    launch(Traffic{"difference"}.reads(x, expected).writes(partial), difference_kernel<T>, blocks,
+           kThreads, x.numel(), elements<const T>(x), elements<const T>(expected),
+           elements<float2>(partial));
   });
   const std::vector<float> values = partial.to_vector<float>();
   float top = 0.0f;

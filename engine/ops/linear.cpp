@@ -7,7 +7,7 @@
 namespace cograd {
 namespace {
 
-/// dw = sum_g weights[g] dz_g^T x_g = (D dz)^T x, with the weight of each row's group on D's diagonal.
+/// dw = sum_g weights[g] dz_g^T x_g = (D dz)^T x, with the weight of a row's group on D's diagonal.
 void weigh_gradients(const Tensor& x, const Tensor& dz, const Groups& groups,
                      std::span<const double> weights, Tensor& dw) {
   Backend& backend = x.backend();

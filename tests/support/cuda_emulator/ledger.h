@@ -15,7 +15,7 @@ enum class Kind : std::uint8_t { kernel, cudnn, cublas, copy };
 
 struct Entry {
   Kind kind = Kind::kernel;
-  std::string name;  ///< of a kernel of ours: as declared, or empty
+  std::string name;  ///< of a kernel of ours: as declared
   cudaStream_t stream = nullptr;
   dim3 blocks{}, threads{};            ///< of a kernel of ours
   std::int64_t read = 0, written = 0;  ///< bytes: of kernels as declared, else by the extents
